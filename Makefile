@@ -1,0 +1,100 @@
+# `make` lists the targets. Each sets up what it needs in .venv, in this folder.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+LOCK := requirements/dev.txt
+
+# The Python to build .venv from; the first of these that runs and is new enough.
+PYTHON ?= $(shell for p in python3.11 python3 python3.13 python3.12 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo $$p; break; }; done)
+
+# Processes that run tests; two suit the smallest machine we think of.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test lint kernel-checks soak bench format lock build docs clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+setup: $(STAMP)  ## Set up .venv (the other targets do it by themselves)
+
+$(STAMP): $(LOCK) pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Linewright needs Python 3.11 or newer, and found none on PATH." >&2; \
+		echo "Install one, or name it: make PYTHON=/path/to/python3.11 ..." >&2; \
+		exit 1; \
+	fi
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Linewright needs Python 3.11 or newer; $(PYTHON) is older or absent." >&2; \
+		exit 1; \
+	}
+	@echo "Setting up $(VENV) (once; it takes a minute or two) ..." >&2
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) 2>/dev/null \
+		|| "$(PYTHON)" -m venv --clear --without-pip $(VENV)
+	@pip="$(BIN)/python -m pip"; \
+	$$pip --version >/dev/null 2>&1 \
+		|| pip="$(PYTHON) -m pip --python $(BIN)/python"; \
+	export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1; \
+	$$pip install --quiet --require-hashes --only-binary :all: -r $(LOCK) \
+		&& $$pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP)  ## Simulate the light-aircraft plant and write its brief
+	$(BIN)/linewright simulate examples/light-aircraft/plant.yaml --out build/demo
+	@$(BIN)/linewright brief build/demo
+
+test: lint  ## Check everything (under 10 minutes)
+	$(PYTEST) -n $(WORKERS)
+	$(MAKE) --no-print-directory kernel-checks
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The kernel again, as code that reports an index out of range, and as plain Python.
+kernel-checks: $(STAMP)
+	NUMBA_BOUNDSCHECK=1 $(PYTEST) -n $(WORKERS) -m "boundscheck and not soak"
+	NUMBA_DISABLE_JIT=1 $(PYTEST) -n $(WORKERS) -m "nojit and not soak"
+
+soak: $(STAMP)  ## Run the long checks
+	$(PYTEST) -n $(WORKERS) -m soak
+
+bench: $(STAMP)  ## Measure the speed, as ratios in one run
+	$(BIN)/python -m benchmarks
+
+format: $(STAMP)  ## Format the code and mend what can be mended
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# Versions and hashes of the public index, whatever mirror this machine is set to.
+# `make lock UPGRADE=--upgrade` takes the newest versions.
+lock:  ## Pin the versions in requirements/
+	"$(PYTHON)" -m venv build/lock
+	build/lock/bin/pip install --quiet --disable-pip-version-check pip-tools
+	CUSTOM_COMPILE_COMMAND="make lock" PIP_CONFIG_FILE=/dev/null \
+	PIP_FIND_LINKS= PIP_INDEX_URL= PIP_EXTRA_INDEX_URL= \
+	build/lock/bin/pip-compile $(UPGRADE) --quiet --all-extras --allow-unsafe \
+		--generate-hashes --strip-extras --no-emit-index-url \
+		--no-emit-trusted-host --no-emit-find-links --no-emit-options \
+		--output-file $(LOCK) pyproject.toml requirements/dev.in
+
+build: $(STAMP)  ## Build the wheel and the sdist in dist/
+	$(BIN)/python -m build --no-isolation
+
+docs: $(STAMP)  ## Write the model reference and build the manual in build/docs/
+	$(BIN)/python docs/generate_reference.py
+	$(BIN)/sphinx-build --quiet --fail-on-warning --builder html docs build/docs
+	@echo build/docs/index.html
+
+clean:  ## Remove what was built (.venv stays)
+	rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache \
+		.import_linter_cache
+	find src tests docs benchmarks -name __pycache__ -type d -prune \
+		-exec rm -rf {} +

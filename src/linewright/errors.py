@@ -1,0 +1,78 @@
+"""One error tree: what was found, where, what is allowed, and what to do about it.
+
+A `Finding` is one line of `linewright check`; a `ModelError` carries all of them at
+once. Everything the package raises on purpose derives from `LinewrightError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+__all__ = [
+    "DeadlockError",
+    "Finding",
+    "KernelError",
+    "LinewrightError",
+    "ModelError",
+    "ResultError",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found in a model file.
+
+    Attributes:
+        code: Stable code: ``LW1xx`` form, ``LW2xx`` meaning, ``LW3xx`` lint.
+        message: What was found and what is allowed, in one sentence.
+        severity: ``error`` or ``warning``.
+        file: Path as the user gave it, or empty for a model built in Python.
+        line: Line in the file from 1, or 0 where unknown.
+        column: Column in the line from 1, or 0 where unknown.
+        path: Keys that lead to the value, such as ``("stations", "weld", "buffer")``.
+        help: A suggestion such as ``did you mean "weld"?``, or empty.
+    """
+
+    code: str
+    message: str
+    severity: str = "error"
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    path: tuple[str | int, ...] = ()
+    help: str = ""
+
+    def __str__(self) -> str:
+        """Return ``file:line:column: CODE message; help``."""
+        place = self.file or "<model>"
+        if self.line:
+            place += f":{self.line}:{self.column}"
+        elif self.path:
+            place += f": {'.'.join(map(str, self.path))}"
+        tail = f"; {self.help}" if self.help else ""
+        return f"{place}: {self.code} {self.message}{tail}"
+
+
+class LinewrightError(Exception):
+    """Base of every error that the package raises on purpose."""
+
+
+class ModelError(LinewrightError):
+    """A model that cannot be used, with every finding that says why."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("\n".join(map(str, self.findings)))
+
+
+class ResultError(LinewrightError):
+    """A result folder or state file that cannot be read or written."""
+
+
+class KernelError(LinewrightError):
+    """The kernel refused an event, or one of its own laws was broken."""
+
+
+class DeadlockError(LinewrightError):
+    """The line stands still for good; the message names who waits for whom."""

@@ -1,0 +1,1 @@
+"""How the line moves: compiled code that knows `tables` alone."""

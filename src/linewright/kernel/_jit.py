@@ -1,0 +1,85 @@
+"""The one way to compile: every kernel function comes through here.
+
+`jit` compiles a function that others call, `hot` one that is inlined into its caller
+because the event loop runs through it, `entry` one that Python calls. Only entries are
+kept on disk. Numba keys its disk cache by the file of the cached function alone, so an
+edit in a helper would leave the old machine code in use, and it ignores a change of the
+flags; our cache therefore lies in a folder named by a hash of all kernel sources, the
+versions, the processor and the flags.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import llvmlite
+import numba
+from numba import njit
+
+__all__ = ["cache_folder", "entry", "hot", "is_compiled", "jit"]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
+
+
+def _key() -> str:
+    """Return a hash of everything that the machine code depends on."""
+    parts = [numba.__version__, llvmlite.__version__, sys.version, platform.machine()]
+    parts.append(llvmlite.binding.get_host_cpu_name())
+    parts.append(llvmlite.binding.get_host_cpu_features().flatten())
+    parts += [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("NUMBA_")]
+    digest = hashlib.sha256("\n".join(parts).encode())
+    package = Path(__file__).parent
+    for source in sorted([*package.glob("*.py"), package.parent / "tables.py"]):
+        digest.update(source.name.encode())
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+def _user_cache() -> Path:
+    if chosen := os.environ.get("LINEWRIGHT_CACHE_DIR"):
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    return Path(base or Path.home() / ".cache") / "linewright"
+
+
+_FOLDER = _user_cache() / f"kernel-{_key()}"
+
+
+def cache_folder() -> Path:
+    """Return the folder in which this kernel's machine code is kept."""
+    return _FOLDER
+
+
+def is_compiled() -> bool:
+    """Say whether a compiled kernel lies ready on disk."""
+    return any(_FOLDER.rglob("*.nbi"))
+
+
+def jit(function: _Function) -> _Function:
+    """Compile a function that other kernel functions call."""
+    compiled: _Function = njit(**_FLAGS)(function)
+    return compiled
+
+
+def hot(function: _Function) -> _Function:
+    """Compile a function and inline it where it is called."""
+    compiled: _Function = njit(forceinline=True, **_FLAGS)(function)
+    return compiled
+
+
+def entry(function: _Function) -> _Function:
+    """Compile a function that Python calls, and keep its machine code on disk."""
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(_FOLDER)
+    try:
+        compiled: _Function = njit(cache=True, **_FLAGS)(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    return compiled

@@ -1,0 +1,1363 @@
+"""How parts move: offered to a place, pulled by a server, woken by room.
+
+`settle` is the whole rule. Every change pushes work on a list, and `settle` does it until
+nothing is left; each piece touches only its own station, buffer or part. It knows no
+time but `now` and draws no number.
+
+A part leaves for the first place that takes it: a server that stands ready, else the
+buffer. Without either it stays where it is and waits in the list of its destination,
+and whatever makes room there wakes the list in the order of the dispatch rule.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from linewright.kernel._jit import hot, jit
+from linewright.kernel.moves import (
+    CAPS,
+    ENTRY,
+    KIT,
+    OFFER,
+    PULL,
+    ROOM,
+    ROOM_OUTPUT,
+    append,
+    ask,
+    enter_buffer,
+    free_part,
+    leave_buffer,
+    new_part,
+    push,
+    set_mode,
+    trace,
+    unlink,
+)
+from linewright.kernel.work import (
+    count_cycle,
+    kit_arrived,
+    leave_line,
+    next_pending,
+    scrap,
+    show,
+    stop,
+    unreserve,
+)
+from linewright.tables import (
+    ALWAYS,
+    ALWAYS_CAPPED,
+    ARRIVALS,
+    ASK_ARRIVAL,
+    ASK_MOVE,
+    ASK_PROCESS,
+    ASK_SETUP,
+    BAD,
+    BLOCKED,
+    BLOCKED_ON_SERVER,
+    CALENDAR_ON,
+    CHOOSE_SHORTEST,
+    CRITICAL,
+    DEADLOCK,
+    DONE,
+    DUE,
+    END_FIT,
+    FIFO,
+    FULL_BLOCK,
+    FULL_LOSE,
+    IN_OUTPUT,
+    IN_QUEUE,
+    IN_STORE,
+    LEAST_SETUP,
+    MOVING,
+    NEVER,
+    NEW,
+    NONE,
+    ON_SERVER,
+    OUTSIDE,
+    PASS,
+    PRIORITY,
+    PROCESSING,
+    REWORK,
+    S_FIRST_CAPPED,
+    S_LINE_CAP,
+    S_N_CAPPED,
+    S_N_DESTS,
+    S_N_FAMILIES,
+    S_N_PRODUCTS,
+    S_N_QUEUES,
+    SCRAP,
+    SETTING_UP,
+    SETUP,
+    SHORTEST,
+    STARVED,
+    T_BLOCK,
+    T_EXIT,
+    T_LOST,
+    T_MOVE,
+    T_OUTPUT,
+    T_OUTSIDE,
+    T_QUEUE,
+    T_RELEASE,
+    T_REWORK,
+    T_SPLIT,
+    T_START,
+    T_STORE,
+    T_USE,
+    T_VERDICT,
+    WORKING,
+    LineTables,
+    State,
+)
+
+__all__ = ["arrive", "finish", "moved", "release_order", "settle", "setup_done"]
+
+_COMPLETE = -1
+N_BUCKET_BITS = 6
+
+
+# ------------------------------------------------------------------ what may start
+
+
+@jit
+def has_kit(line: LineTables, state: State, k):
+    """Say whether the stores hold every component that a step uses."""
+    step = line.steps[k]
+    for i in range(step.first_use, step.first_use + step.n_uses):
+        use = line.uses[i]
+        if state.lists[store_list(line, use.product)].count < use.quantity:
+            return False
+    return True
+
+
+@hot
+def store_list(line: LineTables, product):
+    """Return the list of a product's units in store."""
+    return line.settings[S_N_QUEUES] + line.settings[S_N_DESTS] + product
+
+
+@hot
+def outside_list(line: LineTables, product):
+    """Return the list of a product's parts that wait outside the line."""
+    return (
+        line.settings[S_N_QUEUES]
+        + line.settings[S_N_DESTS]
+        + line.settings[S_N_PRODUCTS]
+        + product
+    )
+
+
+@jit
+def _fits(line: LineTables, state: State, station, k):
+    """Say whether a step's mean time fits into what is left of the shift."""
+    calendar = line.calendars[line.stations[station].calendar]
+    at = calendar.first + state.stations[station].next_tick - 1
+    left = line.ticks[at].on_left - (state.clock[0].now - line.ticks[at].at)
+    return line.steps[k].mean_us <= left
+
+
+@jit
+def next_room(line: LineTables, state: State, k):
+    """Return the buffer in which a place for the part after step `k` is free, or -1.
+
+    Returns -2 where no place is needed, because the part leaves the line.
+    """
+    step = line.steps[k]
+    d = line.steps[step.next].dest if step.next >= 0 else line.products[step.product].store
+    if d < 0 or step.n_makes > 0:
+        return -2
+    dest = line.dests[d]
+    for j in range(dest.first_target, dest.first_target + dest.n_targets):
+        b = line.targets[j].buffer
+        if state.buffers[b].level < line.buffers[b].slots:
+            return b
+    return -1
+
+
+@jit
+def eligible(line: LineTables, state: State, station, k):
+    """Say whether a part for step `k` may start at a station that has a server ready."""
+    step = line.steps[k]
+    if step.n_uses > 0 and not has_kit(line, state, k):
+        return False
+    if step.shift_end == END_FIT and not _fits(line, state, station, k):
+        return False
+    if line.stations[station].before_service and next_room(line, state, k) == -1:
+        return False
+    return True
+
+
+@jit
+def score(line: LineTables, state: State, station, p):
+    """Return a part's place in a station's dispatch rule; the least goes first."""
+    part = state.parts[p]
+    rule = line.stations[station].dispatch
+    step = line.steps[part.step]
+    if rule == PRIORITY:
+        return -part.priority
+    if rule == DUE:
+        return part.due
+    if rule == SHORTEST:
+        return step.mean_us
+    if rule == CRITICAL:
+        # critical ratio in thousandths: time left over work left
+        if part.due == NEVER:
+            return NEVER
+        return (part.due - state.clock[0].now) * 1000 // max(step.left_us, 1)
+    if rule == LEAST_SETUP:
+        return 0 if _family_set_up(line, state, station, part.product) else 1
+    return 0
+
+
+@jit
+def _family_set_up(line: LineTables, state: State, station, product):
+    fixed = line.stations[station]
+    family = family_of(line, station, product)
+    for s in range(fixed.first_server, fixed.first_server + fixed.n_servers):
+        if state.servers[s].ready and state.servers[s].family == family:
+            return True
+    return False
+
+
+@hot
+def family_of(line: LineTables, station, product):
+    """Return what a station's setups tell apart: the product or its family."""
+    if line.stations[station].setup_by:
+        return line.products[product].family
+    return line.settings[S_N_FAMILIES] + product
+
+
+@jit
+def pick(line: LineTables, state: State, station):
+    """Return the waiting part that a station takes next by its rule, or -1."""
+    fixed = line.stations[station]
+    best = -1
+    best_score = 0
+    refused = -1
+    for i in range(fixed.first_queue, fixed.first_queue + fixed.n_queues):
+        p = state.lists[line.links[i]].head
+        while p >= 0:
+            part = state.parts[p]
+            if part.step != refused:
+                value = score(line, state, station, p)
+                better = best < 0 or value < best_score
+                if not better and value == best_score:
+                    better = part.sequence < state.parts[best].sequence
+                if better:
+                    if eligible(line, state, station, part.step):
+                        best = p
+                        best_score = value
+                    else:
+                        refused = part.step
+            if best >= 0 and fixed.dispatch == FIFO:
+                break
+            p = part.next
+    return best
+
+
+@jit
+def pick_waiting(line: LineTables, state: State, station):
+    """Return the part that waits outside the buffers for a ready server, or -1."""
+    fixed = line.stations[station]
+    best = -1
+    best_score = 0
+    for i in range(fixed.first_dest, fixed.first_dest + fixed.n_dests):
+        p = state.lists[line.settings[S_N_QUEUES] + line.links[i]].head
+        while p >= 0:
+            part = state.parts[p]
+            k = part.step
+            if part.split == 0 and not needs_move(line, state, p, station):
+                value = score(line, state, station, p)
+                better = best < 0 or value < best_score
+                if not better and value == best_score:
+                    better = part.sequence < state.parts[best].sequence
+                if better and eligible(line, state, station, k):
+                    best = p
+                    best_score = value
+            elif part.split > 0 and best < 0:
+                return p
+            if best >= 0 and fixed.dispatch == FIFO:
+                break
+            p = part.next
+    return best
+
+
+@jit
+def needs_move(line: LineTables, state: State, p, station):
+    """Say whether a part is carried to a station, and so needs a place in its buffer."""
+    return transport_dist(line, state, p, station) >= 0
+
+
+@jit
+def transport_dist(line: LineTables, state: State, p, station):
+    """Return the distribution of a part's way to a station, or -1 for no time."""
+    part = state.parts[p]
+    if station < 0:
+        return -1
+    if part.step >= 0 and line.steps[part.step].transport >= 0:
+        return line.steps[part.step].transport
+    if part.station >= 0:
+        origin = line.stations[part.station]
+        for i in range(origin.first_transport, origin.first_transport + origin.n_transports):
+            way = line.transports[i]
+            if way.to == station:
+                return way.dist
+    return -1
+
+
+# ------------------------------------------------------------------ where to
+
+
+@jit
+def choose_among(line: LineTables, state: State, p, d):
+    """Return ``2 * target + direct`` of the place that several targets offer, or -1."""
+    dest = line.dests[d]
+    k = state.parts[p].step
+    best = -1
+    shortest = NEVER
+    for j in range(dest.first_target, dest.first_target + dest.n_targets):
+        target = line.targets[j]
+        here = -1
+        if target.station >= 0 and state.stations[target.station].n_ready > 0:
+            if not needs_move(line, state, p, target.station) and eligible(
+                line, state, target.station, k
+            ):
+                here = 2 * j + 1
+        if here < 0 and state.buffers[target.buffer].level < line.buffers[target.buffer].slots:
+            here = 2 * j
+        if here >= 0:
+            if dest.choose != CHOOSE_SHORTEST:
+                if here & 1 or best < 0:
+                    best = here
+                if best & 1 or dest.choose == 0:
+                    return best
+            else:
+                waiting = -1
+                if not here & 1:
+                    waiting = state.lists[target.station].count
+                if waiting < shortest:
+                    shortest = waiting
+                    best = here
+    return best
+
+
+@hot
+def choose(line: LineTables, state: State, p, d):
+    """Return ``2 * target + direct`` of the place that takes a part now, or -1."""
+    dest = line.dests[d]
+    if dest.n_targets == 1:
+        j = dest.first_target
+        target = line.targets[j]
+        t = target.station
+        if t >= 0 and state.stations[t].n_ready > 0:
+            if line.stations[t].plain or (
+                not needs_move(line, state, p, t)
+                and eligible(line, state, t, state.parts[p].step)
+            ):
+                return 2 * j + 1
+        if state.buffers[target.buffer].level < line.buffers[target.buffer].slots:
+            return 2 * j
+        return -1
+    return choose_among(line, state, p, d)
+
+
+@hot
+def release_origin(line: LineTables, state: State, p):
+    """Free what a part leaves behind when it moves on."""
+    part = state.parts[p]
+    where = part.where
+    if where == ON_SERVER or where == BLOCKED_ON_SERVER:
+        s = part.place
+        server = state.servers[s]
+        if where == BLOCKED_ON_SERVER:
+            stop_waiting(line, state, p)
+        server.part = -1
+        server.phase = NONE
+        push(state, PULL, s)
+    elif where == IN_OUTPUT:
+        stop_waiting(line, state, p)
+        leave_buffer(state, part.place, p)
+        if line.buffers[part.place].n_feeders > 0:
+            push(state, ROOM_OUTPUT, part.place)
+
+
+@jit
+def dest_of(line: LineTables, state: State, p):
+    """Return the destination that a part waits for, as a row of `dests`, or -1."""
+    part = state.parts[p]
+    if part.split > 0:
+        return line.steps[line.products[split_product(line, state, p)].first_step].dest
+    if part.step == _COMPLETE:
+        return line.products[part.product].store
+    return line.steps[part.step].dest
+
+
+@jit
+def stop_waiting(line: LineTables, state: State, p):
+    """Take a part out of the list of its destination."""
+    part = state.parts[p]
+    d = part.list - line.settings[S_N_QUEUES]
+    unlink(state, p)
+    dest = line.dests[d]
+    for j in range(dest.first_target, dest.first_target + dest.n_targets):
+        state.buffers[line.targets[j].buffer].waiters -= 1
+    if part.woken >= 0:
+        push(state, ROOM, part.woken)
+        part.woken = -1
+
+
+@jit
+def wait_for(line: LineTables, state: State, p, d):
+    """Let a part wait for room at a destination, on its server or in an output buffer."""
+    part = state.parts[p]
+    part.woken = -1
+    if part.where == BLOCKED_ON_SERVER or part.where == IN_OUTPUT:
+        if part.list == line.settings[S_N_QUEUES] + d:
+            return
+        stop_waiting(line, state, p)
+    append(state, line.settings[S_N_QUEUES] + d, p)
+    dest = line.dests[d]
+    for j in range(dest.first_target, dest.first_target + dest.n_targets):
+        state.buffers[line.targets[j].buffer].waiters += 1
+    if part.where != ON_SERVER:
+        return
+    state.clock[0].sequence += 1
+    part.sequence = state.clock[0].sequence
+    s = part.place
+    station = state.servers[s].station
+    o = line.stations[station].out_buffer
+    if o >= 0 and part.split == 0 and state.buffers[o].level < line.buffers[o].slots:
+        to_output(state, p, o)
+        return
+    part.where = BLOCKED_ON_SERVER
+    trace(state, T_BLOCK, station, p, s, d)
+    if state.stations[station].shift == CALENDAR_ON:
+        set_mode(state, s, BLOCKED)
+    else:
+        show(line, state, s)
+    if state.servers[s].pending > 0:
+        next_pending(line, state, s)
+    if line.stations[station].in_loop and is_deadlock(line, state, d):
+        state.clock[0].status = DEADLOCK
+        state.clock[0].who = p
+
+
+@jit
+def to_output(state: State, p, o):
+    """Move a finished part from its server into the output buffer; it goes on waiting."""
+    part = state.parts[p]
+    s = part.place
+    state.servers[s].part = -1
+    state.servers[s].phase = NONE
+    push(state, PULL, s)
+    enter_buffer(state, o, p)
+    part.where = IN_OUTPUT
+    part.place = o
+    trace(state, T_OUTPUT, o, p, s, 0)
+
+
+# ------------------------------------------------------------------ offering a part
+
+
+@hot
+def offer(line: LineTables, state: State, p):
+    """Offer a part to its destination; where nothing takes it, it waits."""
+    part = state.parts[p]
+    if part.split > 0:
+        split(line, state, p)
+        return
+    if part.step == _COMPLETE:
+        complete(line, state, p)
+        return
+    d = line.steps[part.step].dest
+    if part.reserved >= 0:
+        take_reserved(line, state, p, d)
+        return
+    place = choose(line, state, p, d)
+    if place < 0:
+        wait_for(line, state, p, d)
+        return
+    release_origin(line, state, p)
+    target = line.targets[place >> 1]
+    part.target = place >> 1
+    if place & 1:
+        start(line, state, p, target.station)
+    elif line.stations[target.station].plain:
+        queue(line, state, p, d)
+    else:
+        carry_or_queue(line, state, p, d)
+
+
+@jit
+def carry_or_queue(line: LineTables, state: State, p, d):
+    """Give a part its place in a buffer, after its way there if it takes time."""
+    part = state.parts[p]
+    target = line.targets[part.target]
+    if transport_dist(line, state, p, target.station) >= 0:
+        enter_buffer(state, target.buffer, p)
+        part.where = MOVING
+        part.place = target.buffer
+        trace(state, T_MOVE, target.station, p, target.buffer, 0)
+        state.clock[0].n_moving += 1
+        ask(state, ASK_MOVE, p)
+    else:
+        queue(line, state, p, d)
+
+
+@hot
+def queue(line: LineTables, state: State, p, d):
+    """Put a part into the buffer and the queue of its target."""
+    part = state.parts[p]
+    target = line.targets[part.target]
+    b = target.buffer
+    enter_buffer(state, b, p)
+    q = line.dests[d].queue
+    if q < 0:
+        q = target.station
+    join_queue(state, p, b, q)
+
+
+@hot
+def join_queue(state: State, p, b, q):
+    """Append a part that has its place in buffer `b` to queue `q`."""
+    part = state.parts[p]
+    part.where = IN_QUEUE
+    part.place = b
+    clock = state.clock[0]
+    clock.sequence += 1
+    part.sequence = clock.sequence
+    append(state, q, p)
+    trace(state, T_QUEUE, b, p, q, 0)
+
+
+@jit
+def take_reserved(line: LineTables, state: State, p, d):
+    """Let a part go where its station reserved a place before it started."""
+    part = state.parts[p]
+    b = part.reserved
+    part.reserved = -1
+    release_origin(line, state, p)
+    dest = line.dests[d]
+    for j in range(dest.first_target, dest.first_target + dest.n_targets):
+        if line.targets[j].buffer == b:
+            part.target = j
+            break
+    t = line.targets[part.target].station
+    if transport_dist(line, state, p, t) >= 0:
+        part.where = MOVING
+        part.place = b
+        trace(state, T_MOVE, t, p, b, 0)
+        state.clock[0].n_moving += 1
+        ask(state, ASK_MOVE, p)
+    else:
+        settle_in(line, state, p, d)
+
+
+@jit
+def settle_in(line: LineTables, state: State, p, d):
+    """Let a part that has arrived at its place start, or join the queue."""
+    part = state.parts[p]
+    target = line.targets[part.target]
+    t = target.station
+    if state.stations[t].n_ready > 0 and eligible(line, state, t, part.step):
+        leave_buffer(state, target.buffer, p)
+        start(line, state, p, t)
+    else:
+        q = line.dests[d].queue
+        if q < 0:
+            q = t
+        join_queue(state, p, target.buffer, q)
+        if line.dests[d].queue >= 0:
+            dest = line.dests[d]
+            for j in range(dest.first_target, dest.first_target + dest.n_targets):
+                push(state, KIT, line.targets[j].station)
+
+
+@jit
+def moved(line: LineTables, state: State, p):
+    """A part has arrived at the station it was carried to."""
+    part = state.parts[p]
+    state.clock[0].n_moving -= 1
+    settle_in(line, state, p, line.steps[part.step].dest)
+
+
+# ------------------------------------------------------------------ starting
+
+
+@jit
+def ready_server(line: LineTables, state: State, station, product):
+    """Return the ready server that takes a part: the one set up for it, else the first."""
+    fixed = line.stations[station]
+    found = -1
+    family = family_of(line, station, product)
+    for s in range(fixed.first_server, fixed.first_server + fixed.n_servers):
+        if state.servers[s].ready:
+            if fixed.setup_first < 0:
+                return s
+            if state.servers[s].family == family:
+                return s
+            if found < 0:
+                found = s
+    return found
+
+
+@jit
+def aim(line: LineTables, state: State, p, station):
+    """Note which of its alternatives a part has come to."""
+    part = state.parts[p]
+    dest = line.dests[line.steps[part.step].dest]
+    for j in range(dest.first_target, dest.first_target + dest.n_targets):
+        if line.targets[j].station == station:
+            part.target = j
+            return
+
+
+@hot
+def start(line: LineTables, state: State, p, station):
+    """Start a part at a station that has a server ready."""
+    fixed = line.stations[station]
+    if fixed.n_servers == 1:
+        s = fixed.first_server
+    else:
+        s = ready_server(line, state, station, state.parts[p].product)
+    state.servers[s].ready = 0
+    state.stations[station].n_ready -= 1
+    begin(line, state, p, s)
+
+
+@hot
+def begin(line: LineTables, state: State, p, s):
+    """Put a part on a free server and ask how long its setup or its work takes."""
+    server = state.servers[s]
+    part = state.parts[p]
+    station = server.station
+    fixed = line.stations[station]
+    server.part = p
+    part.where = ON_SERVER
+    part.place = s
+    part.station = station
+    state.stations[station].started += 1
+    if not fixed.plain:
+        prepare(line, state, p, station)
+    trace(state, T_START, s, p, station, part.visits)
+    if fixed.setup_first >= 0 and needs_setup(line, state, p, s) >= 0:
+        server.phase = SETTING_UP
+        state.stations[station].setups += 1
+        set_mode(state, s, SETUP)
+        ask(state, ASK_SETUP, s)
+    else:
+        server.phase = WORKING
+        set_mode(state, s, PROCESSING)
+        ask(state, ASK_PROCESS, s)
+
+
+@jit
+def prepare(line: LineTables, state: State, p, station):
+    """Take the kit of a part that starts, and the place it needs behind."""
+    part = state.parts[p]
+    step = line.steps[part.step]
+    for i in range(step.first_use, step.first_use + step.n_uses):
+        use = line.uses[i]
+        row = store_list(line, use.product)
+        for _ in range(use.quantity):
+            c = state.lists[row].head
+            unlink(state, c)
+            leave_buffer(state, state.parts[c].place, c)
+            state.products[use.product].used += 1
+            trace(state, T_USE, station, c, part.product, part.serial)
+            if state.parts[c].bad:
+                part.bad = 1
+            leave_line(line, state, c)
+    if line.stations[station].before_service:
+        b = next_room(line, state, part.step)
+        if b >= 0:
+            enter_buffer(state, b, p)
+            part.reserved = b
+
+
+@jit
+def needs_setup(line: LineTables, state: State, p, s):
+    """Return the distribution of the setup that a server needs for a part, or -1."""
+    server = state.servers[s]
+    fixed = line.stations[server.station]
+    n = line.settings[S_N_FAMILIES] + line.settings[S_N_PRODUCTS]
+    family = family_of(line, server.station, state.parts[p].product)
+    row = n if server.family < 0 else server.family
+    return line.setups[fixed.setup_first + row * n + family]
+
+
+@jit
+def setup_done(line: LineTables, state: State, s):
+    """End a setup and ask for the work itself."""
+    server = state.servers[s]
+    stop(line, state, s)
+    server.setups += 1
+    server.family = family_of(line, server.station, state.parts[server.part].product)
+    server.phase = WORKING
+    set_mode(state, s, PROCESSING)
+    ask(state, ASK_PROCESS, s)
+
+
+# ------------------------------------------------------------------ pulling
+
+
+@hot
+def pull(line: LineTables, state: State, s):
+    """Let a free server take the next part, or stand ready for one."""
+    server = state.servers[s]
+    if server.part >= 0 or server.down >= 0:
+        return
+    k = server.station
+    here = state.stations[k]
+    if server.ready:
+        server.ready = 0
+        here.n_ready -= 1
+    if server.pending > 0 and next_pending(line, state, s):
+        return
+    if here.shift != CALENDAR_ON or ends_now(line, state, k):
+        show(line, state, s)
+        return
+    fixed = line.stations[k]
+    if fixed.plain:
+        p = state.lists[k].head
+    else:
+        p = pick(line, state, k)
+        if p >= 0:
+            aim(line, state, p, k)
+    if p >= 0:
+        part = state.parts[p]
+        unlink(state, p)
+        now = state.clock[0].now
+        here.wait_us += now - part.entered
+        here.waited += 1
+        leave_buffer(state, part.place, p)
+        begin(line, state, p, s)
+        return
+    server.ready = 1
+    here.n_ready += 1
+    if waiting_for(line, state, k):
+        p = pick_waiting(line, state, k)
+        if p >= 0:
+            set_mode(state, s, STARVED)
+            push(state, OFFER, p)
+            return
+    if fixed.n_always > 0 and take_always(line, state, k):
+        return
+    if fixed.before_service and held_back(line, state, k):
+        set_mode(state, s, BLOCKED)
+    else:
+        set_mode(state, s, STARVED)
+
+
+@hot
+def ends_now(line: LineTables, state: State, k):
+    """Say whether the station's shift ends at this very instant."""
+    c = line.stations[k].calendar
+    if c < 0:
+        return False
+    calendar = line.calendars[c]
+    tick = state.stations[k].next_tick
+    if tick >= calendar.n:
+        return False
+    row = line.ticks[calendar.first + tick]
+    return row.at == state.clock[0].now and row.mode != CALENDAR_ON
+
+
+@jit
+def held_back(line: LineTables, state: State, k):
+    """Say whether parts wait at a station that may not start for want of room behind."""
+    fixed = line.stations[k]
+    for i in range(fixed.first_queue, fixed.first_queue + fixed.n_queues):
+        p = state.lists[line.links[i]].head
+        while p >= 0:
+            if next_room(line, state, state.parts[p].step) == -1:
+                return True
+            p = state.parts[p].next
+    for i in range(fixed.first_always, fixed.first_always + fixed.n_always):
+        first = line.products[line.links[i]].first_step
+        if next_room(line, state, first) == -1:
+            return True
+    return False
+
+
+@hot
+def waiting_for(line: LineTables, state: State, k):
+    """Say whether parts wait somewhere for room at a station."""
+    fixed = line.stations[k]
+    for i in range(fixed.first_dest, fixed.first_dest + fixed.n_dests):
+        if state.lists[line.settings[S_N_QUEUES] + line.links[i]].count > 0:
+            return True
+        if line.dests[line.links[i]].n_sources > 0:
+            wake_sources(line, state, line.links[i])
+    return False
+
+
+@jit
+def wake_sources(line: LineTables, state: State, d):
+    """Let parts outside look again at their first station."""
+    dest = line.dests[d]
+    for i in range(dest.first_source, dest.first_source + dest.n_sources):
+        product = line.links[i]
+        if wants_in(line, state, product):
+            push(state, ENTRY, product)
+
+
+@jit
+def take_always(line: LineTables, state: State, k):
+    """Make and start a unit of an always available product; say whether there was one.
+
+    Shares are kept by smooth weighted turns: every product gains its share at each
+    unit, the one with most credit goes and pays the sum.
+    """
+    fixed = line.stations[k]
+    best = -1
+    total = 0.0
+    for i in range(fixed.first_always, fixed.first_always + fixed.n_always):
+        product = line.links[i]
+        if eligible(line, state, k, line.products[product].first_step):
+            share = line.products[product].share
+            total += share
+            credit = state.products[product].credit + share
+            if best < 0 or credit > state.products[best].credit + line.products[best].share:
+                best = product
+    if best < 0:
+        return False
+    for i in range(fixed.first_always, fixed.first_always + fixed.n_always):
+        product = line.links[i]
+        if eligible(line, state, k, line.products[product].first_step):
+            state.products[product].credit += line.products[product].share
+    state.products[best].credit -= total
+    p = create(line, state, best, -1)
+    enter_line(line, state, p)
+    aim(line, state, p, k)
+    start(line, state, p, k)
+    return True
+
+
+# ------------------------------------------------------------------ room
+
+
+@jit
+def room(line: LineTables, state: State, b):
+    """Wake the part that goes first where a place in a buffer is free."""
+    if state.buffers[b].level >= line.buffers[b].slots:
+        return
+    fixed = line.buffers[b]
+    best = -1
+    best_score = 0
+    for i in range(fixed.first_dest, fixed.first_dest + fixed.n_dests):
+        d = line.links[i]
+        station = line.targets[line.dests[d].first_target].station
+        p = state.lists[line.settings[S_N_QUEUES] + d].head
+        while p >= 0:
+            part = state.parts[p]
+            value = 0
+            if station >= 0 and part.split == 0:
+                value = score(line, state, station, p)
+            better = best < 0 or value < best_score
+            if not better and value == best_score:
+                better = part.sequence < state.parts[best].sequence
+            if better and part.woken < 0:
+                best = p
+                best_score = value
+            if station < 0 or line.stations[station].dispatch == FIFO:
+                break
+            p = part.next
+    if best >= 0:
+        state.parts[best].woken = b
+        push(state, OFFER, best)
+        return
+    for i in range(fixed.first_dest, fixed.first_dest + fixed.n_dests):
+        if line.dests[line.links[i]].n_sources > 0:
+            wake_sources(line, state, line.links[i])
+    for i in range(fixed.first_early, fixed.first_early + fixed.n_early):
+        push(state, KIT, line.links[i])
+
+
+@jit
+def room_output(line: LineTables, state: State, o):
+    """Move the longest blocked part of the feeding stations into an output buffer."""
+    if state.buffers[o].level >= line.buffers[o].slots:
+        return
+    best = -1
+    fixed = line.buffers[o]
+    for i in range(fixed.first_feeder, fixed.first_feeder + fixed.n_feeders):
+        station = line.stations[line.links[i]]
+        for s in range(station.first_server, station.first_server + station.n_servers):
+            p = state.servers[s].part
+            if p >= 0 and state.parts[p].where == BLOCKED_ON_SERVER:
+                if state.parts[p].split == 0:
+                    if best < 0 or state.parts[p].sequence < state.parts[best].sequence:
+                        best = p
+    if best >= 0:
+        to_output(state, best, o)
+        push(state, ROOM_OUTPUT, o)
+
+
+@jit
+def wake_station(line: LineTables, state: State, k):
+    """Let the ready servers of a station look for work again."""
+    fixed = line.stations[k]
+    for s in range(fixed.first_server + fixed.n_servers - 1, fixed.first_server - 1, -1):
+        if state.servers[s].ready:
+            push(state, PULL, s)
+
+
+# ------------------------------------------------------------------ into the line
+
+
+@jit
+def create(line: LineTables, state: State, product, order):
+    """Make a part outside the line."""
+    p = new_part(state, product)
+    part = state.parts[p]
+    fixed = line.products[product]
+    part.step = fixed.first_step
+    part.priority = fixed.priority
+    part.where = NEW
+    state.products[product].made += fixed.lot
+    if order >= 0:
+        part.order = order
+        part.due = line.orders[order].due
+        part.priority = line.orders[order].priority
+    return p
+
+
+@jit
+def enter_line(line: LineTables, state: State, p):
+    """Count a part into the line."""
+    clock = state.clock[0]
+    part = state.parts[p]
+    product = state.products[part.product]
+    part.released = clock.now
+    product.entered += 1
+    product.wip += 1
+    product.area_us -= clock.now
+    clock.wip += 1
+    trace(state, T_RELEASE, part.station, p, part.order, 0)
+
+
+@jit
+def below_caps(line: LineTables, state: State, product):
+    """Say whether the caps let one more part of a product in."""
+    cap = line.products[product].cap
+    if cap >= 0 and state.products[product].wip >= cap:
+        return False
+    cap = line.settings[S_LINE_CAP]
+    return cap < 0 or state.clock[0].wip < cap
+
+
+@jit
+def wants_in(line: LineTables, state: State, product):
+    """Say whether units of a product wait to come in."""
+    if line.products[product].kind == ALWAYS_CAPPED:
+        return below_caps(line, state, product)
+    return state.lists[outside_list(line, product)].count > 0 and below_caps(
+        line, state, product
+    )
+
+
+@jit
+def entry(line: LineTables, state: State, product):
+    """Let the next unit of a product in, if the caps and its first station have room."""
+    if not wants_in(line, state, product):
+        return
+    fixed = line.products[product]
+    d = line.steps[fixed.first_step].dest
+    row = outside_list(line, product)
+    if fixed.kind == ALWAYS_CAPPED:
+        p = create(line, state, product, -1)
+        append(state, row, p)
+        state.parts[p].where = OUTSIDE
+    p = state.lists[row].head
+    part = state.parts[p]
+    place = choose(line, state, p, d)
+    if place < 0:
+        if fixed.kind == ALWAYS_CAPPED:
+            unlink(state, p)
+            undo_create(line, state, p)
+        return
+    unlink(state, p)
+    enter_line(line, state, p)
+    part.target = place >> 1
+    target = line.targets[part.target]
+    if place & 1:
+        start(line, state, p, target.station)
+    else:
+        carry_or_queue(line, state, p, d)
+    push(state, ENTRY, product)
+    if fixed.kind == ARRIVALS and state.products[product].blocked:
+        if state.lists[row].count == 0:
+            state.products[product].blocked = 0
+            ask(state, ASK_ARRIVAL, product)
+
+
+@jit
+def undo_create(line: LineTables, state: State, p):
+    """Unmake a part that found no room, number and all."""
+    product = state.parts[p].product
+    state.products[product].serial -= 1
+    state.products[product].made -= line.products[product].lot
+    free_part(state, p)
+
+
+@jit
+def come(line: LineTables, state: State, product, order, when_full):  # noqa: PLR0913
+    """Bring one part to the line's door, with the components released with it."""
+    p = create(line, state, product, order)
+    trace(state, T_OUTSIDE, -1, p, order, 0)
+    state.parts[p].where = OUTSIDE
+    row = outside_list(line, product)
+    if when_full == FULL_LOSE:
+        d = line.steps[line.products[product].first_step].dest
+        full = state.lists[row].count > 0 or choose(line, state, p, d) < 0
+        if full or not below_caps(line, state, product):
+            trace(state, T_LOST, -1, p, 0, 0)
+            state.products[product].lost += line.products[product].lot
+            free_part(state, p)
+            return
+    append(state, row, p)
+
+
+@jit
+def come_all(line: LineTables, state: State, product, n, order):  # noqa: PLR0913
+    """Bring `n` parts of a product and, level by level, the components with them."""
+    for _ in range(n):
+        come(line, state, product, order, line.products[product].when_full)
+    push(state, ENTRY, product)
+    fixed = line.products[product]
+    for i in range(fixed.first_child, fixed.first_child + fixed.n_children):
+        child = line.uses[i]
+        for _ in range(n * child.quantity):
+            come(line, state, child.product, order, 0)
+        push(state, ENTRY, child.product)
+
+
+@jit
+def arrive(line: LineTables, state: State, product):
+    """An arrival of a product; ask for the next unless the source is blocked."""
+    fixed = line.products[product]
+    state.products[product].arrivals += 1
+    come_all(line, state, product, fixed.quantity, -1)
+    settle(line, state)
+    if fixed.when_full == FULL_BLOCK and state.lists[outside_list(line, product)].count > 0:
+        state.products[product].blocked = 1
+    else:
+        ask(state, ASK_ARRIVAL, product)
+
+
+@jit
+def release_order(line: LineTables, state: State, order):
+    """Release a dated order."""
+    row = line.orders[order]
+    lot = line.products[row.product].lot
+    come_all(line, state, row.product, (row.quantity + lot - 1) // lot, order)
+
+
+# ------------------------------------------------------------------ out of the line
+
+
+@jit
+def bucket_of(value):
+    """Return the percentile sketch's bucket of a time in microseconds.
+
+    The same rule as `stats.sketch.bucket_of`, log-linear with 64 buckets an octave; the
+    octave is read from the exponent of the number as a float.
+    """
+    exponent = (np.float64(value).view(np.int64) >> 52) - 1023
+    shift = max(exponent - N_BUCKET_BITS, 0)
+    return (shift << N_BUCKET_BITS) + (value >> shift)
+
+
+@jit
+def count_finished(line: LineTables, state: State, p):
+    """Count a unit that has come to the end of its routing."""
+    clock = state.clock[0]
+    part = state.parts[p]
+    product = state.products[part.product]
+    lot = line.products[part.product].lot
+    product.finished += lot
+    if part.bad:
+        product.escaped += lot
+    if part.visits == 0:
+        product.first_pass += lot
+    flow = clock.now - part.released
+    product.flow_count += 1
+    product.flow_us += flow
+    state.flow[part.product, bucket_of(flow)] += 1
+    o = part.order
+    if o >= 0 and line.orders[o].product == part.product:
+        state.orders[o].done += lot
+        if state.orders[o].done >= line.orders[o].quantity and state.orders[o].finished < 0:
+            state.orders[o].finished = clock.now
+
+
+@jit
+def complete(line: LineTables, state: State, p):
+    """Let a unit at the end of its routing leave the line, or go into its store."""
+    part = state.parts[p]
+    d = line.products[part.product].store
+    if d < 0:
+        release_origin(line, state, p)
+        count_finished(line, state, p)
+        trace(state, T_EXIT, part.station, p, part.order, 0)
+        state.clock[0].finished += line.products[part.product].lot
+        leave_line(line, state, p)
+        return
+    b = line.targets[line.dests[d].first_target].buffer
+    if part.reserved >= 0:
+        part.reserved = -1
+        release_origin(line, state, p)
+    else:
+        if state.buffers[b].level >= line.buffers[b].slots:
+            wait_for(line, state, p, d)
+            return
+        release_origin(line, state, p)
+        enter_buffer(state, b, p)
+    count_finished(line, state, p)
+    part.where = IN_STORE
+    part.place = b
+    append(state, store_list(line, part.product), p)
+    trace(state, T_STORE, b, p, 0, 0)
+    kit_arrived(line, state, part.product)
+
+
+@jit
+def split_product(line: LineTables, state: State, p):
+    """Return the product of the unit that a split part sets free next."""
+    part = state.parts[p]
+    step = line.steps[part.step]
+    left = part.split - 1
+    for i in range(step.first_make, step.first_make + step.n_makes):
+        if left < line.uses[i].quantity:
+            return line.uses[i].product
+        left -= line.uses[i].quantity
+    return -1
+
+
+@jit
+def _all_fit(line: LineTables, state: State, p):
+    """Return -1 if all units of a split find room at once, else a full destination."""
+    part = state.parts[p]
+    step = line.steps[part.step]
+    for i in range(step.first_make, step.first_make + step.n_makes):
+        make = line.uses[i]
+        d = line.steps[line.products[make.product].first_step].dest
+        target = line.targets[line.dests[d].first_target]
+        free = state.stations[target.station].n_ready
+        free += line.buffers[target.buffer].slots - state.buffers[target.buffer].level
+        if free < make.quantity:
+            return d
+    return -1
+
+
+@jit
+def split(line: LineTables, state: State, p):
+    """Set free the units that a part is split into, as far as there is room."""
+    part = state.parts[p]
+    step = line.steps[part.step]
+    total = 0
+    for i in range(step.first_make, step.first_make + step.n_makes):
+        total += line.uses[i].quantity
+    if step.together:
+        full = _all_fit(line, state, p)
+        if full >= 0:
+            wait_for(line, state, p, full)
+            return
+    while part.split <= total:
+        product = split_product(line, state, p)
+        d = line.steps[line.products[product].first_step].dest
+        c = create(line, state, product, -1)
+        child = state.parts[c]
+        child.station = part.station
+        child.order = part.order
+        child.due = part.due
+        child.priority = part.priority
+        child.bad = part.bad
+        place = choose(line, state, c, d)
+        if place < 0:
+            undo_create(line, state, c)
+            wait_for(line, state, p, d)
+            return
+        enter_line(line, state, c)
+        trace(state, T_SPLIT, part.station, c, part.product, part.serial)
+        child.target = place >> 1
+        if place & 1:
+            start(line, state, c, line.targets[place >> 1].station)
+        else:
+            carry_or_queue(line, state, c, d)
+        part.split += 1
+    part.split = 0
+    part.step = _COMPLETE
+    release_origin(line, state, p)
+    count_finished(line, state, p)
+    trace(state, T_EXIT, part.station, p, part.order, 1)
+    leave_line(line, state, p)
+
+
+# ------------------------------------------------------------------ the end of work
+
+
+@hot
+def finish(line: LineTables, state: State, s, outcome):
+    """End the work on a part with its verdict and offer it to what comes next."""
+    server = state.servers[s]
+    stop(line, state, s)
+    p = server.part
+    part = state.parts[p]
+    k = part.step
+    step = line.steps[k]
+    server.phase = DONE
+    state.stations[server.station].completed += 1
+    if server.n_modes > 0:
+        count_cycle(line, state, s)
+    if step.inspected or outcome:
+        if judge(line, state, p, outcome):
+            return
+    elif step.n_makes > 0:
+        part.split = 1
+    else:
+        part.step = step.next
+    push(state, OFFER, p)
+
+
+@jit
+def judge(line: LineTables, state: State, p, outcome):
+    """Act on a verdict; say whether the part was scrapped."""
+    part = state.parts[p]
+    step = line.steps[part.step]
+    verdict = outcome & 3
+    part.bad = 1 if outcome & BAD else 0
+    trace(state, T_VERDICT, part.station, p, outcome, part.visits)
+    if verdict == REWORK and step.rework_limit >= 0 and part.visits >= step.rework_limit:
+        verdict = SCRAP
+    if verdict != PASS:
+        unreserve(state, p)
+    if verdict == REWORK:
+        part.visits += 1
+        part.bad = 0
+        part.step = step.rework_to
+        if step.rework_priority != NEVER:
+            part.priority = step.rework_priority
+        state.products[part.product].reworked += line.products[part.product].lot
+        trace(state, T_REWORK, part.station, p, part.visits, 0)
+        return False
+    if verdict == SCRAP:
+        release_origin(line, state, p)
+        scrap(line, state, p)
+        return True
+    if step.n_makes > 0:
+        part.split = 1
+    else:
+        part.step = step.next
+    return False
+
+
+# ------------------------------------------------------------------ standing still
+
+
+@jit
+def is_deadlock(line: LineTables, state: State, d):
+    """Say whether nobody who could make room at a destination can ever move.
+
+    Follows who waits for whom: from the destination to every station that draws on its
+    buffers, from a station to what its blocked parts wait for. A station with a server
+    that is not blocked may still move. The stations seen are kept on the free end of
+    the worklist.
+    """
+    n_seen = _watch(line, state, d, 0)
+    n_done = 0
+    top = state.todo.shape[0]
+    while n_seen >= 0 and n_done < n_seen:
+        n_done += 1
+        n_seen = _follow(line, state, state.todo[top - n_done], n_seen)
+    return n_seen > 0
+
+
+@jit
+def _follow(line: LineTables, state: State, k, n_seen):
+    """Watch what a station's parts wait for; return -1 if it may still move."""
+    fixed = line.stations[k]
+    for s in range(fixed.first_server, fixed.first_server + fixed.n_servers):
+        p = state.servers[s].part
+        if p < 0 or state.parts[p].where != BLOCKED_ON_SERVER or state.servers[s].down >= 0:
+            return -1
+        n_seen = _watch(line, state, state.parts[p].list - line.settings[S_N_QUEUES], n_seen)
+        if n_seen < 0:
+            return -1
+    if fixed.out_buffer >= 0:
+        for p in range(state.parts.shape[0]):
+            part = state.parts[p]
+            if part.product >= 0 and part.where == IN_OUTPUT and part.place == fixed.out_buffer:
+                n_seen = _watch(line, state, part.list - line.settings[S_N_QUEUES], n_seen)
+                if n_seen < 0:
+                    return -1
+    return n_seen
+
+
+@jit
+def _watch(line: LineTables, state: State, d, n_seen):
+    """Add the stations that draw on a destination's buffers; -1 if one is no station."""
+    dest = line.dests[d]
+    top = state.todo.shape[0]
+    for j in range(dest.first_target, dest.first_target + dest.n_targets):
+        b = line.buffers[line.targets[j].buffer]
+        for i in range(b.first_dest, b.first_dest + b.n_dests):
+            drawn = line.dests[line.links[i]]
+            for h in range(drawn.first_target, drawn.first_target + drawn.n_targets):
+                if line.targets[h].buffer != line.targets[j].buffer:
+                    continue
+                station = line.targets[h].station
+                if station < 0 or top - n_seen - 2 <= state.clock[0].n_todo:
+                    return -1
+                seen = False
+                for e in range(n_seen):
+                    seen = seen or state.todo[top - 1 - e] == station
+                if not seen:
+                    state.todo[top - 1 - n_seen] = station
+                    n_seen += 1
+    return n_seen
+
+
+# ------------------------------------------------------------------ the whole rule
+
+
+@jit
+def caps_opened(line: LineTables, state: State):
+    """Let every capped product look whether it may come in."""
+    first = line.settings[S_FIRST_CAPPED]
+    for i in range(first + line.settings[S_N_CAPPED] - 1, first - 1, -1):
+        if wants_in(line, state, line.links[i]):
+            push(state, ENTRY, line.links[i])
+
+
+@jit
+def settle_rare(line: LineTables, state: State, kind, row):
+    """Do the work that is not on the hot path."""
+    if kind == ROOM:
+        room(line, state, row)
+    elif kind == ROOM_OUTPUT:
+        room_output(line, state, row)
+    elif kind == ENTRY:
+        entry(line, state, row)
+    elif kind == KIT:
+        wake_station(line, state, row)
+    elif kind == CAPS:
+        caps_opened(line, state)
+
+
+@jit
+def settle(line: LineTables, state: State):
+    """Do what is on the worklist until nothing is left."""
+    clock = state.clock[0]
+    while clock.n_todo > 0:
+        n = clock.n_todo - 1
+        clock.n_todo = n
+        item = state.todo[n]
+        kind = item & 7
+        row = item >> 3
+        if kind == OFFER:
+            offer(line, state, row)
+        elif kind == PULL:
+            pull(line, state, row)
+        else:
+            settle_rare(line, state, kind, row)

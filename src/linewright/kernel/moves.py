@@ -1,0 +1,202 @@
+"""Small steps that everything else is made of: lists, accounts, the worklist, a trace.
+
+Accounts are kept without times of last change: entering a state subtracts the time,
+leaving it adds the time, so the sum at any instant is the time spent once the present
+state is closed with the present time. Sums are exact integers.
+"""
+
+from __future__ import annotations
+
+from linewright.kernel._jit import hot, jit
+from linewright.tables import (
+    ASK_ARRIVAL,
+    NEVER,
+    OVERFLOW,
+    T_MODE,
+    State,
+)
+
+__all__ = [
+    "append",
+    "ask",
+    "enter_buffer",
+    "free_part",
+    "leave_buffer",
+    "new_part",
+    "push",
+    "set_mode",
+    "trace",
+    "unlink",
+]
+
+# kinds of work on the worklist
+OFFER, PULL, ROOM, ROOM_OUTPUT, ENTRY, KIT, CAPS = range(7)
+
+
+@jit
+def write_trace(state: State, kind, row, p, value, other):  # noqa: PLR0913
+    """Write one row of trace; `p` is a part or -1."""
+    clock = state.clock[0]
+    n = clock.n_trace
+    if n >= state.trace.shape[0]:
+        clock.status = OVERFLOW
+        return
+    line = state.trace[n]
+    line[0] = clock.now
+    line[1] = kind
+    line[2] = row
+    line[3] = -1
+    line[4] = -1
+    line[5] = -1
+    if p >= 0:
+        part = state.parts[p]
+        line[3] = part.product
+        line[4] = part.serial
+        line[5] = part.step
+    line[6] = value
+    line[7] = other
+    clock.n_trace = n + 1
+
+
+@hot
+def trace(state: State, kind, row, p, value, other):  # noqa: PLR0913
+    """Write one row of trace if a trace was asked for."""
+    if state.clock[0].tracing:
+        write_trace(state, kind, row, p, value, other)
+
+
+@hot
+def push(state: State, kind, row):
+    """Put work on the worklist; the last in is the first out."""
+    clock = state.clock[0]
+    n = clock.n_todo
+    if n >= state.todo.shape[0]:
+        clock.status = OVERFLOW
+        return
+    state.todo[n] = (row << 3) | kind
+    clock.n_todo = n + 1
+
+
+@hot
+def ask(state: State, kind, row):
+    """Ask the driver for something; the answer comes before the next event."""
+    clock = state.clock[0]
+    n = clock.n_requests
+    if n >= state.requests.shape[0]:
+        clock.status = OVERFLOW
+        return
+    state.requests[n] = (row << 3) | kind
+    clock.n_requests = n + 1
+    if kind > ASK_ARRIVAL:
+        clock.status = OVERFLOW
+
+
+@hot
+def set_mode(state: State, s, mode):
+    """Put a server into a mode and book the time."""
+    server = state.servers[s]
+    old = server.mode
+    if old != mode:
+        now = state.clock[0].now
+        state.accounts[server.station, old] += now
+        state.accounts[server.station, mode] -= now
+        server.mode = mode
+        trace(state, T_MODE, s, server.part, mode, old)
+
+
+@hot
+def append(state: State, row, p):
+    """Put a part at the end of a list."""
+    ends = state.lists[row]
+    part = state.parts[p]
+    part.list = row
+    part.next = -1
+    part.prev = ends.tail
+    if ends.tail >= 0:
+        state.parts[ends.tail].next = p
+    else:
+        ends.head = p
+    ends.tail = p
+    ends.count += 1
+
+
+@hot
+def unlink(state: State, p):
+    """Take a part out of the list it is in."""
+    part = state.parts[p]
+    ends = state.lists[part.list]
+    if part.prev >= 0:
+        state.parts[part.prev].next = part.next
+    else:
+        ends.head = part.next
+    if part.next >= 0:
+        state.parts[part.next].prev = part.prev
+    else:
+        ends.tail = part.prev
+    ends.count -= 1
+    part.list = -1
+
+
+@hot
+def enter_buffer(state: State, b, p):
+    """Give a part a place in a buffer."""
+    clock = state.clock[0]
+    buffer = state.buffers[b]
+    buffer.level += 1
+    buffer.entered += 1
+    buffer.area_us -= clock.now
+    if buffer.level > buffer.highest:
+        buffer.highest = buffer.level
+    state.parts[p].entered = clock.now
+
+
+@hot
+def leave_buffer(state: State, b, p):
+    """Free a part's place in a buffer and wake whoever waits for room."""
+    now = state.clock[0].now
+    buffer = state.buffers[b]
+    buffer.level -= 1
+    buffer.left += 1
+    buffer.area_us += now
+    buffer.wait_us += now - state.parts[p].entered
+    if buffer.waiters > 0:
+        push(state, ROOM, b)
+
+
+@hot
+def new_part(state: State, product):
+    """Take a part from the pool and number it; `advance` has made sure of room."""
+    clock = state.clock[0]
+    p = clock.free_part
+    part = state.parts[p]
+    clock.free_part = part.next
+    clock.n_free -= 1
+    made = state.products[product]
+    part.product = product
+    part.serial = made.serial
+    made.serial += 1
+    part.visits = 0
+    part.list = -1
+    part.station = -1
+    part.woken = -1
+    part.reserved = -1
+    part.target = -1
+    part.split = 0
+    part.bad = 0
+    part.order = -1
+    part.due = NEVER
+    part.released = clock.now
+    part.created = clock.now
+    clock.sequence += 1
+    part.sequence = clock.sequence
+    return p
+
+
+@hot
+def free_part(state: State, p):
+    """Give a part back to the pool."""
+    clock = state.clock[0]
+    state.parts[p].next = clock.free_part
+    state.parts[p].product = -1
+    clock.free_part = p
+    clock.n_free += 1

@@ -1,0 +1,418 @@
+"""One replication: events in, transitions out, and the simulator that feeds them.
+
+`apply` is the seam. It takes an event (its kind, the row it concerns, its outcome) at
+the time that stands in the clock, makes every transition that follows, and leaves
+questions: how long does this work take, when does this failure come. Whoever drives the
+line answers them: the simulator by drawing (`answer_all`), a controller with `UNKNOWN`,
+after which the machines' own events say when. `apply` cannot tell the two apart.
+"""
+
+from __future__ import annotations
+
+from linewright.kernel._jit import entry, hot, jit
+from linewright.kernel._views import open_draws, open_line, open_state, pack
+from linewright.kernel.calendar import heap_pop, heap_push, set_timer, timer_key
+from linewright.kernel.flow import (
+    arrive,
+    caps_opened,
+    finish,
+    moved,
+    needs_setup,
+    release_order,
+    settle,
+    setup_done,
+    transport_dist,
+)
+from linewright.kernel.moves import ENTRY, PULL, push, trace
+from linewright.kernel.sample import sample, uniform
+from linewright.kernel.streams import uniform_at
+from linewright.kernel.work import due, repaired, run, set_clock, shift_change, start_repair
+from linewright.tables import (
+    ARRIVAL,
+    ASK_ARRIVAL,
+    ASK_CLOCK,
+    ASK_MOVE,
+    ASK_PROCESS,
+    ASK_REPAIR,
+    ASK_SETUP,
+    BAD,
+    CLOCK_CYCLES,
+    ENOUGH,
+    FAILURE,
+    FINISH,
+    MOVED,
+    NEED_PARTS,
+    NEED_TRACE,
+    NEVER,
+    ORDER,
+    PASS,
+    REACHED,
+    REPAIRED,
+    REWORK,
+    S_MARGIN,
+    S_MOVE_LEAF,
+    S_ORDER_LEAF,
+    SCRAP,
+    SETUP_DONE,
+    STANDSTILL,
+    T_EVENT,
+    TICK,
+    UNKNOWN,
+    Draws,
+    LineTables,
+    State,
+)
+
+__all__ = ["advance", "answer", "apply", "begin_line", "external", "external_begin"]
+
+
+@hot
+def apply(line: LineTables, state: State, kind, row, outcome):  # noqa: PLR0912
+    """Make every transition that follows from one event."""
+    trace(state, T_EVENT, row, -1, kind, outcome)
+    if kind == FINISH:
+        finish(line, state, row, outcome)
+    elif kind == SETUP_DONE:
+        setup_done(line, state, row)
+    else:
+        apply_rare(line, state, kind, row)
+    settle(line, state)
+
+
+@jit
+def apply_rare(line: LineTables, state: State, kind, row):
+    """Make the transitions of an event that is neither work nor setup done."""
+    if kind == MOVED:
+        moved(line, state, row)
+    elif kind == REPAIRED:
+        repaired(line, state, row)
+    elif kind == FAILURE:
+        due(line, state, row)
+    elif kind == TICK:
+        tick(line, state, row)
+    elif kind == ORDER:
+        release_order(line, state, row)
+    elif kind == ARRIVAL:
+        arrive(line, state, row)
+
+
+@jit
+def tick(line: LineTables, state: State, c):
+    """Change the shift of every station of a calendar, and set the next change."""
+    calendar = line.calendars[c]
+    first = line.links[calendar.first_station]
+    row = calendar.first + state.stations[first].next_tick
+    last = calendar.first_station + calendar.n_stations
+    for i in range(calendar.first_station, last):
+        state.stations[line.links[i]].next_tick += 1
+    for i in range(calendar.first_station, last):
+        shift_change(line, state, line.links[i], line.ticks[row].mode)
+    key = NEVER
+    if row + 1 < calendar.first + calendar.n:
+        key = timer_key(line.ticks[row + 1].at, TICK)
+    set_timer(state, calendar.leaf, key)
+
+
+@jit
+def next_order(line: LineTables, state: State):
+    """Set the timer of the next dated order."""
+    o = state.clock[0].next_order
+    key = NEVER
+    if o < line.orders.shape[0]:
+        key = timer_key(max(line.orders[o].release, 0), ORDER)
+    set_timer(state, line.settings[S_ORDER_LEAF], key)
+
+
+@jit
+def begin_line(line: LineTables, state: State):
+    """Set the line going at time 0: clocks, sources, and every server looking for work."""
+    for m in range(line.server_modes.shape[0]):
+        push_request(state, ASK_CLOCK, m)
+    for c in range(line.calendars.shape[0]):
+        calendar = line.calendars[c]
+        if calendar.n > 1:
+            set_timer(state, calendar.leaf, timer_key(line.ticks[calendar.first + 1].at, TICK))
+    for i in range(line.products.shape[0]):
+        if line.products[i].leaf >= 0:
+            push_request(state, ASK_ARRIVAL, i)
+    next_order(line, state)
+    for s in range(state.servers.shape[0] - 1, -1, -1):
+        push(state, PULL, s)
+    caps_opened(line, state)
+    settle(line, state)
+
+
+@hot
+def push_request(state: State, kind, row):
+    """Ask the driver for something."""
+    clock = state.clock[0]
+    state.requests[clock.n_requests] = (row << 3) | kind
+    clock.n_requests += 1
+
+
+# ------------------------------------------------------------------ answers
+
+
+@hot
+def answer(line: LineTables, state: State, kind, row, amount):
+    """Give the kernel the answer to one of its questions, in microseconds or UNKNOWN."""
+    if kind == ASK_PROCESS or kind == ASK_SETUP:
+        server = state.servers[row]
+        server.remaining = amount
+        server.total = amount
+        run(line, state, row)
+    else:
+        answer_rare(line, state, kind, row, amount)
+
+
+@jit
+def answer_rare(line: LineTables, state: State, kind, row, amount):
+    """Take an answer that is not about a server's work."""
+    if kind == ASK_REPAIR:
+        start_repair(line, state, row, amount)
+    elif kind == ASK_CLOCK:
+        set_clock(line, state, row, amount)
+    elif kind == ASK_MOVE and amount != UNKNOWN:
+        clock = state.clock[0]
+        part = state.parts[row]
+        n = clock.n_heap
+        key = timer_key(clock.now + amount, MOVED)
+        station = line.targets[part.target].station
+        heap_push(state.heap, n, key, station, part.serial, row)
+        clock.n_heap = n + 1
+        set_timer(state, line.settings[S_MOVE_LEAF], state.heap[0, 0])
+    elif kind == ASK_ARRIVAL:
+        key = NEVER
+        if amount != UNKNOWN:
+            key = timer_key(state.clock[0].now + amount, ARRIVAL)
+        set_timer(state, line.products[row].leaf, key)
+
+
+@hot
+def draw(line: LineTables, state: State, draws: Draws, kind, row):
+    """Draw the simulator's answer to a question of the kernel."""
+    if kind == ASK_PROCESS:
+        p = state.servers[row].part
+        part = state.parts[p]
+        step = line.steps[part.step]
+        dist = line.work[step.first_work + part.target - step.first_target]
+        if step.per_unit == 1:
+            return sample(line, draws, dist, step.process_stream, part.serial, part.visits)
+        total = 0
+        for i in range(step.per_unit):
+            n = part.serial * step.per_unit + i
+            total += sample(line, draws, dist, step.process_stream, n, part.visits)
+        return total
+    return draw_rare(line, state, draws, kind, row)
+
+
+@jit
+def draw_rare(line: LineTables, state: State, draws: Draws, kind, row):
+    """Draw the answer to a question that is not about processing."""
+    if kind == ASK_SETUP:
+        server = state.servers[row]
+        dist = needs_setup(line, state, server.part, row)
+        stream = line.stations[server.station].setup_stream + server.number
+        return sample(line, draws, dist, stream, server.setups, 0)
+    if kind == ASK_REPAIR or kind == ASK_CLOCK:
+        fixed = line.server_modes[row]
+        mode = line.modes[fixed.mode]
+        n = state.modes[row].n
+        if kind == ASK_REPAIR:
+            return sample(line, draws, mode.repair, fixed.repair_stream, n, 0)
+        if mode.clock == CLOCK_CYCLES:
+            return mode.cycles
+        return sample(line, draws, mode.every, fixed.every_stream, n, 0)
+    if kind == ASK_MOVE:
+        part = state.parts[row]
+        station = line.targets[part.target].station
+        stream = line.steps[part.step].transport_stream
+        dist = transport_dist(line, state, row, station)
+        return sample(line, draws, dist, stream, part.serial, part.visits)
+    product = line.products[row]
+    n = state.products[row].arrivals
+    if n == 0 and product.first_us >= 0:
+        return product.first_us
+    return sample(line, draws, product.source_dist, product.source_stream, n, 0)
+
+
+@jit
+def verdict(line: LineTables, state: State, draws: Draws, s):
+    """Draw the outcome of the work that ends on a server."""
+    part = state.parts[state.servers[s].part]
+    step = line.steps[part.step]
+    stream = step.quality_stream
+    n = part.serial
+    visit = part.visits
+    bad = part.bad
+    if step.defect > 0 and uniform_at(draws, stream, n, visit, 1) <= step.defect:
+        bad = 1
+    out = PASS
+    if step.inspected == 2:
+        if step.good < 1 and uniform(draws, stream, n, visit) > step.good:
+            bad = 1
+        rejected = bad == 1
+        wrong = step.false_accept if bad else step.false_reject
+        if wrong > 0 and uniform_at(draws, stream, n, visit, 2) <= wrong:
+            rejected = not rejected
+        if rejected:
+            share = step.rework_share
+            if share >= 1 or (share > 0 and uniform_at(draws, stream, n, visit, 3) <= share):
+                out = REWORK
+            else:
+                out = SCRAP
+    return out | (BAD if bad else 0)
+
+
+# ------------------------------------------------------------------ the simulator
+
+
+@hot
+def answer_all(line: LineTables, state: State, draws: Draws):
+    """Answer every question that the last event left."""
+    clock = state.clock[0]
+    i = 0
+    while i < clock.n_requests:
+        item = state.requests[i]
+        i += 1
+        kind = item & 7
+        row = item >> 3
+        answer(line, state, kind, row, draw(line, state, draws, kind, row))
+    clock.n_requests = 0
+
+
+@jit
+def rare_row(line: LineTables, state: State, leaf, kind):
+    """Return the row that the event of a leaf concerns."""
+    n_servers = state.servers.shape[0]
+    if leaf < n_servers:
+        server = state.servers[leaf]
+        return server.fails if kind == FAILURE else server.down
+    clock = state.clock[0]
+    if kind == MOVED:
+        p = heap_pop(state.heap, clock.n_heap)
+        clock.n_heap -= 1
+        key = state.heap[0, 0] if clock.n_heap > 0 else NEVER
+        set_timer(state, leaf, key)
+        return p
+    if kind == ORDER:
+        o = clock.next_order
+        clock.next_order += 1
+        next_order(line, state)
+        return o
+    row = line.leaf_row[leaf]
+    if kind == ARRIVAL:
+        set_timer(state, leaf, NEVER)
+    return row
+
+
+def advance(line: LineTables, state: State, draws: Draws, until: int, enough: int) -> int:
+    """Simulate until a time or a number of finished units; return why it stopped.
+
+    Args:
+        line: The line.
+        state: The state, written in place.
+        draws: The replication's random streams.
+        until: Time to stop at, microseconds; events at that very time still happen.
+        enough: Finished units to stop at.
+
+    Returns:
+        One of the codes of `tables`: ``REACHED``, ``ENOUGH``, ``NEED_PARTS``,
+        ``NEED_TRACE``, ``DEADLOCK``, ``STANDSTILL`` or ``OVERFLOW``.
+    """
+    return int(_advance(pack(line), pack(state), pack(draws), until, enough))
+
+
+@entry
+def _advance(line_directory, state_directory, draws_directory, until, enough):
+    line = open_line(line_directory)
+    state = open_state(state_directory)
+    draws = open_draws(draws_directory)
+    clock = state.clock[0]
+    n_servers = state.servers.shape[0]
+    margin = line.settings[S_MARGIN]
+    if clock.begun == 0:
+        if clock.n_free < margin:
+            return NEED_PARTS
+        clock.begun = 1
+        begin_line(line, state)
+        answer_all(line, state, draws)
+    while True:
+        if clock.status != REACHED:
+            return clock.status
+        key = state.tree_key[1]
+        time = key >> 4
+        if time > until:
+            clock.now = until
+            if key == NEVER and clock.wip > 0:
+                return STANDSTILL
+            return REACHED
+        if clock.n_free < margin:
+            return NEED_PARTS
+        if clock.tracing and clock.n_trace > state.trace.shape[0] // 2:
+            return NEED_TRACE
+        if clock.finished >= enough:
+            return ENOUGH
+        clock.now = time
+        clock.events += 1
+        leaf = state.tree_leaf[1]
+        kind = key & 15
+        row = leaf
+        outcome = 0
+        if kind == FINISH:
+            if line.steps[state.parts[state.servers[leaf].part].step].inspected:
+                outcome = verdict(line, state, draws, leaf)
+        elif kind != SETUP_DONE:
+            row = rare_row(line, state, leaf, kind)
+        apply(line, state, kind, row, outcome)
+        if clock.n_requests > 0:
+            answer_all(line, state, draws)
+        if leaf < n_servers and state.servers[leaf].due == NEVER:
+            set_timer(state, leaf, NEVER)
+
+
+def external(line: LineTables, state: State, kind: int, row: int, outcome: int) -> None:
+    """Apply an event that comes from outside, as from a machine; nothing is drawn."""
+    _external(pack(line), pack(state), kind, row, outcome)
+
+
+@entry
+def _external(line_directory, state_directory, kind, row, outcome):
+    line = open_line(line_directory)
+    state = open_state(state_directory)
+    if kind == ORDER:
+        state.clock[0].next_order += 1
+    apply(line, state, kind, row, outcome)
+    _answer_unknown(line, state)
+    if (kind == FINISH or kind == SETUP_DONE) and state.servers[row].due == NEVER:
+        set_timer(state, row, NEVER)
+
+
+def external_begin(line: LineTables, state: State) -> None:
+    """Begin a line that is driven from outside."""
+    _external_begin(pack(line), pack(state))
+
+
+@entry
+def _external_begin(line_directory, state_directory):
+    line = open_line(line_directory)
+    state = open_state(state_directory)
+    state.clock[0].begun = 1
+    begin_line(line, state)
+    _answer_unknown(line, state)
+
+
+@jit
+def _answer_unknown(line: LineTables, state: State):
+    clock = state.clock[0]
+    i = 0
+    while i < clock.n_requests:
+        item = state.requests[i]
+        i += 1
+        amount = UNKNOWN
+        if item & 7 == ASK_CLOCK:
+            mode = line.modes[line.server_modes[item >> 3].mode]
+            if mode.clock == CLOCK_CYCLES:
+                amount = mode.cycles
+        answer(line, state, item & 7, item >> 3, amount)
+    clock.n_requests = 0

@@ -1,0 +1,149 @@
+"""Random numbers: counter-based streams, each draw a function of its name alone.
+
+A stream's key is a hash of its name and the seed; the counter is made of the draw's
+number, the visit and the replication. No draw depends on another draw, so a station
+more, a trace or another order of events changes nobody else's numbers.
+
+The generator is Philox4x32-10 (Salmon, Moraes, Dror and Shaw, 2011, "Parallel random
+numbers: as easy as 1, 2, 3", SC11). Sixteen neighbours of a stream are made at once,
+because parts come by in their order and sixteen cost little more than one; what is kept
+of them in `Draws` is a cache and no part of the line's state.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from linewright.kernel._jit import hot, jit
+from linewright.tables import BLOCK, EXPONENTIAL, Draws
+
+__all__ = ["exponential_of", "fill", "log_unit", "philox", "standard", "uniform_at"]
+
+_M0 = np.uint64(0xD2511F53)
+_M1 = np.uint64(0xCD9E8D57)
+_W0 = np.uint64(0x9E3779B9)
+_W1 = np.uint64(0xBB67AE85)
+_LOW = np.uint64(0xFFFFFFFF)
+_32 = np.uint64(32)
+_11 = np.uint64(11)
+_TO_UNIT = 2.0**-53
+_LN2 = 0.6931471805599453
+
+
+@hot
+def philox_round(c0, c1, c2, c3, k0, k1):  # noqa: PLR0913 - a cipher has its words
+    """Return the counter after one round."""
+    p0 = _M0 * c0
+    p1 = _M1 * c2
+    return (p1 >> _32) ^ c1 ^ k0, p1 & _LOW, (p0 >> _32) ^ c3 ^ k1, p0 & _LOW
+
+
+@hot
+def philox(c0, c1, c2, c3, k0, k1):  # noqa: PLR0913
+    """Return the four words of Philox4x32-10 as two of 64 bits.
+
+    The rounds are written out, because a loop here keeps the caller's loop over
+    counters from becoming vector code (a factor of six).
+    """
+    c0, c1, c2, c3 = philox_round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    c0, c1, c2, c3 = philox_round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    c0, c1, c2, c3 = philox_round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    c0, c1, c2, c3 = philox_round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    c0, c1, c2, c3 = philox_round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    c0, c1, c2, c3 = philox_round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    c0, c1, c2, c3 = philox_round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    c0, c1, c2, c3 = philox_round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    c0, c1, c2, c3 = philox_round(c0, c1, c2, c3, k0, k1)
+    k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    c0, c1, c2, c3 = philox_round(c0, c1, c2, c3, k0, k1)
+    return (c0 << _32) | c1, (c2 << _32) | c3
+
+
+@hot
+def log_unit(u):
+    """Return the natural logarithm of `u` in (0, 1], branch-free so that it vectorises.
+
+    Mantissa in [sqrt(1/2), sqrt(2)) and the series of 2 artanh; error under 1e-15.
+    """
+    bits = np.float64(u).view(np.int64)
+    exponent = (bits - 0x3FE6A09E667F3BCD) >> 52
+    m = np.int64(bits - (exponent << 52)).view(np.float64)
+    s = (m - 1.0) / (m + 1.0)
+    z = s * s
+    p = 1.0 / 21
+    p = p * z + 1.0 / 19
+    p = p * z + 1.0 / 17
+    p = p * z + 1.0 / 15
+    p = p * z + 1.0 / 13
+    p = p * z + 1.0 / 11
+    p = p * z + 1.0 / 9
+    p = p * z + 1.0 / 7
+    p = p * z + 1.0 / 5
+    p = p * z + 1.0 / 3
+    p = p * z + 1.0
+    return exponent * _LN2 + 2.0 * s * p
+
+
+@jit
+def fill(draws: Draws, row, block, visit):
+    """Make the sixteen draws of a stream around one number, uniform on (0, 1].
+
+    Half the block is read from `draws` on purpose: with a constant the compiler unrolls
+    the loops before it can make vector code of them.
+    """
+    half = draws.setting[1]
+    values = draws.values[row * BLOCK : row * BLOCK + 2 * half]
+    k0 = np.uint64(draws.key[row]) & _LOW
+    k1 = np.uint64(draws.key[row]) >> _32
+    first = np.uint64(block) * np.uint64(half)
+    high = first >> _32
+    c2 = np.uint64(visit) & _LOW
+    c3 = np.uint64(draws.setting[0]) & _LOW
+    for i in range(half):
+        a, b = philox((first + np.uint64(i)) & _LOW, high, c2, c3, k0, k1)
+        values[i] = (np.float64(np.int64(a >> _11)) + 1.0) * _TO_UNIT
+        values[half + i] = (np.float64(np.int64(b >> _11)) + 1.0) * _TO_UNIT
+    if draws.kind[row] == EXPONENTIAL:
+        for i in range(2 * half):
+            values[i] = -log_unit(values[i])
+    draws.block[row] = block
+    draws.visit[row] = visit
+
+
+@hot
+def standard(draws: Draws, row, n, visit):
+    """Return draw `n` of a stream: uniform on (0, 1], or exponential of mean one."""
+    block = n >> 4
+    if draws.block[row] != block or draws.visit[row] != visit:
+        fill(draws, row, block, visit)
+    return draws.values[row * BLOCK + (n & (BLOCK - 1))]
+
+
+@jit
+def uniform_at(draws: Draws, row, n, visit, j):  # noqa: PLR0913
+    """Return the j-th further uniform of draw `n`, for samplers that need several."""
+    k0 = np.uint64(draws.key[row]) & _LOW
+    k1 = np.uint64(draws.key[row]) >> _32
+    # the further draws lie in counters that no first draw uses: high bit of word 2 set
+    c2 = np.uint64(0x80000000) | (np.uint64(visit) & np.uint64(0xFFFFF)) | (
+        (np.uint64(j) & np.uint64(0x7FF)) << np.uint64(20)
+    )
+    number = np.uint64(n)
+    c3 = np.uint64(draws.setting[0]) & _LOW
+    a, _ = philox(number & _LOW, number >> _32, c2, c3, k0, k1)
+    return (np.float64(np.int64(a >> _11)) + 1.0) * _TO_UNIT
+
+
+@hot
+def exponential_of(draws: Draws, row, n, visit):
+    """Return draw `n` as an exponential of mean one, whatever the stream holds."""
+    value = standard(draws, row, n, visit)
+    return value if draws.kind[row] == EXPONENTIAL else -log_unit(value)

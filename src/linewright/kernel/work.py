@@ -1,0 +1,453 @@
+"""A server at work: its clocks run, stop, break down and come back.
+
+The kernel owns elapsed and remaining work. It sets a timer when it knows how long the
+work lasts; a controller whose machines decide answers `UNKNOWN`, and then the end comes
+as an event. Precedence of what a server is shown to do: failed or under maintenance,
+then the work that runs, then off shift or on a break, then blocked, then starved.
+"""
+
+from __future__ import annotations
+
+from linewright.kernel._jit import hot, jit
+from linewright.kernel.calendar import set_timer, timer_key
+from linewright.kernel.moves import CAPS, KIT, PULL, ROOM, ask, free_part, push, set_mode, trace
+from linewright.tables import (
+    ASK_CLOCK,
+    ASK_REPAIR,
+    BLOCKED,
+    BREAK,
+    CALENDAR_BREAK,
+    CALENDAR_ON,
+    CLOCK_CALENDAR,
+    CLOCK_CYCLES,
+    CLOCK_OPERATING,
+    CLOCK_PROCESSING,
+    DONE,
+    END_INTERRUPT,
+    FAILED,
+    FAILURE,
+    FINISH,
+    MAINTENANCE,
+    NEVER,
+    NONE,
+    OFF_SHIFT,
+    PART_RESTART,
+    PART_SCRAP,
+    PROCESSING,
+    REPAIRED,
+    SETTING_UP,
+    SETUP,
+    SETUP_DONE,
+    STARVED,
+    T_SCRAP,
+    UNKNOWN,
+    WORKING,
+    LineTables,
+    State,
+)
+
+__all__ = [
+    "come_up",
+    "count_cycle",
+    "due",
+    "leave_line",
+    "run",
+    "scrap",
+    "set_clock",
+    "shift_change",
+    "show",
+    "start_repair",
+    "stop",
+]
+
+
+@hot
+def leave_line(line: LineTables, state: State, p):
+    """Take a part out of the line for good, and let caps notice."""
+    clock = state.clock[0]
+    part = state.parts[p]
+    product = state.products[part.product]
+    product.wip -= 1
+    product.removed += 1
+    product.area_us += clock.now
+    product.residence_us += clock.now - part.released
+    clock.wip -= 1
+    if clock.n_pending_sources > 0:
+        push(state, CAPS, 0)
+    free_part(state, p)
+
+
+@jit
+def scrap(line: LineTables, state: State, p):
+    """Scrap a part that no server, list or buffer holds any more."""
+    part = state.parts[p]
+    trace(state, T_SCRAP, part.station, p, part.order, 0)
+    state.products[part.product].scrapped += 1
+    if part.order >= 0:
+        state.orders[part.order].scrapped += line.products[part.product].lot
+    leave_line(line, state, p)
+
+
+# ------------------------------------------------------------------ the work itself
+
+
+@jit
+def _next_failure(line: LineTables, state: State, s, remaining):
+    """Return the time of work until the next failure on the processing clock, or -1."""
+    server = state.servers[s]
+    least = remaining
+    server.fails = -1
+    for m in range(server.first_mode, server.first_mode + server.n_modes):
+        left = state.modes[m].left
+        clock = line.modes[line.server_modes[m].mode].clock
+        if clock == CLOCK_PROCESSING and 0 <= left < least:
+            least = left
+            server.fails = m
+    return least if server.fails >= 0 else -1
+
+
+@hot
+def run(line: LineTables, state: State, s):
+    """Let the work of a server go on from what remains of it."""
+    clock = state.clock[0]
+    server = state.servers[s]
+    server.running = 1
+    server.resumed = clock.now
+    clock.n_running += 1
+    if server.phase == WORKING:
+        until = server.remaining
+        kind = FINISH
+        if line.stations[server.station].has_processing_modes:
+            fails = _next_failure(line, state, s, until if until != UNKNOWN else NEVER)
+            if fails >= 0:
+                until = fails
+                kind = FAILURE
+    else:
+        until = server.remaining
+        kind = SETUP_DONE
+    server.due = NEVER if until == UNKNOWN else timer_key(clock.now + until, kind)
+    set_timer(state, s, server.due)
+
+
+@hot
+def stop(line: LineTables, state: State, s):
+    """Stop the work of a server and book what was done of it."""
+    clock = state.clock[0]
+    server = state.servers[s]
+    elapsed = clock.now - server.resumed
+    server.running = 0
+    clock.n_running -= 1
+    if server.remaining != UNKNOWN:
+        server.remaining -= elapsed
+    if server.phase == WORKING and line.stations[server.station].has_processing_modes:
+        _age(line, state, s, elapsed)
+    server.due = NEVER
+
+
+@jit
+def _age(line: LineTables, state: State, s, elapsed):
+    server = state.servers[s]
+    for m in range(server.first_mode, server.first_mode + server.n_modes):
+        clock = line.modes[line.server_modes[m].mode].clock
+        if clock == CLOCK_PROCESSING and state.modes[m].left >= 0:
+            state.modes[m].left -= elapsed
+
+
+@jit
+def show(line: LineTables, state: State, s):
+    """Book a server under what it does now."""
+    server = state.servers[s]
+    shift = state.stations[server.station].shift
+    if server.down >= 0:
+        planned = line.modes[line.server_modes[server.down].mode].planned
+        set_mode(state, s, MAINTENANCE if planned else FAILED)
+    elif server.running:
+        set_mode(state, s, SETUP if server.phase == SETTING_UP else PROCESSING)
+    elif shift == CALENDAR_BREAK:
+        set_mode(state, s, BREAK)
+    elif shift != CALENDAR_ON:
+        set_mode(state, s, OFF_SHIFT)
+    elif server.phase == DONE:
+        set_mode(state, s, BLOCKED)
+    else:
+        set_mode(state, s, STARVED)
+
+
+@jit
+def unready(state: State, s):
+    """Take a server off the ones that wait for a part."""
+    server = state.servers[s]
+    if server.ready:
+        server.ready = 0
+        state.stations[server.station].n_ready -= 1
+
+
+# ------------------------------------------------------------------ failures
+
+
+@jit
+def _run_clock(line: LineTables, state: State, m):
+    """Set the timer of a failure clock of operating or calendar time going."""
+    mode = state.modes[m]
+    fixed = line.server_modes[m]
+    if mode.left >= 0 and mode.due == NEVER and fixed.leaf >= 0:
+        mode.due = state.clock[0].now + mode.left
+        set_timer(state, fixed.leaf, timer_key(mode.due, FAILURE))
+
+
+@jit
+def _stop_clock(line: LineTables, state: State, m):
+    mode = state.modes[m]
+    fixed = line.server_modes[m]
+    if mode.due != NEVER and fixed.leaf >= 0:
+        mode.left = mode.due - state.clock[0].now
+        mode.due = NEVER
+        set_timer(state, fixed.leaf, NEVER)
+
+
+@jit
+def operate(line: LineTables, state: State, s):
+    """Start or stop a server's clocks of operating time as its state asks."""
+    server = state.servers[s]
+    on = server.down < 0 and state.stations[server.station].shift == CALENDAR_ON
+    for m in range(server.first_mode, server.first_mode + server.n_modes):
+        if line.modes[line.server_modes[m].mode].clock == CLOCK_OPERATING:
+            if on:
+                _run_clock(line, state, m)
+            else:
+                _stop_clock(line, state, m)
+
+
+@jit
+def set_clock(line: LineTables, state: State, m, amount):
+    """Take the driver's answer: how long, on its clock, until this failure."""
+    mode = state.modes[m]
+    fixed = line.server_modes[m]
+    clock = line.modes[fixed.mode].clock
+    mode.left = amount
+    mode.due = NEVER
+    server = state.servers[fixed.server]
+    if clock == CLOCK_CALENDAR:
+        _run_clock(line, state, m)
+    elif clock == CLOCK_OPERATING:
+        operate(line, state, fixed.server)
+    elif clock == CLOCK_PROCESSING and server.running and server.phase == WORKING:
+        stop(line, state, fixed.server)
+        run(line, state, fixed.server)
+
+
+@jit
+def due(line: LineTables, state: State, m):
+    """Let a failure happen, or planned maintenance come due."""
+    fixed = line.server_modes[m]
+    server = state.servers[fixed.server]
+    state.modes[m].due = NEVER
+    if fixed.leaf >= 0:
+        set_timer(state, fixed.leaf, NEVER)
+    state.modes[m].left = UNKNOWN
+    planned = line.modes[fixed.mode].planned
+    held = server.phase == SETTING_UP or server.phase == WORKING
+    if server.down >= 0 or (planned and held):
+        state.modes[m].pending = 1
+        server.pending += 1
+    else:
+        go_down(line, state, m)
+
+
+@jit
+def _fall(line: LineTables, state: State, s, m):
+    """Take one server down."""
+    server = state.servers[s]
+    unready(state, s)
+    if server.running:
+        stop(line, state, s)
+        set_timer(state, s, NEVER)
+        if server.phase == WORKING:
+            fate = line.modes[line.server_modes[m].mode].part
+            if fate == PART_RESTART:
+                server.remaining = server.total
+            elif fate == PART_SCRAP:
+                p = server.part
+                server.part = -1
+                server.phase = NONE
+                unreserve(state, p)
+                scrap(line, state, p)
+    server.down = m
+    operate(line, state, s)
+    show(line, state, s)
+
+
+@hot
+def unreserve(state: State, p):
+    """Give up a place that a part had been promised."""
+    part = state.parts[p]
+    b = part.reserved
+    if b >= 0:
+        part.reserved = -1
+        buffer = state.buffers[b]
+        now = state.clock[0].now
+        buffer.level -= 1
+        buffer.left += 1
+        buffer.area_us += now
+        buffer.wait_us += now - part.entered
+        if buffer.waiters > 0:
+            push(state, ROOM, b)
+
+
+@jit
+def go_down(line: LineTables, state: State, m):
+    """Take a server, or all of its station, down with a failure or maintenance."""
+    fixed = line.server_modes[m]
+    s = fixed.server
+    station = state.servers[s].station
+    state.stations[station].failures += 1
+    if line.modes[fixed.mode].together:
+        state.stations[station].together = m + 1
+        first = line.stations[station].first_server
+        for other in range(first, first + line.stations[station].n_servers):
+            if state.servers[other].down < 0:
+                _fall(line, state, other, m)
+    else:
+        _fall(line, state, s, m)
+    ask(state, ASK_REPAIR, m)
+
+
+@jit
+def start_repair(line: LineTables, state: State, m, amount):
+    """Take the driver's answer: how long the repair lasts."""
+    fixed = line.server_modes[m]
+    key = NEVER
+    if amount != UNKNOWN:
+        key = timer_key(state.clock[0].now + amount, REPAIRED)
+    if fixed.leaf >= 0:
+        state.modes[m].due = NEVER
+        set_timer(state, fixed.leaf, key)
+    else:
+        state.servers[fixed.server].due = key
+        set_timer(state, fixed.server, key)
+
+
+@jit
+def repaired(line: LineTables, state: State, m):
+    """End a repair: ask for the next failure and bring the servers up."""
+    fixed = line.server_modes[m]
+    station = state.servers[fixed.server].station
+    if fixed.leaf >= 0:
+        set_timer(state, fixed.leaf, NEVER)
+    else:
+        state.servers[fixed.server].due = NEVER
+        set_timer(state, fixed.server, NEVER)
+    state.modes[m].n += 1
+    first = fixed.server
+    last = first + 1
+    if line.modes[fixed.mode].together:
+        state.stations[station].together = 0
+        first = line.stations[station].first_server
+        last = first + line.stations[station].n_servers
+    ask(state, ASK_CLOCK, m)
+    for s in range(first, last):
+        if state.servers[s].down == m:
+            come_up(line, state, s)
+
+
+@jit
+def next_pending(line: LineTables, state: State, s):
+    """Take a server down with what came due meanwhile; say whether there was any."""
+    server = state.servers[s]
+    held = server.phase == SETTING_UP or server.phase == WORKING
+    for m in range(server.first_mode, server.first_mode + server.n_modes):
+        if state.modes[m].pending:
+            if held and line.modes[line.server_modes[m].mode].planned:
+                continue
+            state.modes[m].pending = 0
+            server.pending -= 1
+            go_down(line, state, m)
+            return True
+    return False
+
+
+@jit
+def come_up(line: LineTables, state: State, s):
+    """Bring a server up again and let it go on where it stood."""
+    server = state.servers[s]
+    server.down = -1
+    group = state.stations[server.station].together
+    if group > 0:
+        server.down = group - 1
+        show(line, state, s)
+        return
+    if server.pending > 0 and next_pending(line, state, s):
+        return
+    operate(line, state, s)
+    go_on(line, state, s)
+
+
+@jit
+def go_on(line: LineTables, state: State, s):
+    """Resume a server that is up, as its shift allows."""
+    server = state.servers[s]
+    held = server.phase == SETTING_UP or server.phase == WORKING
+    if held and not server.running and may_work(line, state, s):
+        run(line, state, s)
+    show(line, state, s)
+    if server.phase == NONE:
+        push(state, PULL, s)
+
+
+@jit
+def may_work(line: LineTables, state: State, s):
+    """Say whether the server's part may be worked on now, by shift and shift-end rule."""
+    server = state.servers[s]
+    if state.stations[server.station].shift == CALENDAR_ON:
+        return True
+    step = line.steps[state.parts[server.part].step]
+    return step.shift_end != END_INTERRUPT
+
+
+@jit
+def count_cycle(line: LineTables, state: State, s):
+    """Age the cycle clocks of a server by one finished part."""
+    server = state.servers[s]
+    for m in range(server.first_mode, server.first_mode + server.n_modes):
+        if line.modes[line.server_modes[m].mode].clock == CLOCK_CYCLES:
+            if state.modes[m].left > 0:
+                state.modes[m].left -= 1
+                if state.modes[m].left == 0:
+                    state.modes[m].left = UNKNOWN
+                    state.modes[m].pending = 1
+                    server.pending += 1
+
+
+# ------------------------------------------------------------------ shifts
+
+
+@jit
+def shift_change(line: LineTables, state: State, k, shift):
+    """Put a station on shift, on a break or off shift."""
+    station = line.stations[k]
+    state.stations[k].shift = shift
+    for s in range(station.first_server, station.first_server + station.n_servers):
+        server = state.servers[s]
+        if server.down >= 0:
+            operate(line, state, s)
+            continue
+        if shift != CALENDAR_ON:
+            unready(state, s)
+            if server.running and not may_work(line, state, s):
+                stop(line, state, s)
+                set_timer(state, s, NEVER)
+            operate(line, state, s)
+            show(line, state, s)
+        else:
+            operate(line, state, s)
+            go_on(line, state, s)
+
+
+@jit
+def kit_arrived(line: LineTables, state: State, product):
+    """Let the stations that use a component look for work again."""
+    users = line.products[product]
+    for i in range(users.first_station, users.first_station + users.n_stations):
+        k = line.links[i]
+        if state.stations[k].n_ready > 0:
+            push(state, KIT, k)

@@ -1,0 +1,63 @@
+"""Whether a line makes sense: references, meaning, and what is likely not meant.
+
+``LW1xx`` are errors of form and come from `load`; ``LW2xx`` are errors of meaning and
+``LW3xx`` warnings. Rules that follow a name through the model run only when all names
+are in it, and lint runs only on a model without errors.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from linewright.errors import Finding, ModelError
+from linewright.model.line import Line
+from linewright.model.lint import lint
+from linewright.model.load import read
+from linewright.model.names import check_names
+from linewright.model.notes import Notes
+from linewright.model.route_rules import check_routes
+from linewright.model.rules import check_nouns
+from linewright.model.source import Node
+
+__all__ = ["check", "load_checked"]
+
+
+def check(line: Line, positions: Node | None = None) -> list[Finding]:
+    """Return everything that is wrong with a line, or likely is.
+
+    Args:
+        line: A line from a file or built in Python.
+        positions: Where its values stand, from `load.read`; without it findings carry
+            keys and no line numbers.
+
+    Returns:
+        Findings in the order of the file.
+    """
+    notes = Notes(positions)
+    check_names(line, notes)
+    if not notes.has_errors:
+        check_routes(line, notes)
+    check_nouns(line, notes)
+    if not notes.has_errors:
+        lint(line, notes)
+    return sorted(notes.findings, key=lambda f: (f.file, f.line, f.column))
+
+
+def load_checked(
+    path: str | os.PathLike[str], overlays: Iterable[str | os.PathLike[str]] = ()
+) -> tuple[Line, list[Finding]]:
+    """Return the line in a model file and the warnings about it.
+
+    Args:
+        path: A model in YAML or JSON, or an overlay that names its `base`.
+        overlays: Overlay files, laid over the model in this order.
+
+    Raises:
+        ModelError: The model has errors of form or meaning; it carries all findings.
+    """
+    loaded = read(path, overlays)
+    findings = check(loaded.line, loaded.positions)
+    if any(finding.severity == "error" for finding in findings):
+        raise ModelError(findings)
+    return loaded.line, findings

@@ -1,0 +1,553 @@
+"""What the line is: one frozen object, the same from a file and from Python.
+
+Start reading here. Every class is one noun of the model file and every attribute one
+key of it, with the same name. Quantities are held in microseconds (`Duration`) or as a
+`Distribution`. Names refer to other parts of the model; whether they exist, and whether
+the whole makes sense, is the business of `check`. Dates are local wall-clock times of
+the line's time zone; they become ticks in `calendars` and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from linewright.model.distribution import Distribution
+from linewright.model.values import (
+    ByProduct,
+    ClockTime,
+    Count,
+    Duration,
+    Flag,
+    Interval,
+    LocalDate,
+    LocalTime,
+    Moment,
+    Name,
+    Places,
+    Priority,
+    Probability,
+    Rate,
+    Slots,
+    Title,
+    pick,
+)
+from linewright.units import parse_duration_us
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "BomItem",
+    "Buffer",
+    "Calendar",
+    "CalendarException",
+    "Failure",
+    "Inspection",
+    "Line",
+    "Maintenance",
+    "Order",
+    "OrderFile",
+    "Pause",
+    "Product",
+    "Release",
+    "Setup",
+    "Shift",
+    "Station",
+    "Step",
+    "Study",
+    "Transport",
+]
+
+SCHEMA_VERSION = 1
+
+DISPATCH_RULES = Literal[
+    "fifo",
+    "priority",
+    "earliest_due_date",
+    "shortest_processing_time",
+    "critical_ratio",
+    "least_setup",
+]
+SHIFT_END_RULES = Literal["interrupt", "finish", "fit"]
+CLOCKS = Literal["processing", "operating", "calendar", "cycles"]
+
+
+class Noun(BaseModel):
+    """Base of every part of the model: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+# ---------------------------------------------------------------- calendars
+
+
+class Pause(Noun):
+    """A break inside a shift."""
+
+    start: ClockTime = Field(alias="from", description="Local time of day.")
+    end: ClockTime = Field(alias="to", description="Local time of day.")
+
+
+class Shift(Noun):
+    """A span of work on some days of the week; it may pass midnight.
+
+    A shift whose `to` is not after its `from` ends on the next day and belongs to the
+    day on which it began.
+    """
+
+    days: str = Field(
+        "mon-sun",
+        description="Days on which it begins: `mon-fri`, `sat` or `mon, wed, fri`.",
+    )
+    start: ClockTime = Field(alias="from", description="Local time of day.")
+    end: ClockTime = Field(
+        alias="to", description="Local time of day; not after `from`: on the next day."
+    )
+    breaks: tuple[Pause, ...] = Field((), description="Breaks, each inside the shift.")
+
+
+class CalendarException(Noun):
+    """What holds on one date or a span of dates instead of the weekly pattern."""
+
+    start: LocalDate = Field(alias="from", description="First date.")
+    end: LocalDate | None = Field(
+        None, alias="to", description="Last date, inclusive; the first by default."
+    )
+    shifts: tuple[Shift, ...] = Field((), description="Empty: nobody works.")
+
+
+Holiday = Annotated[
+    Annotated[LocalDate, Tag("<date>")] | Annotated[CalendarException, Tag("<span>")],
+    pick(((Mapping, CalendarException), "<span>"), other="<date>"),
+]
+
+
+class Calendar(Noun):
+    """When stations are on shift. No shifts at all means always on."""
+
+    shifts: tuple[Shift, ...] = Field((), description="The weekly pattern.")
+    holidays: tuple[Holiday, ...] = Field(
+        (), description="Dates, or `{from, to}` spans, on which no shift begins."
+    )
+    exceptions: tuple[CalendarException, ...] = Field(
+        (), description="Dates with shifts of their own, holidays or not."
+    )
+
+
+# ---------------------------------------------------------------- stations
+
+
+def _read_cycles(value: Any) -> Any:
+    if isinstance(value, Mapping) and isinstance(every := value.get("every"), str):
+        number, _, unit = every.strip().partition(" ")
+        if unit in {"cycle", "cycles"} and number.isdecimal() and len(number) < 20:
+            clock = value.get("clock", "cycles")
+            return {**value, "every": int(number), "clock": clock}
+    return value
+
+
+class Failure(Noun):
+    """One way in which a server fails.
+
+    `every` is the time to failure, measured on `clock`: `processing` time (the default:
+    it stands while the server is starved, blocked or down), `operating` time (on shift
+    and up), `calendar` time (always, except while this failure is being repaired), or a
+    number of `cycles`.
+    """
+
+    every: Interval = Field(
+        description="Time to failure on `clock`, or a count such as `500 cycles`."
+    )
+    repair: Distribution = Field(description="Time to repair.")
+    clock: CLOCKS = Field("processing", description="What the time to failure counts.")
+    part: Literal["resume", "restart", "scrap"] = Field(
+        "resume", description="What becomes of the part that was being processed."
+    )
+    together: Flag = Field(
+        False, description="All servers of the station fail and are repaired as one."
+    )
+
+    _cycles = model_validator(mode="before")(_read_cycles)
+
+
+class Maintenance(Noun):
+    """Planned work on a server; it waits until the part in process is finished."""
+
+    every: Interval = Field(
+        description="Time between on `clock`, or a count such as `500 cycles`."
+    )
+    duration: Distribution = Field(description="How long it takes.")
+    clock: CLOCKS = Field("calendar", description="What the time between counts.")
+
+    _cycles = model_validator(mode="before")(_read_cycles)
+
+
+class Setup(Noun):
+    """Time to change a server over from one product, or family, to the next."""
+
+    by: Literal["product", "family"] = Field(
+        "product", description="Whether the matrix names products or families."
+    )
+    time: Distribution | None = Field(None, description="Any change not in the matrix.")
+    matrix: dict[Name, dict[Name, Distribution]] = Field(
+        default_factory=dict, description="`{from: {to: time}}`."
+    )
+    first: Distribution | None = Field(
+        None, description="Setup of a server never set up."
+    )
+
+
+class Station(Noun):
+    """A place where work is done by one or more equal servers.
+
+    A part for this station waits in its input buffer (`buffer`), and after its work in
+    its `output_buffer` if there is one, else on the server.
+    """
+
+    stage: Name | None = Field(None, description="Stage to which it belongs.")
+    servers: Annotated[int, Field(ge=1, le=100_000, strict=True)] = Field(
+        1, description="Equal servers that work side by side."
+    )
+    process: ByProduct | None = Field(
+        None, description="Processing time, for all products or `{product: time}`."
+    )
+    buffer: Slots = Field(
+        "unlimited",
+        description="Input buffer: places, `unlimited`, or the name of a shared one.",
+    )
+    output_buffer: Slots | None = Field(
+        None, description="Where finished parts wait; none: on the server."
+    )
+    blocking: Literal["after_service", "before_service"] = Field(
+        "after_service",
+        description="Without room ahead: work, then wait, or wait before the work.",
+    )
+    setup: Setup | None = Field(None, description="Changeover from product to product.")
+    failures: dict[Name, Failure] = Field(
+        default_factory=dict, description="Ways to fail, by name."
+    )
+    maintenance: dict[Name, Maintenance] = Field(
+        default_factory=dict, description="Planned work, by name."
+    )
+    calendar: Name | None = Field(
+        None, description="Calendar; that of the line by default."
+    )
+    shift_end: SHIFT_END_RULES = Field(
+        "interrupt",
+        description="At the end of a shift: `interrupt` and resume, `finish` the part, "
+        "or do not start what does not `fit` (by its mean processing time).",
+    )
+    dispatch: DISPATCH_RULES = Field(
+        "fifo", description="Which of the waiting parts is served next."
+    )
+
+
+class Buffer(Noun):
+    """A named buffer that stations and products share."""
+
+    slots: Annotated[
+        Annotated[Places, Tag("<places>")]
+        | Annotated[Literal["unlimited"], Tag("<unlimited>")],
+        pick((str, "<unlimited>"), other="<places>"),
+    ] = Field("unlimited", description="Places, or `unlimited`.")
+    stage: Name | None = Field(None, description="Stage to which it belongs.")
+
+
+# ---------------------------------------------------------------- products
+
+
+class Inspection(Noun):
+    """The verdict at the end of an operation: pass, rework or scrap.
+
+    `pass` is the share of units that are truly good here; without it, the units that an
+    earlier operation made `defect`ive are the bad ones. A bad unit is passed by mistake
+    with `false_accept`, a good one rejected with `false_reject`. Of the rejected, a
+    share `rework : scrap` is sent back, the rest scrapped.
+    """
+
+    pass_: Probability | None = Field(
+        None, alias="pass", description="Share of units that are truly good here."
+    )
+    rework: Probability | None = Field(None, description="Share that is sent back.")
+    scrap: Probability | None = Field(None, description="Share that is taken out.")
+    rework_to: Name | None = Field(None, description="Operation to which rework goes.")
+    rework_limit: Places | None = Field(
+        None,
+        description="Rework loops of a unit before it is scrapped; none: no limit.",
+    )
+    rework_priority: Priority | None = Field(
+        None, description="Priority that a reworked unit takes from here on."
+    )
+    false_accept: Probability = Field(
+        0.0, description="Chance that a bad unit is passed by mistake."
+    )
+    false_reject: Probability = Field(
+        0.0, description="Chance that a good unit is rejected by mistake."
+    )
+
+
+class Step(Noun):
+    """One operation of a routing.
+
+    `station` is a name, a list of alternatives, or `{name: processing time}`. With
+    alternatives, `choose` says which: `preference` (the first with room) and
+    `shortest_queue` decide when the part departs for it; `first_free` leaves it waiting
+    for whichever station has a server free first.
+    """
+
+    operation: Title = Field("", description="Name; the station's name by default.")
+    station: Annotated[
+        Annotated[Name, Tag("<name>")]
+        | Annotated[tuple[Name, ...], Field(min_length=1), Tag("<list>")]
+        | Annotated[dict[Name, Distribution], Field(min_length=1), Tag("<times>")],
+        pick(((list, tuple), "<list>"), (Mapping, "<times>"), other="<name>"),
+    ] = Field(description="Station, list of alternatives, or `{station: time}`.")
+    choose: Literal["preference", "shortest_queue", "first_free"] = Field(
+        "preference", description="How an alternative is chosen."
+    )
+    process: Distribution | None = Field(
+        None, description="Processing time; that of the station by default."
+    )
+    process_per: Literal["lot", "unit"] = Field(
+        "lot",
+        description="Whether the processing time is for the lot or for each unit.",
+    )
+    buffer: Name | None = Field(
+        None,
+        description="Named buffer where the part waits instead of the station's own.",
+    )
+    transport: Distribution | None = Field(
+        None, description="Time to get to this station."
+    )
+    uses: dict[Name, Count] | None = Field(
+        None, description="Components taken here; those of the `bom` by default."
+    )
+    makes: dict[Name, Count] = Field(
+        default_factory=dict, description="Units into which the part is split here."
+    )
+    makes_together: Flag = Field(
+        False, description="They leave all at once or not at all."
+    )
+    defect: Probability = Field(0.0, description="Share of parts made defective here.")
+    inspection: Inspection | None = Field(
+        None, description="The verdict at the end of this operation."
+    )
+    rework_only: Flag = Field(
+        False, description="Visited only by parts sent to rework."
+    )
+    shift_end: SHIFT_END_RULES | None = Field(
+        None, description="At the end of a shift; as the station does by default."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"operation": value, "station": value}
+        if isinstance(value, Mapping):
+            value = dict(value)
+            if isinstance(uses := value.get("uses"), list | tuple):
+                value["uses"] = _counted(uses)
+            if not value.get("operation") and isinstance(value.get("station"), str):
+                value["operation"] = value["station"]
+        return value
+
+    @property
+    def stations(self) -> tuple[str, ...]:
+        """Names of the alternatives, in order of preference."""
+        return (self.station,) if isinstance(self.station, str) else tuple(self.station)
+
+
+def _counted(names: list[Any] | tuple[Any, ...]) -> dict[str, int]:
+    if not all(isinstance(name, str) for name in names):
+        msg = "uses is a list of components, or {component: quantity}"
+        raise ValueError(msg)
+    return dict(Counter(names))
+
+
+class BomItem(Noun):
+    """A component of a product: how many, and whether it is bought."""
+
+    quantity: Count = Field(1, description="Units for each unit of the product.")
+    bought: Flag = Field(
+        False, description="Bought and always at hand, not made on the line."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"quantity": value} if isinstance(value, int) else value
+
+
+class Release(Noun):
+    """How units of a product come into the line.
+
+    `kind` is read from the keys: `every` or `rate` make it arrivals. `always` means
+    that a unit is there whenever the first station can take one, `orders` that the
+    dated orders release it, `with_parent` that the components of a unit are released
+    with it, and `never` that it only comes out of a split.
+    """
+
+    kind: Literal["always", "arrivals", "orders", "with_parent", "never"] = Field(
+        "always", description="What brings a unit in."
+    )
+    every: Distribution | None = Field(None, description="Time between arrivals.")
+    rate: Rate | None = Field(None, description="Poisson arrivals, as in `6/h`.")
+    quantity: Count = Field(1, description="Units in each arrival.")
+    first: Duration | None = Field(
+        None, description="First arrival; else one interval."
+    )
+    when_full: Literal["wait", "block", "lose"] = Field(
+        "wait",
+        description="An arrival at a full first buffer waits outside, blocks its "
+        "source (the next arrival is counted from its entry), or is lost.",
+    )
+    conwip: Count | None = Field(
+        None, description="Cap on units of this product in the line."
+    )
+    share: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)] = Field(
+        1.0, description="Share among the always available products of a first station."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"kind": value}
+        arrivals = isinstance(value, Mapping) and ("every" in value or "rate" in value)
+        if arrivals and "kind" not in value:
+            return {**value, "kind": "arrivals"}
+        return value
+
+
+class Product(Noun):
+    """A kind of unit: what it is made of, how it is made, and how it comes in."""
+
+    family: Name | None = Field(
+        None, description="Family for setups; its own name by default."
+    )
+    priority: Priority = Field(
+        0, description="Higher goes first where a station looks at it."
+    )
+    lot_size: Count = Field(
+        1, description="Units that move through the line as one part."
+    )
+    bom: dict[Name, BomItem] = Field(
+        default_factory=dict, description="Components of a unit: `{name: quantity}`."
+    )
+    route: tuple[Step, ...] = Field((), description="Operations, in order.")
+    release: Release = Field(
+        default_factory=lambda: Release(kind="always"),
+        description="How units come in: a kind, or arrivals by `every` or `rate`.",
+    )
+    store: Slots = Field(
+        "unlimited",
+        description="Where finished units wait to be used by another product.",
+    )
+    demand: Rate | None = Field(None, description="Units asked for, as in `12/week`.")
+
+
+class Order(Noun):
+    """A demand for a number of one product by a due date.
+
+    Dates are local times of the line, or durations from its start.
+    """
+
+    id: str = Field("", description="Name of the order; its number by default.")
+    product: Name = Field(description="Product asked for.")
+    quantity: Count = Field(1, description="Units asked for.")
+    release: Moment | None = Field(None, description="Not released before this time.")
+    due: Moment | None = Field(None, description="Asked for by this time.")
+    priority: Priority | None = Field(
+        None, description="Higher goes first; that of the product by default."
+    )
+
+
+class OrderFile(Noun):
+    """Orders from a CSV file: id, product, quantity, release, due, priority."""
+
+    file: str = Field(
+        description="File in the model's folder; first row: column names."
+    )
+
+
+class Transport(Noun):
+    """Time to move a part from one station to another."""
+
+    start: Name = Field(alias="from", description="Station, or `any`.")
+    end: Name = Field(alias="to", description="Station, or `any`.")
+    time: Distribution = Field(description="How long it takes.")
+
+
+class Study(Noun):
+    """How the line is simulated unless a command says otherwise.
+
+    A `terminating` study asks about this span of time, ramp-up included, and cuts no
+    warm-up; a `steady_state` study cuts one.
+    """
+
+    horizon: Duration = Field(
+        parse_duration_us("4 weeks"),
+        description="Time that is simulated.",
+        json_schema_extra={"default": "4 weeks"},
+    )
+    kind: Literal["terminating", "steady_state"] = Field(
+        "steady_state", description="This span of time, or the long run."
+    )
+    warmup: Annotated[
+        Annotated[Duration, Tag("<duration>")]
+        | Annotated[Literal["auto"], Tag("<auto>")],
+        Discriminator(lambda value: "<auto>" if value == "auto" else "<duration>"),
+    ] = Field("auto", description="Time cut from the start, or `auto`.")
+    replications: Annotated[int, Field(ge=1, le=100_000, strict=True)] = Field(
+        10, description="Independent runs."
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] = Field(
+        1, description="Same seed, same numbers."
+    )
+
+
+class Line(Noun):
+    """A production line."""
+
+    schema_version: Literal[1] = Field(description="Version of this format: 1.")
+    name: Name = Field(description="What the line is called.")
+    description: str = Field("", description="Anything worth knowing about it.")
+    start: LocalTime = Field(
+        datetime(2027, 1, 4),  # noqa: DTZ001 - local by definition
+        description="Local date and time of tick 0.",
+    )
+    time_zone: str = Field("UTC", description="Zone, such as `Europe/Vienna`.")
+    calendar: Name | None = Field(
+        None, description="Calendar of stations that name none."
+    )
+    stages: tuple[Name, ...] = Field(
+        (), description="Groups of stations, in order, for reports."
+    )
+    calendars: dict[Name, Calendar] = Field(
+        default_factory=dict, description="When people work, by name."
+    )
+    buffers: dict[Name, Buffer] = Field(
+        default_factory=dict, description="Buffers that stations share, by name."
+    )
+    stations: dict[Name, Station] = Field(
+        min_length=1, description="Places where work is done, by name."
+    )
+    products: dict[Name, Product] = Field(
+        min_length=1, description="What is made, by name."
+    )
+    transport: tuple[Transport, ...] = Field(
+        (), description="Times to move from station to station."
+    )
+    conwip: Count | None = Field(None, description="Cap on units in the whole line.")
+    orders: Annotated[
+        Annotated[tuple[Order, ...], Tag("<orders>")]
+        | Annotated[OrderFile, Tag("<file>")],
+        pick(((Mapping, OrderFile), "<file>"), other="<orders>"),
+    ] = Field((), description="Dated orders, or `{file: orders.csv}`.")
+    study: Study = Field(
+        default_factory=Study, description="How the line is simulated by default."
+    )

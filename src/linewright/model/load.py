@@ -1,0 +1,294 @@
+"""YAML text to `Line` and back; every value keeps its file, line and column.
+
+`read` is the whole way: text → nodes (`source`), overlays laid over them (`overlay`),
+files that the model names read in (`files`), pydantic for the form, its errors turned
+into findings (`explain`). All findings come at once. Whether the model makes sense is
+the business of `check`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from linewright.errors import Finding, ModelError
+from linewright.model.explain import did_you_mean, explain, keys_at, listed
+from linewright.model.files import Folder, Row
+from linewright.model.line import SCHEMA_VERSION, Line
+from linewright.model.overlay import apply, base_of, is_overlay
+from linewright.model.source import Node, Place, describe, parse, read_text, scalar
+
+__all__ = ["Loaded", "dumps", "load", "loads", "model_hash", "read", "save"]
+
+MAX_BASES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A line and the nodes that know where each of its values stands."""
+
+    line: Line
+    positions: Node
+
+
+def load(
+    path: str | os.PathLike[str], overlays: Iterable[str | os.PathLike[str]] = ()
+) -> Line:
+    """Return the line in a model file.
+
+    Args:
+        path: A model in YAML or JSON, or an overlay that names its `base`.
+        overlays: Overlay files, laid over the model in this order.
+
+    Raises:
+        ModelError: A file cannot be read or breaks the form of a model; the error
+            carries every finding.
+    """
+    return read(path, overlays).line
+
+
+def loads(
+    text: str, file: str = "<text>", folder: str | os.PathLike[str] | None = None
+) -> Line:
+    """Return the line in a text.
+
+    Args:
+        text: A model in YAML or JSON.
+        file: Name that findings show.
+        folder: Folder of the files that the model names; none: it may name none.
+
+    Raises:
+        ModelError: The text breaks the form of a model.
+    """
+    root, findings = parse(text, file)
+    return _validated(root, findings, Folder(Path(folder) if folder else None)).line
+
+
+def read(
+    path: str | os.PathLike[str], overlays: Iterable[str | os.PathLike[str]] = ()
+) -> Loaded:
+    """Return the line in a model file with its positions; else as `load`."""
+    file, layers = os.fspath(path), [parse_file(overlay) for overlay in overlays]
+    root, findings = parse_file(file)
+    folder = Path(file).parent
+    while is_overlay(root):
+        layers.insert(0, (root, findings))
+        if len(layers) > MAX_BASES:
+            msg = "the chain of base models is too long, or leads back to itself"
+            raise ModelError([Finding("LW121", msg, "error", *root.place)])
+        file = _base_file(root, folder)
+        root, findings = parse_file(file)
+        folder = Path(file).parent
+    for layer, more in layers:
+        root, found = apply(root, layer)
+        findings = [*findings, *more, *found]
+    return _validated(root, findings, Folder(folder))
+
+
+def parse_file(path: str | os.PathLike[str]) -> tuple[Node, list[Finding]]:
+    """Return the nodes of a file and what is wrong with its form."""
+    name = os.fspath(path)
+    return parse(read_text(Path(path), name), name)
+
+
+def _base_file(root: Node, folder: Path) -> str:
+    base, place = base_of(root)
+    try:
+        Folder(folder).inside(base)
+    except ValueError as error:
+        raise ModelError([Finding("LW121", str(error), "error", *place)]) from error
+    return os.fspath(folder / base)
+
+
+def _validated(root: Node, findings: list[Finding], folder: Folder) -> Loaded:
+    if not isinstance(root.value, dict):
+        msg = f"a model is a mapping of keys, found {describe(root.plain())}"
+        raise ModelError([*findings, Finding("LW102", msg, "error", *root.place)])
+    version = _version(root.value, root)
+    if version and "schema_version" in root.value:  # nothing else can be trusted
+        raise ModelError([*findings, *version])
+    findings = [*findings, *version, *_read_orders(root.value, folder)]
+    try:
+        line = Line.model_validate(
+            root.plain(), context=folder, by_alias=True, by_name=False
+        )
+    except ValidationError as error:
+        form = explain(error.errors(include_url=False), root)
+        form = [f for f in form if f.path != ("schema_version",)]
+        raise ModelError([*findings, *form]) from error
+    if findings:
+        raise ModelError(findings)
+    return Loaded(line, root)
+
+
+def _version(keys: dict[str, Node], root: Node) -> list[Finding]:
+    node = keys.get("schema_version")
+    if node is None:
+        msg = "schema_version is missing"
+        hint = f"add schema_version: {SCHEMA_VERSION}"
+        return [Finding("LW105", msg, "error", *root.place, help=hint)]
+    found = node.value
+    if found == SCHEMA_VERSION and type(found) is int:
+        return []
+    msg = f"schema_version: found {describe(node.plain())}; this version of Linewright "
+    msg += f"reads {SCHEMA_VERSION}"
+    hint = ""
+    if isinstance(found, int) and found > SCHEMA_VERSION:
+        hint = "the model was written for a later one; upgrade Linewright"
+    path = ("schema_version",)
+    return [Finding("LW105", msg, "error", *node.place, path=path, help=hint)]
+
+
+def _read_orders(keys: dict[str, Node], folder: Folder) -> list[Finding]:
+    """Put the orders of a file in the place of its name."""
+    orders = keys.get("orders")
+    if not orders or not isinstance(orders.value, dict) or set(orders.keys) != {"file"}:
+        return []
+    node = orders.value["file"]
+    if not isinstance(node.value, str):
+        return []
+    try:
+        rows = list(folder.rows(node.value))
+        orders = Node([], Place(_beside(node.place.file, node.value), 1, 1))
+        orders.value = [_order(row, orders.place.file) for row in rows]
+    except ValueError as error:
+        keys["orders"] = Node([], orders.place)
+        path = ("orders", "file")
+        return [Finding("LW110", str(error), "error", *node.place, path=path)]
+    keys["orders"] = orders
+    return _columns(rows, orders.place)
+
+
+def _beside(model: str, name: str) -> str:
+    return os.fspath(Path(model).parent / name)
+
+
+def _order(row: Row, file: str) -> Node:
+    place = Place(file, row.number, 1)
+    cells = {name: text.strip() for name, text in row.cells.items() if text.strip()}
+    fields = {
+        name: Node(scalar(text) if name in {"quantity", "priority"} else text, place)
+        for name, text in cells.items()
+        if name in _ORDER_COLUMNS
+    }
+    return Node(dict(fields), place, dict.fromkeys(fields, place))
+
+
+_ORDER_COLUMNS = keys_at(("orders", 0))
+
+
+def _columns(rows: list[Row], place: Place) -> list[Finding]:
+    """Return a finding for each unknown column, once and not for every row."""
+    return [
+        Finding(
+            "LW110",
+            f'unknown column "{name}"; columns are {listed(_ORDER_COLUMNS)}',
+            "error",
+            *place,
+            help=did_you_mean(name, _ORDER_COLUMNS),
+        )
+        for name in (rows[0].cells if rows else ())
+        if name not in _ORDER_COLUMNS
+    ]
+
+
+# ---------------------------------------------------------------- back to text
+
+
+def dumps(line: Line) -> str:
+    """Return a line as the YAML text of a model file, without what is the default.
+
+    What came from other files (orders, samples) is written out, so that the text
+    stands alone: ``loads(dumps(line))`` is the same line.
+    """
+    data = line.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    data = {"schema_version": line.schema_version, **data}
+    yaml = YAML()
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.width = 88
+    stream = io.StringIO()
+    yaml.dump(_styled(data, depth=0), stream)
+    return stream.getvalue()
+
+
+def _styled(value: Any, depth: int) -> Any:
+    """Return the value with short inner mappings and lists set in one line."""
+    if isinstance(value, dict):
+        mapping = CommentedMap({k: _styled(v, depth + 1) for k, v in value.items()})
+        if depth > 1 and _is_short(value.values(), value):
+            mapping.fa.set_flow_style()
+        return mapping
+    if isinstance(value, list):
+        sequence = CommentedSeq(_styled(v, depth + 1) for v in value)
+        if _is_short(value, value):
+            sequence.fa.set_flow_style()
+        return sequence
+    return value
+
+
+def _is_short(values: Iterable[Any], whole: object) -> bool:
+    return len(str(whole)) < 72 and not any(isinstance(v, dict | list) for v in values)
+
+
+def save(line: Line, path: str | os.PathLike[str]) -> None:
+    """Write a line to a model file, whole or not at all.
+
+    Raises:
+        ModelError: The file cannot be written.
+    """
+    write_whole(Path(path), dumps(line))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text under another name, then rename it.
+
+    Raises:
+        ModelError: The file cannot be written.
+    """
+    temporary = ""
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        msg = f"cannot be written: {error.strerror or error}"
+        raise ModelError([Finding("LW102", msg, file=os.fspath(path))]) from error
+
+
+def model_hash(line: Line) -> str:
+    """Return the SHA-256 of a line, the same for all files that say the same.
+
+    Defaults, orders and samples count as if they were written out. The order of
+    stations, products, operations and orders matters and counts; the order in which
+    processing times, setup times and calendars are written does not.
+    """
+    data = line.model_dump(mode="json", by_alias=True)
+    text = json.dumps(_sorted(data), ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+UNORDERED = frozenset({"calendars", "matrix", "process", "uses"})
+"""Mappings whose order says nothing."""
+
+
+def _sorted(value: Any, key: str = "") -> Any:
+    if isinstance(value, dict):
+        items = sorted(value.items()) if key in UNORDERED else value.items()
+        return {
+            name: _sorted(v, "matrix" if key == "matrix" else name) for name, v in items
+        }
+    return [_sorted(v) for v in value] if isinstance(value, list) else value

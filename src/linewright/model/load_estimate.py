@@ -1,0 +1,197 @@
+"""How much work the demand asks of each station, by averages alone.
+
+Demand is exploded through bills of material and splits, made larger by scrap and
+rework, and compared with the time that servers, calendars and failures leave. Waiting,
+setups and blocking are left out, so a station that is overloaded here is overloaded;
+one that is not may be. Used by `lint`; it draws no random numbers.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+
+from linewright.model.calendars import on_share
+from linewright.model.distribution import Distribution
+from linewright.model.line import Failure, Line, Maintenance, Product, Station
+from linewright.model.meaning import (
+    calendar_of,
+    next_operation,
+    process_time,
+    rework_share,
+    uses_of,
+)
+from linewright.model.rules import moment_us
+
+__all__ = ["Flow", "capacity_us", "flow_of", "starts_per_s", "work_us"]
+
+MAX_LOOPS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What becomes of a unit that is started, on average.
+
+    Attributes:
+        visits: Visits of each operation of the route.
+        good: Share of started units that leave good, scrap taken out.
+    """
+
+    visits: tuple[float, ...]
+    good: float
+
+
+def flow_of(product: Product) -> Flow:
+    """Return the expected visits and the yield of a product's route."""
+    n_steps = len(product.route)
+    visits, waiting = [0.0] * n_steps, [0.0] * n_steps
+    good, outcomes = 0.0, _outcomes(product)
+    if n_steps:
+        waiting[0] = 1.0
+    for _ in range(MAX_LOOPS):
+        for i in range(n_steps):
+            mass, waiting[i] = waiting[i], 0.0
+            visits[i] += mass
+            passed, reworked, target = outcomes[i]
+            if (ahead := next_operation(product, i)) is None:
+                good += mass * passed
+            else:
+                waiting[ahead] += mass * passed
+            waiting[target] += mass * reworked
+        if sum(waiting) < 1e-9:
+            break
+    return Flow(tuple(visits), good)
+
+
+def _outcomes(product: Product) -> list[tuple[float, float, int]]:
+    """Return for each operation the shares passed, reworked, and where to."""
+    place = {step.operation: i for i, step in enumerate(product.route)}
+    outcomes, no_defect = [], 1.0
+    for step in product.route:
+        no_defect *= 1 - step.defect
+        test = step.inspection
+        if test is None:
+            outcomes.append((1.0, 0.0, 0))
+            continue
+        good = no_defect if test.pass_ is None else test.pass_
+        passed = good * (1 - test.false_reject) + (1 - good) * test.false_accept
+        rework = (1 - passed) * rework_share(test)
+        if test.rework_limit is not None and 0 < rework < 1:
+            # A loop that ends after n rounds has as many rounds as one of this chance.
+            rounds = rework * (1 - rework**test.rework_limit) / (1 - rework)
+            rework = rounds / (1 + rounds)
+        outcomes.append((passed, rework, place[test.rework_to or step.operation]))
+    return outcomes
+
+
+# ---------------------------------------------------------------- demand
+
+
+def starts_per_s(line: Line, flows: dict[str, Flow]) -> dict[str, float]:
+    """Return the units of each product that must be started per second."""
+    needed = _asked_per_s(line)
+    starts: dict[str, float] = {}
+    order = list(TopologicalSorter(_users(line)).static_order())
+    for name in order:  # products before their components and what they are split from
+        product, flow = line.products[name], flows[name]
+        for child, count in _splits(product).items():
+            needed[name] = max(needed[name], starts[child] / count)
+        starts[name] = needed[name] / flow.good if flow.good > 0 else 0.0
+        starts[name] = max(starts[name], _arrivals_per_s(product))
+        for visits, uses in zip(flow.visits, uses_of(product), strict=True):
+            for component, count in uses.items():
+                if not product.bom[component].bought:
+                    needed[component] += starts[name] * visits * count
+    for name in reversed(order):
+        for child, count in _splits(line.products[name]).items():
+            made = starts[name] * flows[name].good * count
+            starts[child] = max(starts[child], made)
+    return starts
+
+
+def _users(line: Line) -> dict[str, set[str]]:
+    """Return for each product those that use it or that it is split into."""
+    users: dict[str, set[str]] = {name: set() for name in line.products}
+    for name, product in line.products.items():
+        users[name] |= _splits(product).keys()
+        for component, item in product.bom.items():
+            if not item.bought:
+                users[component].add(name)
+    return users
+
+
+def _splits(product: Product) -> dict[str, int]:
+    return product.route[-1].makes if product.route else {}
+
+
+def _asked_per_s(line: Line) -> dict[str, float]:
+    asked = {name: product.demand or 0.0 for name, product in line.products.items()}
+    ordered: dict[str, int] = defaultdict(int)
+    last_us: dict[str, int] = defaultdict(int)
+    for order in line.orders if isinstance(line.orders, tuple) else ():
+        if order.due is not None:
+            due_us = moment_us(line, order.due)
+            ordered[order.product] += order.quantity
+            last_us[order.product] = max(last_us[order.product], due_us)
+    for name, quantity in ordered.items():
+        if last_us[name] > 0:
+            asked[name] = max(asked[name], quantity / (last_us[name] / 1e6))
+    return asked
+
+
+def _arrivals_per_s(product: Product) -> float:
+    release = product.release
+    if release.rate is not None:
+        return release.rate * release.quantity
+    if release.every is not None and release.every.mean_us > 0:
+        return 1e6 / release.every.mean_us * release.quantity
+    return 0.0
+
+
+# ---------------------------------------------------------------- stations
+
+
+def work_us(line: Line, name: str, i: int, station: str) -> float:
+    """Return the mean server time that one unit takes at a visit, repairs included."""
+    product = line.products[name]
+    step, place = product.route[i], line.stations[station]
+    time = process_time(line, name, step, station)
+    mean_us = time.mean_us if time else 0.0
+    if step.process_per == "unit":
+        mean_us *= product.lot_size
+    more = [_stop(stop) for stop in _stops(place) if stop.clock == "processing"]
+    each = [_stop(stop) for stop in _stops(place) if stop.clock == "cycles"]
+    part_us = mean_us * (1 + sum(down / up for up, down in more))
+    part_us += sum(down / count for count, down in each)
+    return part_us / product.lot_size
+
+
+def capacity_us(line: Line, station: Station, shares: dict[int, float]) -> float:
+    """Return the server time that a station has in a microsecond.
+
+    Args:
+        line: The line.
+        station: One of its stations.
+        shares: Shares of time on shift by calendar, filled as they are asked for.
+    """
+    calendar = calendar_of(line, station)
+    if id(calendar) not in shares:
+        shares[id(calendar)] = on_share(calendar)
+    share = shares[id(calendar)]
+    for stop in _stops(station):
+        if stop.clock in {"calendar", "operating"}:
+            up, down = _stop(stop)
+            share *= up / (up + down)
+    return share * station.servers
+
+
+def _stops(station: Station) -> list[Failure | Maintenance]:
+    return [*station.failures.values(), *station.maintenance.values()]
+
+
+def _stop(stop: Failure | Maintenance) -> tuple[float, float]:
+    """Return the mean time, or number of cycles, between stops and how long one is."""
+    up = stop.every.mean_us if isinstance(stop.every, Distribution) else stop.every
+    down = stop.repair if isinstance(stop, Failure) else stop.duration
+    return float(up), down.mean_us

@@ -1,0 +1,132 @@
+"""What a line says without saying it: the defaults that depend on other parts.
+
+A processing time may stand at the operation, at the alternative or at the station; a
+buffer at the operation or the station; components are taken where `uses` says, or else
+at the first operation. These rules are written down here and nowhere else. All names
+are taken to exist; `check` sees to that.
+"""
+
+from __future__ import annotations
+
+from linewright.model.distribution import Distribution
+from linewright.model.line import Calendar, Inspection, Line, Product, Station, Step
+
+__all__ = [
+    "calendar_of",
+    "family_of",
+    "input_places",
+    "next_operation",
+    "places",
+    "process_time",
+    "rework_share",
+    "transport_time",
+    "transport_times",
+    "uses_of",
+]
+
+
+def process_time(
+    line: Line, product: str, step: Step, station: str
+) -> Distribution | None:
+    """Return the processing time of an operation at one of its stations.
+
+    The nearest word counts: the time at the alternative, else at the operation, else
+    at the station for this product, else at the station for all.
+    """
+    if isinstance(step.station, dict):
+        return step.station[station]
+    if step.process is not None:
+        return step.process
+    process = line.stations[station].process
+    return process.get(product) if isinstance(process, dict) else process
+
+
+def uses_of(product: Product) -> tuple[dict[str, int], ...]:
+    """Return the components that each operation of the route takes.
+
+    If no operation says what it uses, the first takes the whole bill of materials.
+    """
+    if any(step.uses is not None for step in product.route):
+        return tuple(dict(step.uses or {}) for step in product.route)
+    first = {name: item.quantity for name, item in product.bom.items()}
+    return tuple(first if i == 0 else {} for i in range(len(product.route)))
+
+
+def places(line: Line, slots: int | str | None) -> int | None:
+    """Return how many places a buffer has; none: without limit."""
+    if isinstance(slots, str) and slots != "unlimited":
+        slots = line.buffers[slots].slots
+    return slots if isinstance(slots, int) else None
+
+
+def input_places(line: Line, step: Step, station: str) -> int | None:
+    """Return the places where a part waits for an operation; none: without limit."""
+    return places(line, step.buffer or line.stations[station].buffer)
+
+
+def transport_times(line: Line) -> dict[tuple[str, str], Distribution]:
+    """Return the times of `transport` by both ends, `any` among them."""
+    return {(way.start, way.end): way.time for way in line.transport}
+
+
+def transport_time(
+    times: dict[tuple[str, str], Distribution],
+    before: str | None,
+    step: Step,
+    station: str,
+) -> Distribution | None:
+    """Return the time that a part takes to a station.
+
+    The time at the operation counts first, then the most exact line of `transport`.
+
+    Args:
+        times: What `transport_times` returns.
+        before: The station it comes from; none: from outside the line.
+        step: The operation it goes to.
+        station: The station it goes to.
+    """
+    if step.transport is not None or before is None:
+        return step.transport
+    pairs = (before, station), (before, "any"), ("any", station), ("any", "any")
+    return next((times[pair] for pair in pairs if pair in times), None)
+
+
+def calendar_of(line: Line, station: Station) -> Calendar | None:
+    """Return the calendar of a station; none: always on."""
+    name = station.calendar or line.calendar
+    return line.calendars[name] if name else None
+
+
+def family_of(name: str, product: Product) -> str:
+    """Return the family of a product for setups; its own name by default."""
+    return product.family or name
+
+
+def next_operation(product: Product, i: int) -> int | None:
+    """Return where a part goes after operation `i` if nothing is wrong with it.
+
+    Operations for rework only are passed by, except from one to the next.
+    """
+    route = product.route
+    if i + 1 < len(route) and route[i].rework_only:
+        return i + 1
+    ahead = range(i + 1, len(route))
+    return next((j for j in ahead if not route[j].rework_only), None)
+
+
+def rework_share(test: Inspection) -> float:
+    """Return the share of rejected units that is sent back; the rest is scrapped.
+
+    Of `rework` and `scrap` one is enough. Beside `pass` they are shares of all units,
+    without it shares of the rejected.
+    """
+    if test.rework_to is None:
+        return 0.0
+    if test.rework is None and test.scrap is None:
+        return 1.0
+    if test.rework is not None and test.scrap is not None:
+        total = test.rework + test.scrap
+        return test.rework / total if total else 1.0
+    whole = 1.0 if test.pass_ is None else 1.0 - test.pass_
+    part = test.rework if test.rework is not None else whole - (test.scrap or 0.0)
+    return min(1.0, max(0.0, part / whole)) if whole else 1.0

@@ -1,0 +1,57 @@
+"""The JSON Schema of the model file, for completion and help in editors.
+
+Pydantic writes it from the classes in `line`; what their readers also accept (an
+operation as one word, a component as a number) is added here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from linewright.model.line import Line
+
+__all__ = ["SCHEMA_FILE", "json_schema"]
+
+SCHEMA_FILE = "linewright.schema.json"
+"""Name of the file that `linewright init` puts beside the model."""
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a model file."""
+    schema = _any_of(Line.model_json_schema(by_alias=True))
+    short_forms(schema["$defs"])
+    head = {
+        "$schema": _DIALECT,
+        "title": "Linewright model",
+        "description": "A production line: stations, products and how units flow.",
+    }
+    return head | {key: value for key, value in schema.items() if key not in head}
+
+
+def short_forms(nouns: dict[str, Any]) -> None:
+    """Add the forms that are shorter than a mapping to the definitions."""
+    station = {
+        "type": "string",
+        "description": "Station; the operation's name as well.",
+    }
+    quantity = {"type": "integer", "minimum": 1, "description": "How many."}
+    kinds = nouns["Release"]["properties"]["kind"]
+    uses = nouns["Step"]["properties"]["uses"]
+    names = {"type": "array", "items": {"type": "string"}}
+    uses["anyOf"] = [names, *uses["anyOf"]]
+    for noun, short in (("Step", station), ("BomItem", quantity), ("Release", kinds)):
+        whole = nouns[noun]
+        text = whole.pop("description", "")
+        nouns[noun] = {"description": text, "anyOf": [short, whole]}
+
+
+def _any_of(value: Any) -> Any:
+    """Return a schema with ``anyOf`` for ``oneOf``: forms may overlap harmlessly."""
+    if isinstance(value, dict):
+        return {
+            "anyOf" if key == "oneOf" else key: _any_of(below)
+            for key, below in value.items()
+        }
+    return [_any_of(item) for item in value] if isinstance(value, list) else value

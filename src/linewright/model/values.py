@@ -1,0 +1,225 @@
+"""Values of the model file: counts, names, durations, dates, and how each is read.
+
+Every type here is a pydantic annotation that reads what a person writes, refuses what
+would have to be guessed (a number without a unit, a date given as a number), and writes
+it back so that it reads the same. Where a key takes several forms, `pick` tells them
+apart by their type, so that a wrong value is reported once and not once for each form.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    Tag,
+    WithJsonSchema,
+)
+
+from linewright.model.distribution import KINDS, Distribution
+from linewright.units import (
+    parse_duration_us,
+    parse_rate_per_s,
+    write_duration,
+    write_rate,
+)
+
+__all__ = [
+    "ByProduct",
+    "ClockTime",
+    "Count",
+    "Duration",
+    "Flag",
+    "Interval",
+    "LocalDate",
+    "LocalTime",
+    "Moment",
+    "Name",
+    "Places",
+    "Priority",
+    "Probability",
+    "Rate",
+    "Slots",
+    "Title",
+    "pick",
+]
+
+MAX_COUNT = 1_000_000_000
+
+Duration = Annotated[
+    int,
+    BeforeValidator(parse_duration_us),
+    PlainSerializer(write_duration, return_type=str),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "string"}, {"type": "integer", "const": 0}],
+            "description": "A time with its unit.",
+            "examples": ["12 min", "1 h 30 min", "3 d"],
+        }
+    ),
+]
+Rate = Annotated[
+    float,
+    BeforeValidator(parse_rate_per_s),
+    PlainSerializer(write_rate, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["0.5/h", "6/min"]}),
+]
+Count = Annotated[int, Field(ge=1, le=MAX_COUNT, strict=True)]
+Places = Annotated[int, Field(ge=0, le=MAX_COUNT, strict=True)]
+Priority = Annotated[int, Field(ge=-MAX_COUNT, le=MAX_COUNT, strict=True)]
+Probability = Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)]
+Flag = Annotated[bool, Field(strict=True)]
+
+
+def _read_name(name: str) -> str:
+    if name != name.strip() or any(unicodedata.category(c)[0] == "C" for c in name):
+        msg = "a name has no space at its ends and no control characters"
+        raise ValueError(msg)
+    return name
+
+
+Title = Annotated[str, Field(max_length=200), AfterValidator(_read_name)]
+Name = Annotated[Title, Field(min_length=1)]
+
+
+def pick(*tests: tuple[type | tuple[type, ...], str], other: str) -> Discriminator:
+    """Return a discriminator that tells the forms of a value by its type.
+
+    With it only the errors of the form that was meant are reported. The names of the
+    forms stand in angle brackets, so that no key of a model file is taken for one.
+    """
+
+    def form(value: Any) -> str:
+        return next((name for kind, name in tests if isinstance(value, kind)), other)
+
+    return Discriminator(form)
+
+
+Slots = Annotated[
+    Annotated[Places, Tag("<places>")] | Annotated[Name, Tag("<name>")],
+    pick((str, "<name>"), other="<places>"),
+    Field(description="Places: a number, `unlimited`, or the name of a shared buffer."),
+]
+
+
+def _is_times(value: Any) -> str:
+    """Tell ``{product: time}`` from a distribution such as ``{gamma: {...}}``."""
+    one = isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in KINDS
+    fields = isinstance(value, Mapping) and "kind" in value and "parameters" in value
+    is_times = isinstance(value, Mapping) and not one and not fields
+    return "<by product>" if is_times else "<time>"
+
+
+Interval = Annotated[
+    Annotated[Distribution, Tag("<time>")] | Annotated[Count, Tag("<cycles>")],
+    Discriminator(
+        lambda value: "<cycles>" if isinstance(value, int | float) else "<time>"
+    ),
+]
+
+_CLOCK_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE_TIME = re.compile(
+    rf"{_DATE.pattern}(?:[T ]\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d{{1,6}})?)?)?"
+)
+
+
+def _read_time(value: Any) -> Any:
+    if isinstance(value, time):
+        return value
+    found = _CLOCK_TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+    hour, minute, second = (
+        (int(x or 0) for x in found.groups()) if found else (99, 0, 0)
+    )
+    if (hour, minute, second) == (24, 0, 0):
+        hour = 0
+    if hour > 23 or minute > 59 or second > 59:
+        msg = f"{value!r} is not a time of day; write it like 06:00"
+        raise ValueError(msg)
+    return time(hour, minute, second)
+
+
+def _write_time(clock: time) -> str:
+    return clock.isoformat("auto" if clock.second or clock.microsecond else "minutes")
+
+
+def _text_only(pattern: re.Pattern[str], example: str) -> Callable[[Any], Any]:
+    """Return a reader that takes text of this form, or a date, but no bare number."""
+
+    def read(value: Any) -> Any:
+        if isinstance(value, date) or (
+            isinstance(value, str) and pattern.fullmatch(value.strip())
+        ):
+            return value.strip() if isinstance(value, str) else value
+        msg = f"{value!r} is not a local date; write it like {example}"
+        raise ValueError(msg)
+
+    return read
+
+
+def _without_zone(moment: datetime) -> datetime:
+    if moment.tzinfo is not None:
+        msg = "this is a local time of the line; its zone is the key time_zone"
+        raise ValueError(msg)
+    return moment
+
+
+ClockTime = Annotated[
+    time,
+    BeforeValidator(_read_time),
+    PlainSerializer(_write_time, return_type=str),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^\d{1,2}:\d{2}(:\d{2})?$",
+            "examples": ["06:00"],
+        }
+    ),
+]
+LocalDate = Annotated[
+    date,
+    BeforeValidator(_text_only(_DATE, "2027-01-31")),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^\d{4}-\d{2}-\d{2}$",
+            "examples": ["2027-01-31"],
+        }
+    ),
+]
+LocalTime = Annotated[
+    datetime,
+    BeforeValidator(_text_only(_DATE_TIME, "2027-01-31 06:00")),
+    AfterValidator(_without_zone),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?$",
+            "examples": ["2027-01-31", "2027-01-31 06:00"],
+        }
+    ),
+]
+Moment = Annotated[
+    Annotated[LocalTime, Tag("<date>")] | Annotated[Duration, Tag("<duration>")],
+    Discriminator(
+        lambda value: (
+            "<date>"
+            if isinstance(value, date) or re.match(r"\s*\d{4}-", str(value))
+            else "<duration>"
+        )
+    ),
+]
+
+ByProduct = Annotated[
+    Annotated[Distribution, Tag("<time>")]
+    | Annotated[dict[Name, Distribution], Tag("<by product>")],
+    Discriminator(_is_times),
+]

@@ -1,0 +1,133 @@
+"""The brief: one self-contained HTML file for the head of a plant.
+
+Each section says one thing in its headline, shows one picture for it and keeps the
+numbers behind the picture at hand; an appendix serves engineers. The file loads nothing
+and runs nothing: pictures are inline SVG, the style sheet is in the page, and a content
+security policy forbids everything else. The same result gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+from linewright.errors import LinewrightError
+from linewright.report.appearance import legend, style
+from linewright.report.facts import Facts, Source
+from linewright.report.pages import render
+from linewright.report.parts import Section
+from linewright.report.words import clean
+
+__all__ = ["brief_html", "write_brief"]
+
+_NEEDED = ("jinja2", "matplotlib")
+
+
+def _require_extra() -> None:
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        msg = (
+            f"the brief needs {' and '.join(missing)}; "
+            "install with: pip install 'linewright[brief]'"
+        )
+        raise LinewrightError(msg)
+
+
+def _sections(facts: Facts) -> list[Section]:
+    from linewright.report.sections import (  # noqa: PLC0415 - after _require_extra
+        buffers,
+        flow_time,
+        gantt,
+        limits,
+        line,
+        oee,
+        orders,
+        states,
+        throughput,
+        units,
+        wip,
+    )  # fmt: skip
+
+    builders: tuple[Callable[[Facts], Section | None], ...] = (
+        throughput.section,
+        orders.section,
+        line.section,
+        limits.section,
+        states.section,
+        oee.section,
+        units.section,
+        wip.section,
+        buffers.section,
+        flow_time.section,
+        gantt.section,
+    )
+    return [found for build in builders if (found := build(facts)) is not None]
+
+
+def brief_html(result: Source) -> str:
+    """Return the brief of a result as one HTML page.
+
+    Args:
+        result: A result, in memory or read from its folder.
+
+    Raises:
+        LinewrightError: Matplotlib or Jinja2 is not installed.
+    """
+    _require_extra()
+    from linewright.report.sections import appendix, tiles  # noqa: PLC0415
+
+    facts = Facts(result)
+    last, summary = appendix.section(facts)
+    title = str(facts.manifest.get("model_name") or facts.line.name)
+    return render(
+        "brief.html.j2",
+        title=" ".join(clean(title).split()),
+        description=facts.manifest.get("description") or facts.line.description,
+        facts=facts,
+        basis=_basis(facts),
+        notices=tiles.notices(facts),
+        answer=tiles.answer(facts),
+        tiles=tiles.tiles(facts),
+        sections=_sections(facts),
+        appendix=last,
+        summary=summary,
+        terms=(*appendix.TERMS, *appendix.STATE_TERMS),
+        legend=legend(),
+        style=style(),
+    )
+
+
+def _basis(facts: Facts) -> str:
+    from linewright.report.sections.appendix import span  # noqa: PLC0415
+    from linewright.report.words import counted  # noqa: PLC0415
+
+    warm = f", of which {span(facts.warmup_us)} warm-up" if facts.warmup_us else ""
+    text = f"Simulated: {span(facts.horizon_us)}{warm}; "
+    text += f"{counted(facts.n_replications, 'replication')}"
+    if facts.n_replications > 1:
+        return f"{text}. \u00b1 is the {facts.confidence:.0%} confidence interval."
+    return f"{text}, so no uncertainty can be given."
+
+
+def write_brief(result: Source, path: str | Path) -> Path:
+    """Write the brief of a result as one HTML file; return where it is.
+
+    The file appears whole or not at all.
+
+    Args:
+        result: A result, in memory or read from its folder.
+        path: File to write; it is replaced.
+
+    Raises:
+        LinewrightError: Matplotlib or Jinja2 is not installed.
+    """
+    target = Path(path)
+    page = brief_html(result)
+    draft = target.with_name(f".{target.name}.part")
+    try:
+        draft.write_text(page, encoding="utf-8", newline="\n")
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+    return target

@@ -1,0 +1,133 @@
+"""The key figures at the head of the page, and the banners above them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from linewright.report.facts import Facts
+from linewright.report.parts import Notice, Tile
+from linewright.report.routes import finals
+from linewright.report.sections.limits import SLACK, headline, ranking
+from linewright.report.sections.orders import punctuality
+from linewright.report.sections.throughput import Output, outputs, verdict
+from linewright.report.words import (
+    counted,
+    join,
+    name,
+    number,
+    percent,
+    rate_scale,
+    time_scale,
+)
+
+__all__ = ["answer", "notices", "tiles"]
+
+_MOODS: dict[str, Literal["", "good", "warn", "bad"]] = {
+    "meets": "good",
+    "short": "bad",
+    "open": "warn",
+    "": "",
+}
+
+
+def notices(facts: Facts) -> list[Notice]:
+    """Return what a reader must know before any figure."""
+    found = []
+    broken = [row for row in facts.rows("checks") if not row["ok"]]
+    if broken:
+        laws = dict.fromkeys(name(str(row["law"])) for row in broken)
+        has = "has" if len(broken) == 1 else "have"
+        n = f"{counted(len(broken), 'self-check')} {has}"
+        found.append(
+            Notice(
+                "bad",
+                f"{n} failed: do not use these figures",
+                f"A law that every run must obey is broken: {join(laws, 4)}. This is "
+                "an error in the program, not in the plant. Details are in the "
+                "appendix; please report them together with the model.",
+            )
+        )
+    if facts.manifest.get("stopped_early"):
+        found.append(
+            Notice(
+                "warn",
+                "The run was stopped early",
+                "These figures rest on the "
+                f"{counted(facts.n_replications, 'replication')} that were complete.",
+            )
+        )
+    return found
+
+
+def answer(facts: Facts) -> str:
+    """Return the one thing to know: is demand met, and what most likely limits it."""
+    said = verdict(outputs(facts))
+    limit = headline(facts)
+    return f"{said} {limit}." if limit else said
+
+
+def _output_tile(output: Output, rates: list[float]) -> Tile:
+    scale = rate_scale(rates)
+    note = "no demand given"
+    mood = _MOODS[output.verdict] if output.made.sure else ""
+    if output.asked:
+        share = percent(output.made.mean / output.asked)
+        note = f"{scale(output.asked)} asked for: {share}"
+    return Tile(
+        f"{name(output.product, 32)}, units a {scale.unit}",
+        scale(output.made.mean, output.made.half),
+        "",
+        note,
+        mood,
+    )
+
+
+def tiles(facts: Facts) -> list[Tile]:
+    """Return up to eight key figures."""
+    found = outputs(facts)
+    rates = [o.made.mean for o in found] + [o.asked or 0.0 for o in found]
+    first = sorted(found, key=lambda o: o.asked is None)
+    out = [_output_tile(o, rates) for o in first[:3]]
+    orders = punctuality(facts)
+    if orders.n:
+        mood: Literal["good", "bad", "warn"]
+        mood = "good" if orders.low >= 0.95 else "bad" if orders.high < 0.9 else "warn"
+        interval = f"{percent(orders.low)} to {percent(orders.high)}"
+        out.append(Tile("Orders on time", percent(orders.share), "", interval, mood))
+    out.extend(_line_tiles(facts))
+    return out[:8]
+
+
+def _line_tiles(facts: Facts) -> list[Tile]:
+    out = []
+    ranked = ranking(facts)
+    if ranked:
+        wait = facts.shift_share(ranked[0], ["blocked", "starved"])
+        what = "most likely the limit" if wait.mean <= SLACK else "the least of all"
+        note = f"of its time on shift; {what}"
+        label = f"{name(ranked[0], 32)}, waiting"
+        out.append(Tile(label, percent(wait.mean, wait.half), "", note))
+    wip = facts.estimate("wip_mean")
+    if wip.known:
+        out.append(
+            Tile(
+                "In the line, units",
+                number(wip.mean, wip.half),
+                "",
+                "mean work in process",
+            )
+        )
+    products = finals(facts.line)
+    flow = {p: facts.estimate("flow_p50_s", p) for p in products}
+    known = [p for p in products if flow[p].known]
+    if known:
+        p50, p90 = flow[known[0]], facts.estimate("flow_p90_s", known[0])
+        scale = time_scale([p50.mean])
+        note = f"9 of 10 in under {scale(p90.mean)} {scale.unit}" if p90.known else ""
+        label = f"Flow time, {name(known[0], 30)}"
+        out.append(Tile(label, scale(p50.mean, p50.half), scale.unit, note))
+    good = facts.estimate("first_pass_yield", products[0])
+    if good.known:
+        label = f"Good first time, {name(products[0], 30)}"
+        out.append(Tile(label, percent(good.mean, good.half), "", "first-pass yield"))
+    return out

@@ -1,0 +1,1 @@
+"""Statistics over replications and series; each module says what it stands on."""

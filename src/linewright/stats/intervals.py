@@ -1,0 +1,355 @@
+"""Confidence intervals and the rules for when there are enough replications.
+
+Every function takes plain numbers, one for each replication unless it says otherwise,
+and returns an `Interval`. A value that is not finite makes the whole interval nan: it
+is never dropped, because a mean over the replications that happened to have a value
+would be biased. A single value has an interval from minus to plus infinity.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "MIN_REPLICATIONS",
+    "BatchMeans",
+    "Interval",
+    "batch_means",
+    "mean_interval",
+    "paired_interval",
+    "precision_reached",
+    "quantile_interval",
+    "required_replications",
+    "wilson_interval",
+]
+
+MIN_REPLICATIONS = 10
+"""Replications below which `precision_reached` never stops: few lie about spread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate with its confidence interval.
+
+    Attributes:
+        mean: The estimate: a mean, a difference of means, a share or a quantile.
+        half_width: Half the width of the interval; infinite if it is unbounded.
+        low: Lower end; for shares and quantiles not at `mean - half_width`.
+        high: Upper end.
+        n: Independent values it stands on.
+        confidence: Probability that such an interval covers the true value.
+    """
+
+    mean: float
+    half_width: float
+    low: float
+    high: float
+    n: int
+    confidence: float = 0.95
+
+    @property
+    def relative_half_width(self) -> float:
+        """Half-width as a share of the mean's size; infinite where the mean is 0."""
+        if self.mean == 0:
+            return 0.0 if self.half_width == 0 else math.inf
+        return self.half_width / abs(self.mean)
+
+    def __contains__(self, value: float) -> bool:
+        """Return whether a value lies in the interval, ends included."""
+        return self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        """Return text such as ``12.3 ± 0.4`` or, if lopsided, ``0.1 (0.0 to 0.3)``."""
+        if not math.isfinite(self.half_width) or self.half_width == 0:
+            return f"{self.mean:.4g}" + (" ± 0" if self.half_width == 0 else " ± ?")
+        places = _places(self.half_width)
+        lopsided = abs(self.high + self.low - 2 * self.mean) > 0.1 * self.half_width
+        if lopsided:
+            low, high = _fixed(self.low, places), _fixed(self.high, places)
+            return f"{_fixed(self.mean, places)} ({low} to {high})"
+        return f"{_fixed(self.mean, places)} ± {_fixed(self.half_width, places)}"
+
+
+def _places(width: float) -> int:
+    """Return decimals that show one digit of a width, two if it begins with 1."""
+    digits = f"{width:.1e}"
+    return (1 if digits[0] == "1" else 0) - int(digits.partition("e")[2])
+
+
+def _fixed(value: float, places: int) -> str:
+    return f"{round(value, places):.{max(places, 0)}f}"
+
+
+def mean_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
+    """Return the Student t interval of a mean over independent replications.
+
+    Args:
+        values: One value for each replication, at least one.
+        confidence: Probability of covering the true mean, between 0 and 1.
+
+    Raises:
+        ValueError: There is no value, or the confidence is not between 0 and 1.
+    """
+    _check_confidence(confidence)
+    sample = _sample(values)
+    n = sample.size
+    if not np.isfinite(sample).all():
+        return Interval(math.nan, math.nan, math.nan, math.nan, n, confidence)
+    mean = float(sample.mean())
+    if n == 1:
+        return Interval(mean, math.inf, -math.inf, math.inf, n, confidence)
+    half = _t_quantile(confidence, n - 1) * float(sample.std(ddof=1)) / math.sqrt(n)
+    return Interval(mean, half, mean - half, mean + half, n, confidence)
+
+
+def paired_interval(
+    first: ArrayLike, second: ArrayLike, confidence: float = 0.95
+) -> Interval:
+    """Return the interval of the mean difference `second - first` of paired values.
+
+    Replication r of both must have used the same random streams for the pairing to
+    help; the interval is valid either way.
+
+    Raises:
+        ValueError: The two differ in length, or as for `mean_interval`.
+    """
+    one, two = _sample(first), _sample(second)
+    if one.size != two.size:
+        msg = f"pairs need as many values on both sides, got {one.size} and {two.size}"
+        raise ValueError(msg)
+    both_finite = np.isfinite(one) & np.isfinite(two)
+    difference = np.full(one.shape, math.nan)
+    np.subtract(two, one, out=difference, where=both_finite)
+    return mean_interval(difference, confidence)
+
+
+def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> Interval:
+    """Return the score interval of a share; it stays within 0 and 1.
+
+    Args:
+        successes: Trials that succeeded, 0 to n.
+        n: Independent trials, at least 1.
+        confidence: Probability of covering the true share, between 0 and 1.
+
+    Raises:
+        ValueError: The counts are impossible, or the confidence is.
+
+    Source:
+        Wilson (1927), Journal of the American Statistical Association 22, 209-212.
+    """
+    _check_confidence(confidence)
+    if n < 1 or not 0 <= successes <= n:
+        msg = f"need 0 <= successes <= n and n >= 1, got {successes} of {n}"
+        raise ValueError(msg)
+    z = _normal_quantile(confidence)
+    share = successes / n
+    center = (share + z * z / (2 * n)) / (1 + z * z / n)
+    spread = math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    half = z * spread / (1 + z * z / n)
+    low = 0.0 if successes == 0 else center - half
+    high = 1.0 if successes == n else center + half
+    return Interval(share, (high - low) / 2, low, high, n, confidence)
+
+
+def quantile_interval(
+    values: ArrayLike, share: float, confidence: float = 0.95
+) -> Interval:
+    """Return a quantile of independent values between two order statistics.
+
+    It assumes nothing about the distribution: the number of values below the true
+    quantile is binomial. Where the sample is too small to bound one side at half the
+    error, that end is infinite.
+
+    Args:
+        values: Independent values, at least one.
+        share: Which quantile, between 0 and 1.
+        confidence: Probability of covering it, at least, between 0 and 1.
+
+    Raises:
+        ValueError: There is no value, or a probability is not between 0 and 1.
+
+    Source:
+        David and Nagaraja (2003), Order Statistics, 3rd ed., section 7.1.
+    """
+    _check_confidence(confidence)
+    if not 0 < share < 1:
+        msg = f"a quantile lies between 0 and 1, got {share}"
+        raise ValueError(msg)
+    sample = np.sort(_sample(values))
+    n = sample.size
+    if not np.isfinite(sample).all():
+        return Interval(math.nan, math.nan, math.nan, math.nan, n, confidence)
+    from scipy.special import bdtr  # noqa: PLC0415 - keeps the start of the CLI short
+
+    tail = (1 - confidence) / 2
+    below = bdtr(np.arange(n + 1.0), n, share)  # P(at most k values lie below)
+    # Rank i is safe from below if P(fewer than i lie below) is within the tail.
+    rank_low = int(np.searchsorted(below, tail, side="right"))
+    rank_high = int(np.searchsorted(below, 1 - tail, side="left")) + 1
+    low = float(sample[rank_low - 1]) if rank_low >= 1 else -math.inf
+    high = float(sample[rank_high - 1]) if rank_high <= n else math.inf
+    middle = float(np.quantile(sample, share))
+    return Interval(middle, (high - low) / 2, low, high, n, confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchMeans:
+    """The mean of one long run, from the means of its batches.
+
+    Attributes:
+        interval: Student t interval over the batch means.
+        batch_size: Values in each batch.
+        lag1: Correlation of neighboring batch means.
+        p_value: Probability of at least this much correlation by chance.
+        independent: Whether `p_value` is above 5 %; if not, the interval is too
+            narrow and the run should be longer.
+    """
+
+    interval: Interval
+    batch_size: int
+    lag1: float
+    p_value: float
+    independent: bool
+
+
+def batch_means(
+    series: ArrayLike, n_batches: int = 20, confidence: float = 0.95
+) -> BatchMeans:
+    """Return the interval of the mean of one long run without its warm-up.
+
+    What does not fill a batch is left out at the start. Neighboring batch means are
+    tested for correlation by von Neumann's ratio, one-sided.
+
+    Args:
+        series: Values in the order of time, at least one for each batch.
+        n_batches: Batches, at least 4.
+        confidence: Probability of covering the true mean, between 0 and 1.
+
+    Raises:
+        ValueError: There are fewer batches than 4 or fewer values than batches.
+
+    Source:
+        Fishman (1978), Management Science 24(5), 510-521.
+    """
+    values = _sample(series)
+    if n_batches < 4 or values.size < n_batches:
+        msg = f"need 4 batches or more and as many values, got {n_batches} batches"
+        raise ValueError(f"{msg} of {values.size} values")
+    size = values.size // n_batches
+    means = values[values.size - size * n_batches :].reshape(n_batches, size).mean(1)
+    interval = mean_interval(means, confidence)
+    if not math.isfinite(interval.half_width):
+        return BatchMeans(interval, size, math.nan, math.nan, independent=False)
+    lag1, p_value = _lag1_test(means)
+    return BatchMeans(interval, size, lag1, p_value, p_value > 0.05)
+
+
+def _lag1_test(means: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the lag-1 correlation and the chance of a von Neumann ratio as low."""
+    from scipy.special import ndtr  # noqa: PLC0415 - keeps the start of the CLI short
+
+    n = means.size
+    deviation = means - means.mean()
+    square = float(deviation @ deviation)
+    if square == 0:
+        return 0.0, 1.0
+    lag1 = float(deviation[1:] @ deviation[:-1]) / square
+    steps = np.diff(means)
+    statistic = 1 - float(steps @ steps) / (2 * square)
+    return lag1, float(ndtr(-statistic / math.sqrt((n - 2) / (n * n - 1))))
+
+
+def required_replications(
+    values: ArrayLike, relative: float, confidence: float = 0.95
+) -> int:
+    """Return how many replications a relative half-width probably takes.
+
+    Takes the spread of a pilot as the true one; good for a time left, not for
+    stopping.
+
+    Args:
+        values: One value for each pilot replication, at least two.
+        relative: Half-width wanted, as a share of the mean's size, positive.
+        confidence: Probability of covering the true mean, between 0 and 1.
+
+    Raises:
+        ValueError: The pilot has fewer than two values, one is not finite, the mean is
+            zero though the values differ, or `relative` is not positive.
+    """
+    _check_confidence(confidence)
+    sample = _sample(values)
+    if sample.size < 2 or not np.isfinite(sample).all() or not relative > 0:
+        msg = f"need two finite values and relative > 0, got {sample.size}, {relative}"
+        raise ValueError(msg)
+    mean, spread = float(sample.mean()), float(sample.std(ddof=1))
+    if spread == 0:
+        return 2
+    if mean == 0:
+        msg = "a precision relative to a mean of zero cannot be reached"
+        raise ValueError(msg)
+    target = relative * abs(mean) / spread
+
+    def enough(n: int) -> bool:
+        return _t_quantile(confidence, n - 1) / math.sqrt(n) <= target
+
+    high = 2
+    while not enough(high):
+        high *= 2
+    low = high // 2  # not enough, unless high is 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def precision_reached(
+    values: ArrayLike, relative: float, confidence: float = 0.95
+) -> bool:
+    """Return whether a sequential study may stop after these replications.
+
+    It may from `MIN_REPLICATIONS` on, once the half-width is at most
+    `relative / (1 + relative)` of the estimate, which makes it at most `relative` of
+    the true mean. The study must ask after each replication, in replication order.
+
+    Raises:
+        ValueError: `relative` is not positive, or as for `mean_interval`.
+
+    Source:
+        Law (2015), Simulation Modeling and Analysis, 5th ed., section 9.4.1.
+    """
+    if not relative > 0:
+        msg = f"a relative precision is positive, got {relative}"
+        raise ValueError(msg)
+    interval = mean_interval(values, confidence)
+    target = relative / (1 + relative)
+    return interval.n >= MIN_REPLICATIONS and interval.relative_half_width <= target
+
+
+def _sample(values: ArrayLike) -> NDArray[np.float64]:
+    sample = np.asarray(values, np.float64)
+    if sample.ndim != 1 or sample.size == 0:
+        msg = f"need a list of one value or more, got an array of shape {sample.shape}"
+        raise ValueError(msg)
+    return sample
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        msg = f"a confidence lies between 0 and 1, such as 0.95, got {confidence}"
+        raise ValueError(msg)
+
+
+def _t_quantile(confidence: float, degrees: int) -> float:
+    from scipy.special import stdtrit  # noqa: PLC0415 - keeps the start of the CLI short
+
+    return float(stdtrit(degrees, (1 + confidence) / 2))
+
+
+def _normal_quantile(confidence: float) -> float:
+    from scipy.special import ndtri  # noqa: PLC0415 - keeps the start of the CLI short
+
+    return float(ndtri((1 + confidence) / 2))

@@ -1,0 +1,295 @@
+"""The line and its state as arrays: what the kernel reads and what it writes.
+
+`LineTables` is the line, made once by `lower` and never written again. `State` is
+everything that moves; copying its arrays saves a run exactly, and a copy is a fork.
+`Draws` is the simulator's cache of random numbers and no part of the state. Every field
+of a record is an int64: rows of other tables (-1 for none), counts, codes, or times in
+microseconds since the model's start.
+
+Lists of parts (queues, parts waiting for room, kits, parts outside) are linked through
+the parts themselves; `lists` holds their ends. Rows of `lists`: one for each queue, then
+one for each destination (parts that wait for room there), then one for each product's
+store, then one for each product's parts outside the line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "BLOCK",
+    "Draws",
+    "Ints",
+    "LineTables",
+    "MODE_NAMES",
+    "Names",
+    "State",
+]
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Records = npt.NDArray[np.void]
+
+BLOCK = 16  # neighbouring draws of a stream that are made at once
+NEVER = 2**62  # key of a timer that is not set
+UNLIMITED = 2**40  # places of a buffer without a limit
+UNKNOWN = -1  # a duration that only the machine knows
+
+# what a stream holds
+UNIFORM, EXPONENTIAL = 0, 1
+
+# what a server does with its time; exclusive and exhaustive
+STARVED, PROCESSING, SETUP, BLOCKED, FAILED, MAINTENANCE, BREAK, OFF_SHIFT = range(8)
+N_MODES = 8
+MODE_NAMES = (
+    "starved",
+    "processing",
+    "setup",
+    "blocked",
+    "failed",
+    "maintenance",
+    "break",
+    "off_shift",
+)
+
+# how far the server's part is
+NONE, SETTING_UP, WORKING, DONE = range(4)
+
+# modes of a calendar
+CALENDAR_OFF, CALENDAR_BREAK, CALENDAR_ON = 0, 1, 2
+
+# where a part is
+ON_SERVER, BLOCKED_ON_SERVER, IN_OUTPUT, IN_QUEUE, MOVING, IN_STORE, OUTSIDE, NEW = range(8)
+
+# kinds of events, in the order in which simultaneous ones happen
+FINISH, SETUP_DONE, MOVED, REPAIRED, FAILURE, TICK, ORDER, ARRIVAL = range(8)
+
+# what the kernel asks of whoever drives it
+ASK_PROCESS, ASK_SETUP, ASK_REPAIR, ASK_CLOCK, ASK_MOVE, ASK_ARRIVAL = range(6)
+
+# verdicts of an operation, in the two low bits of an outcome; bit 2 says truly bad
+PASS, REWORK, SCRAP = 0, 1, 2
+BAD = 4
+
+# clocks of failures
+CLOCK_PROCESSING, CLOCK_OPERATING, CLOCK_CALENDAR, CLOCK_CYCLES = range(4)
+PART_RESUME, PART_RESTART, PART_SCRAP = range(3)
+END_INTERRUPT, END_FINISH, END_FIT = range(3)
+CHOOSE_PREFERENCE, CHOOSE_SHORTEST, CHOOSE_FIRST_FREE = range(3)
+FIFO, PRIORITY, DUE, SHORTEST, CRITICAL, LEAST_SETUP = range(6)
+ALWAYS, ALWAYS_CAPPED, ARRIVALS, ORDERS, WITH_PARENT, NEVER_RELEASED = range(6)
+FULL_WAIT, FULL_BLOCK, FULL_LOSE = range(3)
+
+# why `advance` came back
+REACHED, NEED_PARTS, NEED_TRACE, DEADLOCK, STANDSTILL, OVERFLOW, ENOUGH = range(7)
+
+# kinds of trace rows
+(
+    T_EVENT,
+    T_MODE,
+    T_RELEASE,
+    T_QUEUE,
+    T_START,
+    T_BLOCK,
+    T_OUTPUT,
+    T_MOVE,
+    T_STORE,
+    T_USE,
+    T_SPLIT,
+    T_REWORK,
+    T_SCRAP,
+    T_EXIT,
+    T_LOST,
+    T_OUTSIDE,
+    T_VERDICT,
+) = range(17)
+TRACE_NAMES = (
+    "event", "mode", "release", "queue", "start", "block", "output", "move", "store",
+    "use", "split", "rework", "scrap", "exit", "lost", "outside", "verdict",
+)  # fmt: skip
+TRACE_COLUMNS = ("time_us", "kind", "row", "product", "serial", "step", "value", "other")
+
+
+def _record(names: str, floats: str = "") -> np.dtype[np.void]:
+    fields = [(name, np.int64) for name in names.split()]
+    return np.dtype(fields + [(name, np.float64) for name in floats.split()])
+
+
+# ------------------------------------------------------------------ the line, read only
+
+STATION = _record(
+    "first_server n_servers out_buffer dispatch calendar plain before_service"
+    " setup_first setup_stream setup_by n_modes first_queue n_queues first_dest n_dests"
+    " first_always n_always in_loop has_processing_modes first_transport n_transports"
+)
+MODE = _record("clock planned part together every repair cycles")
+SERVER_MODE = _record("mode server leaf every_stream repair_stream")
+BUFFER = _record("slots first_dest n_dests first_feeder n_feeders first_early n_early")
+STEP = _record(
+    "product next dest first_work inspected rework_to rework_limit rework_priority"
+    " first_use n_uses first_make n_makes together shift_end process_stream"
+    " quality_stream transport_stream transport per_unit mean_us left_us first_target",
+    "good rework_share false_accept false_reject defect",
+)
+DEST = _record("first_target n_targets choose queue first_source n_sources")
+TARGET = _record("station buffer")
+QUANTITY = _record("product quantity")
+PRODUCT = _record(
+    "first_step store family lot priority cap kind source_stream source_dist quantity"
+    " first_us when_full first_station n_stations first_child n_children leaf",
+    "share",
+)
+DISTRIBUTION = _record("kind first n", "a b c d")
+CALENDAR = _record("first n leaf first_station n_stations")
+TICK_ROW = _record("at mode on_left")
+ORDER_ROW = _record("product quantity release due priority")
+TRANSPORT_ROW = _record("to dist")
+
+
+class LineTables(NamedTuple):
+    """The line as arrays; see the module's head."""
+
+    stations: Records
+    modes: Records
+    server_modes: Records
+    buffers: Records
+    steps: Records
+    dests: Records
+    targets: Records
+    uses: Records
+    products: Records
+    dists: Records
+    calendars: Records
+    ticks: Records
+    orders: Records
+    transports: Records
+    work: Ints
+    links: Ints
+    setups: Ints
+    leaf_row: Ints
+    data: Floats
+    settings: Ints
+
+
+# rows of `settings`
+(
+    S_LINE_CAP,
+    S_N_QUEUES,
+    S_N_DESTS,
+    S_N_PRODUCTS,
+    S_ORDER_LEAF,
+    S_MOVE_LEAF,
+    S_FIRST_CAPPED,
+    S_N_CAPPED,
+    S_N_FAMILIES,
+    S_N_LEAVES,
+    S_MARGIN,
+) = range(11)
+
+
+# ------------------------------------------------------------------ what moves
+
+CLOCK = _record(
+    "now n_todo n_requests wip sequence n_running n_moving free_part n_free status who"
+    " n_trace tracing finished events next_order begun n_heap n_pending_sources"
+)
+SERVER = _record(
+    "station number part phase running mode ready down remaining total resumed family"
+    " setups first_mode n_modes due fails starts pending"
+)
+STATION_STATE = _record(
+    "n_ready shift started completed failures setups wait_us waited together next_tick"
+)
+MODE_STATE = _record("left n due pending")
+BUFFER_STATE = _record("level area_us wait_us entered left waiters highest")
+LIST = _record("head tail count")
+PART = _record(
+    "product serial step visits list prev next where place entered released created due"
+    " priority order bad sequence station woken reserved target split"
+)
+PRODUCT_STATE = _record(
+    "serial released entered finished scrapped reworked lost escaped used removed wip"
+    " area_us residence_us flow_count flow_us first_pass outside arrivals made"
+    " blocked bought",
+    "credit",
+)
+ORDER_STATE = _record("done scrapped finished")
+
+
+class State(NamedTuple):
+    """Everything that moves; see the module's head."""
+
+    clock: Records
+    servers: Records
+    stations: Records
+    modes: Records
+    buffers: Records
+    lists: Records
+    parts: Records
+    products: Records
+    orders: Records
+    accounts: Ints
+    flow: Ints
+    tree_key: Ints
+    tree_leaf: Ints
+    leaf_station: Ints
+    heap: Ints
+    todo: Ints
+    requests: Ints
+    trace: Ints
+
+
+class Draws(NamedTuple):
+    """Random streams of one replication, with the block of draws last used of each.
+
+    `key` (n,) uint64, `kind` (n,), `block` and `visit` (n,) name the block held,
+    `values` (n * BLOCK,), `setting` is (replication, BLOCK // 2).
+    """
+
+    key: npt.NDArray[np.uint64]
+    kind: Ints
+    block: Ints
+    visit: Ints
+    values: Floats
+    setting: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Row to name, for everything that results and messages speak of."""
+
+    stations: tuple[str, ...]
+    buffers: tuple[str, ...]
+    products: tuple[str, ...]
+    operations: tuple[str, ...]
+    modes: tuple[str, ...]
+    orders: tuple[str, ...]
+    servers: tuple[str, ...]
+    streams: tuple[str, ...]
+
+
+# ------------------------------------------------------------------ kinds of all tables
+
+_I, _F, _U = np.dtype(np.int64), np.dtype(np.float64), np.dtype(np.uint64)
+N_FLOW_BUCKETS = 57 << 6  # of `stats.sketch`, for times under 2**62
+
+LINE_DTYPES: dict[str, np.dtype[np.generic]] = {
+    "stations": STATION, "modes": MODE, "server_modes": SERVER_MODE, "buffers": BUFFER,
+    "steps": STEP, "dests": DEST, "targets": TARGET, "uses": QUANTITY,
+    "products": PRODUCT, "dists": DISTRIBUTION, "calendars": CALENDAR, "ticks": TICK_ROW,
+    "orders": ORDER_ROW, "transports": TRANSPORT_ROW, "work": _I, "links": _I,
+    "setups": _I, "leaf_row": _I, "data": _F, "settings": _I,
+}  # fmt: skip
+STATE_DTYPES: dict[str, np.dtype[np.generic]] = {
+    "clock": CLOCK, "servers": SERVER, "stations": STATION_STATE, "modes": MODE_STATE,
+    "buffers": BUFFER_STATE, "lists": LIST, "parts": PART, "products": PRODUCT_STATE,
+    "orders": ORDER_STATE, "accounts": _I, "flow": _I, "tree_key": _I, "tree_leaf": _I,
+    "leaf_station": _I, "heap": _I, "todo": _I, "requests": _I, "trace": _I,
+}  # fmt: skip
+DRAWS_DTYPES: dict[str, np.dtype[np.generic]] = {
+    "key": _U, "kind": _I, "block": _I, "visit": _I, "values": _F, "setting": _I,
+}  # fmt: skip

@@ -1,0 +1,88 @@
+"""Model texts that the tests of `linewright.model` start from."""
+
+from __future__ import annotations
+
+__all__ = ["RICH", "SMALL", "small"]
+
+SMALL = """\
+schema_version: 1
+name: Small
+stations:
+  weld:
+    process: 5 min
+    buffer: 4
+  paint:
+    process: 4 min
+    buffer: 4
+products:
+  frame:
+    route: [weld, paint]
+"""
+
+RICH = """\
+schema_version: 1
+name: Rich
+start: 2027-03-01 06:00
+time_zone: Europe/Vienna
+calendar: day
+stages: [make, test]
+calendars:
+  day:
+    shifts:
+      - {days: mon-fri, from: 06:00, to: 14:00, breaks: [{from: 10:00, to: 10:15}]}
+    holidays: [2027-05-06, {from: 2027-12-24, to: 2027-12-31}]
+    exceptions: [{from: 2027-06-05, shifts: [{from: 06:00, to: 12:00}]}]
+  always: {}
+buffers:
+  rack: {slots: 20, stage: make}
+stations:
+  saw:
+    stage: make
+    process: {desk: triangular(4 min, 5 min, 8 min), shelf: 3.25 min}
+    buffer: rack
+    setup: {by: product, time: 10 min, matrix: {desk: {shelf: 5 min}}}
+    failures:
+      blade: {every: exponential(6 h), repair: "lognormal(20 min, cv=0.5)"}
+      jam: {every: 500 cycles, repair: 3 min, part: scrap}
+    maintenance: {oil: {every: 7 d, duration: 1 h}}
+  press: {stage: make, process: gamma(mean=6 min, cv=0.3), buffer: rack, dispatch: priority}
+  test:
+    stage: test
+    servers: 2
+    process: {discrete: {values: [4 min, 6 min], weights: [0.7, 0.3]}}
+    calendar: always
+    shift_end: finish
+products:
+  desk:
+    family: wood
+    bom: {leg: 4, top: {quantity: 1, bought: true}}
+    route:
+      - {operation: cut, station: [saw, press], choose: first_free, uses: {leg: 4, top: 1}}
+      - operation: inspect
+        station: test
+        transport: 2 min
+        defect: 0.01
+        inspection: {pass: 0.9, rework: 0.08, scrap: 0.02, rework_to: cut, rework_limit: 2}
+    release: {kind: orders, conwip: 8}
+  leg:
+    route: [{operation: turn, station: {press: 2 min}}]
+    release: with_parent
+    store: 40
+  shelf:
+    route: [saw, {station: test, process: empirical(times.csv, t, s)}]
+    release: {rate: 0.5/h, quantity: 2, when_full: lose}
+    demand: 12/week
+transport: [{from: any, to: test, time: 1 min}]
+orders:
+  - {id: A, product: desk, quantity: 2, due: 2027-03-05}
+  - {product: desk, release: 1 d, due: 4 d 6 h, priority: 3}
+study: {horizon: 2 weeks, kind: terminating, replications: 4}
+"""
+
+
+def small(**replacements: str) -> str:
+    """Return the small model with pieces replaced, ``old=new`` by keyword ``_n``."""
+    text = SMALL
+    for old, new in replacements.items():
+        text = text.replace(old, new)
+    return text

@@ -1,0 +1,142 @@
+"""What single sections conclude from facts that are known."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+from linewright.report.facts import Facts
+from linewright.report.sections import limits, orders, throughput, units, wip
+from tests.test_report_plant import HOUR, Made, aircraft_result, hand_made, make, table
+
+
+@pytest.fixture(scope="module")
+def plant_facts() -> Facts:
+    return Facts(aircraft_result())
+
+
+def with_states(made: Made, **shares: dict[str, float]) -> Made:
+    """Give stations these shares of their time on shift; the rest is processing."""
+    rows = made.tables["stations"].to_pylist()
+    on = ("processing", "setup", "blocked", "starved", "failed", "maintenance")
+    for row in rows:
+        total = sum(row[s] for s in on)
+        mine = shares.get(row["station"], {})
+        row.update({s: int(total * mine.get(s, 0.0)) for s in on[1:]})
+        row["processing"] = total - sum(row[s] for s in on[1:])
+    made.tables["stations"] = table(rows)
+    return made
+
+
+def serial(n: int = 5, **changes: Any) -> Made:
+    from tests.test_report_linemap import small  # noqa: PLC0415 - one picture of a line
+
+    names = "ABCDEFGH"[:n]
+    return make(small({"P": {"route": list(names)}}, names), replications=4, **changes)
+
+
+def test_a_planted_limit_is_found_by_both_signs() -> None:
+    before, after = {"blocked": 0.3, "starved": 0.05}, {"blocked": 0.02, "starved": 0.4}
+    made = with_states(
+        serial(), A=before, B=before, C={"blocked": 0.02}, D=after, E=after
+    )
+    facts = Facts(made)
+    assert limits.ranking(facts)[0] == "C"
+    turn = limits.turning_point(facts, "ABCDE")
+    assert turn is not None
+    assert (turn.station, turn.fits, turn.clear) == ("C", 4, True)
+    assert "C most likely holds the line back" in limits.headline(facts)
+    found = limits.section(facts)
+    assert found is not None
+    assert "both signs agree" in " ".join(found.after)
+    assert limits.HONEST in found.after
+
+
+def test_equal_stations_are_too_close_to_call() -> None:
+    made = with_states(serial(), **{s: {"starved": 0.1} for s in "ABCDE"})
+    assert "are too close to call as the limit" in limits.headline(Facts(made))
+
+
+def test_idle_stations_are_not_blamed() -> None:
+    made = with_states(serial(), **{s: {"starved": 0.6} for s in "ABCDE"})
+    assert limits.headline(Facts(made)).startswith("No station is near its limit")
+
+
+def test_verdicts_need_the_whole_interval_on_one_side(plant_facts: Facts) -> None:
+    found = {o.product: o.verdict for o in throughput.outputs(plant_facts)}
+    assert found == {"Trainer": "short", "Tourer": "short", "Spare wing": "open"}
+
+
+def test_orders_without_due_date_or_beyond_the_run_are_not_judged() -> None:
+    made = hand_made(replications=1)
+    order = {
+        "replication": 0, "product": "Board", "quantity": 1, "release_us": 0,
+        "tardiness_s": 0.0,
+    }  # fmt: skip
+    late = made.manifest["horizon_us"] + 1
+    made.tables["orders"] = table(
+        [
+            order | {"order": "on time", "due_us": 10 * HOUR, "finished_us": 9 * HOUR},
+            order | {"order": "late", "due_us": 10 * HOUR, "finished_us": 12 * HOUR},
+            order | {"order": "open", "due_us": 10 * HOUR, "finished_us": -1},
+            order | {"order": "no date", "due_us": -1, "finished_us": 9 * HOUR},
+            order | {"order": "far", "due_us": late, "finished_us": -1},
+        ]
+    )
+    found = orders.punctuality(Facts(made))
+    assert (found.hits, found.n) == (1, 3)
+    assert 0 < found.low < 1 / 3 < found.high < 1
+    section = orders.section(Facts(made))
+    assert section is not None
+    assert "33% are not finished at the end" in section.headline
+    assert "by 2.00\u00a0h on average" in section.headline
+
+
+def test_the_demand_of_orders_is_spread_over_the_run() -> None:
+    made = hand_made(replications=2, horizon_us=100 * HOUR, warmup_us=0)
+    row = {"product": "Board", "release_us": 0, "finished_us": -1, "tardiness_s": 0.0}
+    made.tables["orders"] = table(
+        [
+            row | {"replication": r, "order": str(k), "quantity": 5, "due_us": k * HOUR}
+            for r in range(2)
+            for k in range(10)
+        ]
+    )
+    (output,) = throughput.outputs(Facts(made))
+    assert output.source == "orders"
+    assert output.asked == pytest.approx(0.5)
+
+
+def test_components_are_built_in_not_delivered(plant_facts: Facts) -> None:
+    found = {fate.product: fate for fate in units.fates(plant_facts)}
+    assert found["Wing"].mean("good") == 0
+    assert found["Wing"].mean("used") > 0
+    assert found["Trainer"].mean("good") > 0
+    assert [f.product for f in units.fates(plant_facts)][:2] == ["Trainer", "Tourer"]
+
+
+def test_work_that_piles_up_is_said() -> None:
+    made = hand_made(replications=5)
+    rows = made.tables["periods"].to_pylist()
+    for row in rows:
+        row["value"] = float(row["period"])
+    made.tables["periods"] = table(rows)
+    section = wip.section(Facts(made))
+    assert section is not None
+    assert "Work piles up" in section.text[0]
+
+
+def test_shares_of_a_station_sum_to_one(plant_facts: Facts) -> None:
+    np.testing.assert_allclose(plant_facts.clock_shares.sum(axis=1), 1)
+    np.testing.assert_allclose(plant_facts.shift_shares.sum(axis=1), 1)
+
+
+def test_local_time_knows_daylight_saving(plant_facts: Facts) -> None:
+    assert plant_facts.local(0).isoformat() == "2027-01-04T00:00:00+01:00"
+    summer = plant_facts.local(24 * 91 * HOUR)
+    assert summer.isoformat() == "2027-04-05T01:00:00+02:00"
+    assert plant_facts.tick_us(summer) == 24 * 91 * HOUR
+    assert summer == datetime(2027, 4, 4, 23, tzinfo=UTC)
