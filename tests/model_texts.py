@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["RICH", "SMALL", "small"]
+__all__ = ["RICH", "SMALL", "marked"]
 
 SMALL = """\
 schema_version: 1
@@ -38,14 +38,18 @@ buffers:
 stations:
   saw:
     stage: make
-    process: {desk: triangular(4 min, 5 min, 8 min), shelf: 3.25 min}
+    process: {desk: "triangular(4 min, 5 min, 8 min)", shelf: 3.25 min}
     buffer: rack
     setup: {by: product, time: 10 min, matrix: {desk: {shelf: 5 min}}}
     failures:
       blade: {every: exponential(6 h), repair: "lognormal(20 min, cv=0.5)"}
       jam: {every: 500 cycles, repair: 3 min, part: scrap}
     maintenance: {oil: {every: 7 d, duration: 1 h}}
-  press: {stage: make, process: gamma(mean=6 min, cv=0.3), buffer: rack, dispatch: priority}
+  press:
+    stage: make
+    process: gamma(mean=6 min, cv=0.3)
+    buffer: rack
+    dispatch: priority
   test:
     stage: test
     servers: 2
@@ -57,19 +61,23 @@ products:
     family: wood
     bom: {leg: 4, top: {quantity: 1, bought: true}}
     route:
-      - {operation: cut, station: [saw, press], choose: first_free, uses: {leg: 4, top: 1}}
+      - operation: cut
+        station: [saw, press]
+        choose: first_free
+        uses: {leg: 4, top: 1}
       - operation: inspect
         station: test
         transport: 2 min
         defect: 0.01
-        inspection: {pass: 0.9, rework: 0.08, scrap: 0.02, rework_to: cut, rework_limit: 2}
+        inspection:
+          {pass: 0.9, rework: 0.08, scrap: 0.02, rework_to: cut, rework_limit: 2}
     release: {kind: orders, conwip: 8}
   leg:
     route: [{operation: turn, station: {press: 2 min}}]
     release: with_parent
     store: 40
   shelf:
-    route: [saw, {station: test, process: empirical(times.csv, t, s)}]
+    route: [saw, {station: test, process: "empirical(times.csv, t, s)"}]
     release: {rate: 0.5/h, quantity: 2, when_full: lose}
     demand: 12/week
 transport: [{from: any, to: test, time: 1 min}]
@@ -80,9 +88,11 @@ study: {horizon: 2 weeks, kind: terminating, replications: 4}
 """
 
 
-def small(**replacements: str) -> str:
-    """Return the small model with pieces replaced, ``old=new`` by keyword ``_n``."""
-    text = SMALL
-    for old, new in replacements.items():
-        text = text.replace(old, new)
-    return text
+def marked(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """Return a text without its marks ``¦``, and the line and column of each."""
+    places = []
+    while (at := text.find("¦")) >= 0:
+        before = text[:at]
+        places.append((before.count("\n") + 1, at - before.rfind("\n")))
+        text = before + text[at + 1 :]
+    return text, places

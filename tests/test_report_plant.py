@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from linewright.model.line import Line
 from linewright.report.palette import STATES
+from linewright.report.routes import components
 
 HOUR = 3_600_000_000
 WEEK = 168 * HOUR
@@ -228,9 +229,10 @@ def _stations(
 
 def _products(line: Line, n: int, rng: np.random.Generator) -> pa.Table:
     rows = []
+    built_in = {c for p in line.products.values() for c in components(p)}
     for name, product in line.products.items():
         base = (product.demand or 5 / 604_800) * 604_800 * 26
-        part = product.demand is None
+        part = name in built_in
         for r in range(n):
             done = max(0, int(rng.normal(base * 0.94, 2)))
             rows.append(

@@ -898,13 +898,16 @@ def new_draws(lowered: Lowered, seed: int, replication: int) -> t.Draws:
     )
 
 
-def new_state(lowered: Lowered, n_parts: int = 0, n_trace: int = 0) -> t.State:
+def new_state(
+    lowered: Lowered, n_trace: int = 0, n_periods: int = 0, period_us: int = 0
+) -> t.State:
     """Return the state of an empty line at time 0."""
     line = lowered.tables
     n_servers = int(line.stations["n_servers"].sum())
     n_stations, n_products = len(line.stations), len(line.products)
     margin = int(line.settings[t.S_MARGIN])
-    n_parts = max(n_parts, 2 * margin + 256)
+    n_parts = 2 * margin + 256
+    width = 2 * n_products + len(line.buffers)
     n_lists = n_stations + int(line.settings[t.S_N_QUEUES]) + len(line.dests) + 2 * n_products
     n_pad = 2
     while n_pad < int(line.settings[t.S_N_LEAVES]):
@@ -932,6 +935,7 @@ def new_state(lowered: Lowered, n_parts: int = 0, n_trace: int = 0) -> t.State:
         todo=np.zeros(0, np.int64),
         requests=np.zeros(0, np.int64),
         trace=np.zeros((n_trace, len(t.TRACE_COLUMNS)), np.int64),
+        series=np.zeros(max(n_periods + 1, 1) * width, np.int64),
     )
     state.lists["head"] = -1
     state.lists["tail"] = -1
@@ -940,6 +944,8 @@ def new_state(lowered: Lowered, n_parts: int = 0, n_trace: int = 0) -> t.State:
     state.orders["finished"] = -1
     state.clock["free_part"] = -1
     state.clock["tracing"] = n_trace > 0
+    state.clock["n_periods"] = n_periods + 1 if n_periods else 0
+    state.clock["period_us"] = period_us
     state.clock["n_pending_sources"] = int(line.settings[t.S_N_CAPPED])
     _begin_servers(line, state)
     return part_capacity(lowered, state, n_parts)

@@ -195,7 +195,7 @@ class LineTables(NamedTuple):
 
 CLOCK = _record(
     "now n_todo n_requests wip sequence n_running n_moving free_part n_free status who"
-    " n_trace tracing finished events next_order begun n_heap n_pending_sources"
+    " n_trace tracing finished events next_order begun n_heap n_pending_sources period period_us n_periods"
 )
 SERVER = _record(
     "station number part phase running mode ready down remaining total resumed family"
@@ -203,6 +203,7 @@ SERVER = _record(
 )
 STATION_STATE = _record(
     "n_ready shift started completed failures setups wait_us waited together next_tick"
+    " planned_us rejected"
 )
 MODE_STATE = _record("left n due pending")
 BUFFER_STATE = _record("level area_us wait_us entered left waiters highest")
@@ -241,6 +242,7 @@ class State(NamedTuple):
     todo: Ints
     requests: Ints
     trace: Ints
+    series: Ints
 
 
 class Draws(NamedTuple):
@@ -289,6 +291,7 @@ STATE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "buffers": BUFFER_STATE, "lists": LIST, "parts": PART, "products": PRODUCT_STATE,
     "orders": ORDER_STATE, "accounts": _I, "flow": _I, "tree_key": _I, "tree_leaf": _I,
     "leaf_station": _I, "heap": _I, "todo": _I, "requests": _I, "trace": _I,
+    "series": _I,
 }  # fmt: skip
 DRAWS_DTYPES: dict[str, np.dtype[np.generic]] = {
     "key": _U, "kind": _I, "block": _I, "visit": _I, "values": _F, "setting": _I,

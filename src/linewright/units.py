@@ -69,8 +69,9 @@ def parse_duration_us(value: object) -> int:
     """
     if isinstance(value, timedelta):
         total: float = value // timedelta(microseconds=1)
-    elif isinstance(value, bool):
-        msg = f"{str(value).lower()} is not a duration; write it like 12 min"
+    elif isinstance(value, bool) or value is None:
+        found = "nothing" if value is None else str(value).lower()
+        msg = f"{found} is not a duration; write it like 12 min"
         raise ValueError(msg)
     elif isinstance(value, int | float):
         if value != 0:

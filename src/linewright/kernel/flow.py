@@ -1207,7 +1207,9 @@ def finish(line: LineTables, state: State, s, outcome):
     k = part.step
     step = line.steps[k]
     server.phase = DONE
-    state.stations[server.station].completed += 1
+    here = state.stations[server.station]
+    here.completed += 1
+    here.planned_us += step.mean_us
     if server.n_modes > 0:
         count_cycle(line, state, s)
     if step.inspected or outcome:
@@ -1231,6 +1233,7 @@ def judge(line: LineTables, state: State, p, outcome):
     if verdict == REWORK and step.rework_limit >= 0 and part.visits >= step.rework_limit:
         verdict = SCRAP
     if verdict != PASS:
+        state.stations[part.station].rejected += 1
         unreserve(state, p)
     if verdict == REWORK:
         part.visits += 1

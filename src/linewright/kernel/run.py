@@ -323,6 +323,27 @@ def advance(line: LineTables, state: State, draws: Draws, until: int, enough: in
     return int(_advance(pack(line), pack(state), pack(draws), until, enough))
 
 
+@jit
+def write_series(line: LineTables, state: State):
+    """Write the sums up to the end of a period: finished, WIP by product, level by buffer.
+
+    Sums of WIP and level are in part-microseconds, closed at the end of the period.
+    """
+    clock = state.clock[0]
+    at = clock.period * clock.period_us
+    n_products = state.products.shape[0]
+    n_buffers = state.buffers.shape[0]
+    row = clock.period * (2 * n_products + n_buffers)
+    for i in range(n_products):
+        product = state.products[i]
+        state.series[row + i] = product.finished
+        state.series[row + n_products + i] = product.area_us + product.wip * at
+    for b in range(n_buffers):
+        buffer = state.buffers[b]
+        state.series[row + 2 * n_products + b] = buffer.area_us + buffer.level * at
+    clock.period += 1
+
+
 @entry
 def _advance(line_directory, state_directory, draws_directory, until, enough):
     line = open_line(line_directory)
@@ -342,6 +363,8 @@ def _advance(line_directory, state_directory, draws_directory, until, enough):
             return clock.status
         key = state.tree_key[1]
         time = key >> 4
+        while clock.period < clock.n_periods and time > clock.period * clock.period_us:
+            write_series(line, state)
         if time > until:
             clock.now = until
             if key == NEVER and clock.wip > 0:

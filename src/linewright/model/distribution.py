@@ -88,7 +88,7 @@ class Distribution(BaseModel):
         elif isinstance(value, str) and (call := _CALL.fullmatch(value)):
             fields = _from_call(call[1], call[2])
         else:
-            return {"kind": "constant", "parameters": (parse_duration_us(value),)}
+            return {"kind": "constant", "parameters": (_constant_us(value),)}
         if info.context is not None and "source" in fields:
             fields["values_us"] = info.context.sample_us(*fields["source"])
         return fields
@@ -180,6 +180,14 @@ class Distribution(BaseModel):
 
 
 _SAMPLED = frozenset({"discrete", "empirical"})
+
+
+def _constant_us(value: object) -> int:
+    if isinstance(value, str) and value.count("(") > value.count(")"):
+        msg = f'"{value}" ends before its parenthesis is closed; inside {{ }} and [ ] '
+        msg += "write a distribution in quotes, because of its commas"
+        raise ValueError(msg)
+    return parse_duration_us(value)
 
 
 def _bare(name: str) -> str:

@@ -37,7 +37,8 @@ def _explain(error: ErrorDetails, root: Node) -> Finding:
     path = tuple(k for k in error["loc"] if not (isinstance(k, str) and k[:1] == "<"))
     if path and path[-1] == "[key]":
         path, kind = path[:-1], "name"
-    place, hint = place_of(root, path, at_key=kind in _AT_KEY), ""
+    at_key = kind in _AT_KEY or error["input"] is None  # nothing stands nowhere
+    place, hint = place_of(root, path, at_key=at_key), ""
     key, where = _key(path), spoken(path[:-1])
     found = describe(error["input"])
     if kind == "extra_forbidden":

@@ -203,26 +203,38 @@ def _cap(line: Line) -> float:
 def _asked_too_much(
     line: Line, flows: dict[str, Flow], capacity: dict[str, float], notes: Notes
 ) -> None:
+    """Compare what is asked of each station, and of alternatives together."""
     loads: dict[frozenset[str], float] = defaultdict(float)
+    shares: dict[frozenset[str], float] = defaultdict(float)
     for name, starts in starts_per_s(line, flows).items():
         for i, step in enumerate(line.products[name].route):
-            each_us = min(work_us(line, name, i, station) for station in step.stations)
-            work = starts * flows[name].visits[i] * each_us / 1e6
-            loads[frozenset(step.stations)] += work
-    single = {stations: load for stations, load in loads.items() if len(stations) == 1}
+            visits_per_us = starts * flows[name].visits[i] / 1e6
+            each = {s: work_us(line, name, i, s) for s in step.stations}
+            stations = frozenset(each)
+            loads[stations] += visits_per_us * min(each.values())
+            if min(each.values()) > 0:
+                most = sum(capacity[s] / us for s, us in each.items())
+                share = visits_per_us / most if most else 0.0
+                shares[stations] = max(shares[stations], share)
+    for stations, load in _pooled(loads).items():
+        there = sum(capacity[name] for name in stations)
+        share = max(load / there if there else 0.0, shares[stations])
+        if share > 1 + 1e-9:
+            named = [name for name in line.stations if name in stations]
+            names = " and ".join(f'"{name}"' for name in named)
+            msg = f"demand asks for {share:.0%} of the time that {names} can work"
+            notes.warning("LW305", ("stations", named[0]), msg)
+
+
+def _pooled(loads: dict[frozenset[str], float]) -> dict[frozenset[str], float]:
+    """Return for each set of stations the work that can be done nowhere else."""
     several = [stations for stations in loads if len(stations) > 1][:MAX_SETS]
-    totals = dict(single)
+    totals = {stations: load for stations, load in loads.items() if len(stations) == 1}
+    singles = dict(totals)
     for stations in several:
         totals[stations] = sum(loads[other] for other in several if other <= stations)
-        totals[stations] += sum(single.get(frozenset([s]), 0.0) for s in stations)
-    for stations, load in totals.items():
-        there = sum(capacity[name] for name in stations)
-        if load > there * (1 + 1e-9):
-            names = ", ".join(f'"{n}"' for n in line.stations if n in stations)
-            first = next(n for n in line.stations if n in stations)
-            share = f"{load / there:.0%}" if there else "more than all"
-            msg = f"demand asks for {share} of the time that {names} can work"
-            notes.warning("LW305", ("stations", first), msg)
+        totals[stations] += sum(singles.get(frozenset([s]), 0.0) for s in stations)
+    return totals
 
 
 def _rates(

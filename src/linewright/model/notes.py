@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from linewright.errors import Finding
-from linewright.model.explain import did_you_mean, listed, place_of
+from linewright.model.explain import did_you_mean, keys_at, listed, place_of
 from linewright.model.source import Key, Node
 
 __all__ = ["Notes", "Path"]
@@ -57,15 +57,19 @@ class Notes:
     def _note(
         self, severity: str, code: str, path: Path, message: str, hint: str
     ) -> None:
-        at_key = bool(path) and isinstance(path[-1], str) and self._is_mapping(path)
+        at_key = bool(path) and isinstance(path[-1], str) and self._is_key(path)
         place = place_of(self.positions, path, at_key=at_key)
         self.findings.append(
             Finding(code, message, severity, *place, path=path, help=hint)
         )
 
-    def _is_mapping(self, path: Path) -> bool:
-        """Say whether a path leads to a thing of many keys, shown by its name."""
+    def _is_key(self, path: Path) -> bool:
+        """Say whether a path is best shown by its last key and not by its value.
+
+        That is so where the key is a name, or the value has many keys of its own.
+        """
         node = self.positions
         for key in path:
             node = node.child(key) if node else None
-        return node is None or isinstance(node.value, dict | list)
+        is_name = path[-1] not in keys_at(path[:-1])
+        return node is None or is_name or isinstance(node.value, dict | list)

@@ -112,10 +112,15 @@ Slots = Annotated[
 
 def _is_times(value: Any) -> str:
     """Tell ``{product: time}`` from a distribution such as ``{gamma: {...}}``."""
-    one = isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in KINDS
-    fields = isinstance(value, Mapping) and "kind" in value and "parameters" in value
-    is_times = isinstance(value, Mapping) and not one and not fields
-    return "<by product>" if is_times else "<time>"
+    if not isinstance(value, Mapping) or ("kind" in value and "parameters" in value):
+        return "<time>"
+    if len(value) == 1:
+        ((key, inner),) = value.items()
+        # Parameters inside: a distribution, even if its name is misspelled.
+        has_parameters = isinstance(inner, Mapping) and not inner.keys() & KINDS.keys()
+        if key in KINDS or (has_parameters and "kind" not in inner):
+            return "<time>"
+    return "<by product>"
 
 
 Interval = Annotated[

@@ -51,7 +51,6 @@ COLORS: dict[str, tuple[str, str]] = {
     "good": ("#0a7d5c", "#4cc79f"),
     "warn": ("#9a5b00", "#f0b04f"),
     "bad": ("#b0201c", "#ff8b80"),
-    "bad-soft": ("#fbe3e1", "#4a1f1f"),
     "warn-soft": ("#fbeeda", "#46340f"),
     "processing": ("#1f77b8", "#3d93d6"),
     "setup": ("#79c7ef", "#9adcfa"),

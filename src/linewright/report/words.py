@@ -40,7 +40,9 @@ MINUS = "\u2212"
 TIMES = "\u00d7"
 DASH = "\u2013"
 ELLIPSIS = "\u2026"
-_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+MOST_DECIMALS = 8
+_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067")
+_ISOLATES = "\u2068\u2069"  # ours, around names written right to left
 _RTL = frozenset({"R", "AL", "AN"})
 
 
@@ -50,9 +52,10 @@ _RTL = frozenset({"R", "AL", "AN"})
 def _decimals(value: float, half: float, digits: int) -> int:
     """Return the decimals that the half-width supports, within `digits` figures."""
     top = math.floor(math.log10(abs(value))) if value else 0
-    fullest = max(0, digits - 1 - top)
+    fullest = min(max(0, digits - 1 - top), MOST_DECIMALS)
     if not math.isfinite(half) or half <= 0:
         return fullest
+    half = max(half, 10.0**-MOST_DECIMALS)
     lead = math.floor(math.log10(half))
     if half / 10**lead < 2:  # a leading 1 keeps one figure more: 1.4, not 1
         lead -= 1
@@ -177,7 +180,8 @@ def clean(text: str) -> str:
 
 def name(text: str, limit: int = 48) -> str:
     """Return a user's name on one line, shortened, isolated if right to left."""
-    line = " ".join(clean(text).split())
+    bare = "".join(c for c in text if c not in _ISOLATES)
+    line = " ".join(clean(bare).split())
     if len(line) > limit:
         line = line[: limit - 1].rstrip() + ELLIPSIS
     if any(unicodedata.bidirectional(c) in _RTL for c in line):
@@ -205,7 +209,7 @@ def _advance(char: str) -> float:
         return 1.0
     if char in "iljtfrI.,:;|!'()[] ":
         return 0.37
-    if char in "mwMW@%&":
+    if char in "mwMW@%&+<=>~#^":
         return 0.9
     return 0.7 if char.isupper() else 0.6
 

@@ -17,7 +17,7 @@ TRACK = 7
 STAGE_TITLE = 28
 LANE_TITLE = 17
 BAND_PAD = 10
-NAME_SIZE = 12
+NAME_SIZE = 13  # a bold 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,7 @@ class _Grid:
     box: float
     gap: float
     channel_x: float
+    pitch: float
     gutter_y: dict[int, float]
     row_y: tuple[float, ...]
     row_height: tuple[float, ...]
@@ -106,7 +107,7 @@ class _Grid:
         return self.gutter_y[gutter] + TRACK * track + TRACK / 2
 
     def channel(self, track: int) -> float:
-        return self.channel_x + 6 * track
+        return self.channel_x + self.pitch * track
 
 
 def draw(
@@ -120,12 +121,11 @@ def draw(
     left, gap = (10.0, 18.0) if narrow else (14.0, 24.0)
     n_columns = 2 if narrow else 5
     places = place(stages, n_columns)
-    routing = route(places, links, Plan(n_columns, 4 if narrow else 10))
-    right = 12.0 + 6 * routing.n_channels
+    routing = route(places, links, Plan(n_columns, 8 if narrow else 12))
+    pitch = 4.5 if narrow else 6.0
+    right = 12.0 + pitch * routing.n_channels
     box = (width - left - right - gap * (n_columns - 1)) / n_columns
-    grid, bands, height = _rows(
-        places, stages, routing, (width, left, box, gap, width - right + 6)
-    )
+    grid, bands, height = _rows(places, stages, routing, (width, left, box, gap, pitch))
     boxes = tuple(_box(grid, p, cards[p.station]) for p in places)
     entered = {net.target.station for net in routing.nets}
     wires, heads = _wires(grid, routing)
@@ -163,8 +163,9 @@ def _rows(
         _band(stages[s], top, end - BAND_PAD - top)
         for (s, top), end in zip(starts.items(), ends, strict=True)
     )
-    width, left, box, gap, channel_x = frame
-    grid = _Grid(width, left, box, gap, channel_x, gutters, tuple(tops), heights)
+    width, left, box, gap, pitch = frame
+    channel_x = width - 6 - pitch * routing.n_channels
+    grid = _Grid(width, left, box, gap, channel_x, pitch, gutters, tuple(tops), heights)
     return grid, bands, y
 
 

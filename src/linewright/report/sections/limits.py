@@ -23,7 +23,7 @@ from linewright.report.routes import Chain, chains, station_order
 from linewright.report.sections.states import busiest_first
 from linewright.report.words import counted, fit, join, name, percent
 
-__all__ = ["Turn", "headline", "ranking", "section", "turning_point"]
+__all__ = ["Turn", "candidates", "headline", "ranking", "section", "turning_point"]
 
 SHOWN = 60
 SLACK = 0.25  # waiting share above which no station is near its limit
@@ -118,10 +118,16 @@ def _wait(facts: Facts, station: str) -> Estimate:
     return facts.shift_share(station, ["blocked", "starved"])
 
 
+def candidates(facts: Facts) -> list[str]:
+    """Return the station that waits least, and those that may as well."""
+    ranked = ranking(facts)
+    return _tied(facts, ranked) if ranked else []
+
+
 def headline(facts: Facts) -> str:
     """Return what holds the line back in a sentence; empty where nothing is known."""
-    ranked = ranking(facts)
-    return _headline(facts, _tied(facts, ranked)) if ranked else ""
+    tied = candidates(facts)
+    return _headline(facts, tied) if tied else ""
 
 
 def _headline(facts: Facts, tied: Sequence[str]) -> str:
@@ -172,6 +178,8 @@ def _text(facts: Facts, ranked: Sequence[str], tied: Sequence[str]) -> list[str]
 
 def _turn_text(facts: Facts, tied: Sequence[str]) -> list[str]:
     turns, n_ways = _turns(facts)
+    if not n_ways:
+        return []
     if not turns:
         return [
             "No way through the line shows a clear turn from blocked before to starved "
@@ -242,7 +250,10 @@ def _draw(
                 canvas.rect(zero - long if side < 0 else zero, y - 6, long, 12, role)
         away = 1 - float(shares[i, 2] + shares[i, 3])
         canvas.text(width - 2, y, percent(away), anchor="right", bold=bold)
-    canvas.path([zero, zero], [top - 4, canvas.height - 2], "ink", 1.2)
+        if narrow:  # leave the names free
+            canvas.path([zero, zero], [y - 9, y + 9], "ink", 1.2)
+    if not narrow:
+        canvas.path([zero, zero], [top - 4, canvas.height - 2], "ink", 1.2)
     return canvas
 
 

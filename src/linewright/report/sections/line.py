@@ -78,6 +78,9 @@ def _headline(facts: Facts, stages: list[Stage]) -> str:
     lead = f"{n} with {counted(servers, 'server')}{in_stages}"
     if not len(on):
         return f"{lead}; none was on shift"
+    if len(on) == len(facts.stations) == 1:
+        share = percent(float(on[0, 0]))
+        return f"{lead}: it works on parts {share} of its time on shift"
     busy = int((on[:, 0] >= 0.85).sum())
     many = counted(busy, "station works", "stations work") if busy else "none works"
     return (
@@ -112,10 +115,11 @@ def section(facts: Facts) -> Section | None:
         render("linemap.svg.j2", d=d, key=key, title=title, alt=alt)
         for d, key in zip(drawings, ("line-w", "line-n"), strict=True)
     )
-    if drawings[0].n_left_out:
+    left_out = max(d.n_left_out for d in drawings)
+    if left_out:
         notes.append(
-            f"{counted(drawings[0].n_left_out, 'move')} that do not fit are not "
-            "drawn; the table lists where each station's parts go."
+            f"Up to {counted(left_out, 'move')} that do not fit are not drawn; the "
+            "table lists where each station's parts go."
         )
     caption = (
         "Bar: what the station does with the whole clock, time off shift included. "

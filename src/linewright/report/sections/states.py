@@ -80,10 +80,13 @@ def _headline(facts: Facts) -> str:
     best = max(facts.stations, key=lambda s: _known(facts.utilization(s).mean))
     used = facts.utilization(best)
     mean = shares[shares.sum(axis=1) > 0].mean(axis=0) if shares.any() else shares[0]
+    lead = f"{name(best)} works on parts {percent(used.mean, used.half)} of its time"
+    if len(facts.stations) == 1:
+        return f"{lead} on shift and waits {percent(mean[2] + mean[3])} of it"
     return (
-        f"{name(best)} works on parts {percent(used.mean, used.half)} of its time on "
-        f"shift, the most of {counted(len(facts.stations), 'station')}; the average "
-        f"station works {percent(mean[0])} and waits {percent(mean[2] + mean[3])}"
+        f"{lead} on shift, the most of {counted(len(facts.stations), 'station')}; the "
+        f"average station works {percent(mean[0])} and waits "
+        f"{percent(mean[2] + mean[3])}"
     )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from linewright.report.facts import Facts
 from linewright.report.parts import Notice, Tile
 from linewright.report.routes import finals
-from linewright.report.sections.limits import SLACK, headline, ranking
+from linewright.report.sections.limits import SLACK, candidates, headline
 from linewright.report.sections.orders import punctuality
 from linewright.report.sections.throughput import Output, outputs, verdict
 from linewright.report.words import (
@@ -100,12 +100,14 @@ def tiles(facts: Facts) -> list[Tile]:
 
 def _line_tiles(facts: Facts) -> list[Tile]:
     out = []
-    ranked = ranking(facts)
-    if ranked:
-        wait = facts.shift_share(ranked[0], ["blocked", "starved"])
-        what = "most likely the limit" if wait.mean <= SLACK else "the least of all"
+    tied = candidates(facts)
+    if tied:
+        wait = facts.shift_share(tied[0], ["blocked", "starved"])
+        what = "most likely the limit" if len(tied) == 1 else "among the likely limits"
+        if wait.mean > SLACK:
+            what = "the least of all"
         note = f"of its time on shift; {what}"
-        label = f"{name(ranked[0], 32)}, waiting"
+        label = f"{name(tied[0], 32)}, waiting"
         out.append(Tile(label, percent(wait.mean, wait.half), "", note))
     wip = facts.estimate("wip_mean")
     if wip.known:

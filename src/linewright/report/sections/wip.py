@@ -93,7 +93,7 @@ def _trend(facts: Facts, series: Series) -> str:
     )
     if first.size > 1:
         text += f" (10 to 90% of replications: {count(low)} to {count(high)})"
-    if a > 0 and b > 1.25 * a and (last > first).mean() >= 0.9:
+    if first.size >= 4 and a > 0 and b > 1.25 * a and (last > first).mean() >= 0.9:
         return (
             f"{text}. Work piles up: the line cannot keep pace with what is released, "
             "and flow times would grow with the length of the run."

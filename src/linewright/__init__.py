@@ -1,0 +1,33 @@
+"""Linewright: one model file from which a production line is simulated and explained."""
+
+from linewright.errors import (
+    DeadlockError,
+    Finding,
+    KernelError,
+    LinewrightError,
+    ModelError,
+    ResultError,
+)
+from linewright.model.check import check, load_checked
+from linewright.model.line import Line
+from linewright.model.load import load, loads
+from linewright.results import Result
+from linewright.simulate import simulate
+from linewright.version import __version__
+
+__all__ = [
+    "DeadlockError",
+    "Finding",
+    "KernelError",
+    "Line",
+    "LinewrightError",
+    "ModelError",
+    "Result",
+    "ResultError",
+    "__version__",
+    "check",
+    "load",
+    "load_checked",
+    "loads",
+    "simulate",
+]

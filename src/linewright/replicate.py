@@ -1,0 +1,222 @@
+"""One replication from time 0 to the horizon: what it counted, when, and its own checks.
+
+The kernel keeps running sums. Reading them at a few instants (`Snapshot`) gives every
+figure of any span between two of them, so the warm-up may be chosen after the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from linewright import tables as t
+from linewright.errors import KernelError
+from linewright.kernel.run import advance
+from linewright.lower import Lowered, new_draws, new_state, part_capacity
+
+__all__ = ["N_PERIODS", "Check", "Replication", "Snapshot", "replicate", "run_until"]
+
+N_PERIODS = 1000
+_FOREVER = 2**62
+
+
+class Snapshot(NamedTuple):
+    """The running sums at an instant, with all that is going on booked up to it.
+
+    Attributes:
+        at_us: The instant.
+        products: Records of `tables.PRODUCT_STATE`; `area_us` is closed.
+        buffers: Records of `tables.BUFFER_STATE`; `area_us` is closed.
+        stations: Records of `tables.STATION_STATE`.
+        accounts: Server-time in each mode, microseconds, (station, mode).
+        flow_cells: Cells of the flow-time sketch that are not zero, flat index.
+        flow_counts: Their counts.
+    """
+
+    at_us: int
+    products: t.Records
+    buffers: t.Records
+    stations: t.Records
+    accounts: t.Ints
+    flow_cells: t.Ints
+    flow_counts: t.Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One law, held against the run."""
+
+    law: str
+    entity: str
+    expected: int
+    found: int
+
+    @property
+    def ok(self) -> bool:
+        """Say whether the law holds, to the microsecond and the part."""
+        return self.expected == self.found
+
+
+@dataclass(frozen=True, slots=True)
+class Replication:
+    """What one replication left.
+
+    Attributes:
+        number: Number of the replication from 0.
+        snapshots: Sums at the asked instants, the last at the end of the run.
+        series: Sums by period (period, 2 * products + buffers), as the kernel writes.
+        order_finished_us: When each order was finished, -1 for not yet.
+        checks: The laws and what was found.
+        events: Events that happened.
+        status: One of the codes of `tables`: ``REACHED``, ``ENOUGH``, ``DEADLOCK``,
+            ``STANDSTILL``.
+        state: The state at the end.
+    """
+
+    number: int
+    snapshots: tuple[Snapshot, ...]
+    series: t.Ints
+    order_finished_us: t.Ints
+    checks: tuple[Check, ...]
+    events: int
+    status: int
+    state: t.State
+
+
+def run_until(  # noqa: PLR0913
+    lowered: Lowered,
+    state: t.State,
+    draws: t.Draws,
+    until_us: int,
+    enough: int = _FOREVER,
+    on_trace: Callable[[t.Ints], None] | None = None,
+) -> tuple[int, t.State]:
+    """Advance a state, giving it room and emptying its trace as it asks.
+
+    Returns:
+        Why the kernel stopped (a code of `tables`), and the state, which may be a
+        larger one than was given.
+    """
+    while True:
+        code = advance(lowered.tables, state, draws, until_us, enough)
+        if code == t.NEED_PARTS:
+            state = part_capacity(lowered, state, 2 * len(state.parts))
+            continue
+        if on_trace and state.clock["n_trace"][0]:
+            on_trace(state.trace[: state.clock["n_trace"][0]].copy())
+            state.clock["n_trace"] = 0
+        if code == t.NEED_TRACE:
+            continue
+        if code == t.OVERFLOW:
+            msg = "the kernel ran out of working space; please report this model"
+            raise KernelError(msg)
+        return code, state
+
+
+def replicate(
+    lowered: Lowered,
+    seed: int,
+    number: int,
+    cuts_us: Sequence[int],
+    enough: int = _FOREVER,
+) -> Replication:
+    """Run one replication and return what it counted.
+
+    Args:
+        lowered: The line.
+        seed: Seed of all streams.
+        number: Number of the replication, part of every draw's name.
+        cuts_us: Instants at which to read the sums, increasing; the last is the end.
+        enough: Stop when so many units have left the line.
+    """
+    end_us = cuts_us[-1]
+    period_us = max(end_us // N_PERIODS, 1)
+    n_periods = min(N_PERIODS, end_us)
+    state = new_state(lowered, n_periods=n_periods, period_us=period_us)
+    draws = new_draws(lowered, seed, number)
+    snapshots = []
+    code = t.REACHED
+    for cut_us in cuts_us:
+        if code == t.REACHED or code == t.STANDSTILL:
+            code, state = run_until(lowered, state, draws, cut_us, enough)
+            snapshots.append(snapshot(state))
+    width = 2 * len(state.products) + len(state.buffers)
+    series = state.series.reshape(-1, width)[: int(state.clock["period"][0])]
+    return Replication(
+        number=number,
+        snapshots=tuple(snapshots),
+        series=series,
+        order_finished_us=state.orders["finished"].copy(),
+        checks=tuple(check_laws(lowered, state)),
+        events=int(state.clock["events"][0]),
+        status=code,
+        state=state,
+    )
+
+
+def snapshot(state: t.State) -> Snapshot:
+    """Return the running sums with everything booked up to now."""
+    now = int(state.clock["now"][0])
+    products, buffers = state.products.copy(), state.buffers.copy()
+    products["area_us"] += products["wip"] * now
+    buffers["area_us"] += buffers["level"] * now
+    accounts = state.accounts.copy()
+    np.add.at(accounts, (state.servers["station"], state.servers["mode"]), now)
+    flat = state.flow.ravel()
+    cells = np.flatnonzero(flat)
+    return Snapshot(
+        now, products, buffers, state.stations.copy(), accounts, cells, flat[cells]
+    )
+
+
+def check_laws(lowered: Lowered, state: t.State) -> list[Check]:
+    """Hold a state against the laws that every run obeys; all sums are exact.
+
+    State times sum to the horizon; Little's law, as time-integral of the level against
+    the sum of the stays, for every buffer and product; parts in = parts out + parts in.
+    """
+    now = int(state.clock["now"][0])
+    sums = snapshot(state)
+    names = lowered.names
+    out = []
+    for k, n_servers in enumerate(lowered.tables.stations["n_servers"]):
+        total = int(sums.accounts[k].sum())
+        out.append(Check("state times", names.stations[k], now * int(n_servers), total))
+    parts = state.parts[state.parts["product"] >= 0]
+    held = np.isin(parts["where"], (t.IN_OUTPUT, t.IN_QUEUE, t.MOVING, t.IN_STORE))
+    places = np.where(held, parts["place"], parts["reserved"])
+    for b, buffer in enumerate(sums.buffers):
+        here = parts[places == b]
+        stay = int(buffer["wait_us"]) + int((now - here["entered"]).sum())
+        out.append(Check("Little, buffer", names.buffers[b], int(buffer["area_us"]), stay))
+        flow = int(buffer["entered"] - buffer["left"])
+        out.append(Check("flow balance, buffer", names.buffers[b], int(buffer["level"]), flow))
+    inside = parts[~np.isin(parts["where"], (t.OUTSIDE, t.NEW))]
+    for i, product in enumerate(sums.products):
+        here = inside[inside["product"] == i]
+        stay = int(product["residence_us"]) + int((now - here["released"]).sum())
+        out.append(Check("Little, product", names.products[i], int(product["area_us"]), stay))
+        out += _conservation(lowered, product, i, here, parts)
+    return out
+
+
+def _conservation(
+    lowered: Lowered, product: Any, i: int, inside: t.Records, parts: t.Records
+) -> list[Check]:
+    name = lowered.names.products[i]
+    lot = int(lowered.tables.products["lot"][i])
+    stored = int((inside["where"] == t.IN_STORE).sum())
+    outside = int(((parts["product"] == i) & (parts["where"] == t.OUTSIDE)).sum())
+    accounted = int(product["finished"]) // lot + int(product["scrapped"])
+    accounted += len(inside) - stored
+    made = int(product["entered"]) * lot + outside * lot + int(product["lost"])
+    wip = int(product["entered"] - product["removed"])
+    return [
+        Check("units conserved", name, int(product["entered"]), accounted),
+        Check("units released", name, int(product["made"]), made),
+        Check("parts in the line", name, int(product["wip"]), wip),
+        Check("parts found in the line", name, int(product["wip"]), len(inside)),
+    ]

@@ -1,0 +1,768 @@
+"""What happened, with names and units: tables, measures with intervals, a folder.
+
+A result holds one tidy table for each kind of thing, a row for each replication and
+thing; `summary` holds every measure with its interval over replications. A saved result
+is a folder: `manifest.json`, `model.json` and one Parquet file a table, with the units
+of the columns in the files' metadata.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from linewright import tables as t
+from linewright.errors import ResultError
+from linewright.lower import Lowered
+from linewright.model.line import Line
+from linewright.model.load import dumps, loads, model_hash
+from linewright.replicate import Replication, Snapshot
+from linewright.stats import sketch
+from linewright.stats.intervals import Interval, mean_interval
+from linewright.stats.oee import oee
+from linewright.version import __version__
+
+if TYPE_CHECKING:
+    from linewright.simulate import Experiment
+
+__all__ = ["COLUMNS", "RESULT_SCHEMA_VERSION", "Result", "build_result"]
+
+RESULT_SCHEMA_VERSION = 1
+
+COLUMNS: dict[str, dict[str, str]] = {
+    "summary": {
+        "measure": "name of the measure",
+        "entity": "product, station or buffer; empty for the whole line",
+        "unit": "unit of the values",
+        "mean": "mean over replications",
+        "half_width": "half-width of the Student-t interval; nan for one replication",
+        "low": "lower end of the interval",
+        "high": "upper end of the interval",
+        "n": "replications with a value",
+    },
+    "products": {
+        "replication": "number from 0",
+        "product": "name",
+        "released": "units made available, waiting outside included",
+        "finished": "good units at the end of their routing",
+        "scrapped": "units scrapped",
+        "reworked": "times that a unit was sent back",
+        "lost": "arrivals lost at a full first buffer",
+        "escaped": "bad units that passed as good, counted in finished",
+        "used": "units built into others",
+        "bought": "bought components consumed",
+        "wip_start": "parts in the line at the end of the warm-up",
+        "wip_end": "parts in the line at the end",
+        "wip_mean": "time average of the parts in the line, stores included",
+        "flow_mean_s": "mean time from entry to the end of the routing, seconds",
+        "first_pass_yield": "share of finished and scrapped units good the first time",
+    },
+    "stations": {
+        "replication": "number from 0",
+        "station": "name",
+        **{name: "server-time in this state, microseconds" for name in t.MODE_NAMES},
+        "started": "parts started",
+        "completed": "parts completed, whatever the verdict",
+        "rejected": "parts whose verdict here was rework or scrap",
+        "planned_us": "mean processing time of the parts completed, microseconds",
+        "failures": "failures and planned maintenance begun",
+        "setups": "setups begun",
+        "wait_mean_s": "mean wait in its queue of all parts started, seconds",
+    },
+    "buffers": {
+        "replication": "number from 0",
+        "buffer": "name; a station's own input buffer has the station's name",
+        "slots": "places, -1 for unlimited",
+        "level_mean": "time average of the parts in it",
+        "level_max": "most parts in it since time 0",
+        "wait_mean_s": "mean stay, seconds",
+        "entered": "parts that entered",
+        "left": "parts that left",
+    },
+    "orders": {
+        "replication": "number from 0",
+        "order": "id",
+        "product": "name",
+        "quantity": "units asked for",
+        "release_us": "release, microseconds from the start",
+        "due_us": "due date, microseconds from the start, -1 for none",
+        "finished_us": "last unit finished, microseconds from the start, -1 for not yet",
+        "tardiness_s": "lateness above zero, seconds; counted up to the end if unfinished",
+    },
+    "periods": {
+        "replication": "number from 0",
+        "period": "number from 0",
+        "start_us": "begin, microseconds from the start",
+        "end_us": "end, microseconds from the start",
+        "measure": "finished (units), wip (time average) or level (time average)",
+        "entity": "product or buffer; empty for the whole line",
+        "value": "the value",
+    },
+    "flow": {
+        "product": "name",
+        "low_s": "lower bound of the bucket, seconds",
+        "high_s": "upper bound of the bucket, seconds",
+        "count": "parts of all replications, after the warm-up",
+    },
+    "gantt": {
+        "station": "name",
+        "server": "number from 0",
+        "state": "what the server did",
+        "product": "product of the part on it, empty for none",
+        "part": "number of the part, -1 for none",
+        "start_us": "begin, microseconds from the start",
+        "end_us": "end, microseconds from the start",
+    },
+    "checks": {
+        "replication": "number from 0",
+        "law": "the law",
+        "entity": "what it was held against",
+        "expected": "one side, in parts or part-microseconds",
+        "found": "the other side",
+        "ok": "whether they are equal",
+    },
+}
+"""Columns of every table and what they mean; part of the documentation."""
+
+_SHOWN_PERIODS = 100
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a simulation found.
+
+    Attributes:
+        manifest: Model name and hash, version, seed, horizon, warm-up and the like.
+        line: The line that was simulated.
+        tables: The tables of `COLUMNS` by name.
+    """
+
+    manifest: dict[str, Any]
+    line: Line
+    tables: dict[str, pa.Table]
+
+    # ------------------------------------------------------------ measures
+
+    def measure(self, name: str) -> dict[str, Interval]:
+        """Return a measure's intervals by entity, such as ``flow_mean_s``.
+
+        Raises:
+            KeyError: There is no measure of this name.
+        """
+        rows = self.tables["summary"].to_pylist()
+        found = {
+            row["entity"]: Interval(
+                row["mean"],
+                row["half_width"],
+                row["low"],
+                row["high"],
+                row["n"],
+                self.manifest["confidence"],
+            )
+            for row in rows
+            if row["measure"] == name
+        }
+        if not found:
+            known = sorted({row["measure"] for row in rows})
+            msg = f'no measure "{name}"; there are {", ".join(known)}'
+            raise KeyError(msg)
+        return found
+
+    @property
+    def throughput(self) -> dict[str, Interval]:
+        """Good units an hour that left the line, by product."""
+        return self.measure("throughput_per_h")
+
+    @property
+    def flow_time(self) -> dict[str, Interval]:
+        """Mean flow time in seconds, by product."""
+        return self.measure("flow_mean_s")
+
+    @property
+    def wip(self) -> dict[str, Interval]:
+        """Time average of the parts in the line, by product and in all (empty name)."""
+        return self.measure("wip_mean")
+
+    @property
+    def utilization(self) -> dict[str, Interval]:
+        """Share of the time on shift that is processing, by station."""
+        return self.measure("utilization")
+
+    @property
+    def failed_checks(self) -> list[dict[str, Any]]:
+        """Rows of `checks` in which a law is broken; empty in a sound run."""
+        return [row for row in self.tables["checks"].to_pylist() if not row["ok"]]
+
+    def table(self, name: str) -> pa.Table:
+        """Return a table; its columns are described in `COLUMNS`."""
+        if name not in self.tables:
+            msg = f'no table "{name}"; there are {", ".join(self.tables)}'
+            raise KeyError(msg)
+        return self.tables[name]
+
+    def to_pandas(self, name: str) -> Any:
+        """Return a table as a pandas data frame; needs the extra ``pandas``."""
+        return self.table(name).to_pandas()
+
+    def to_polars(self, name: str) -> Any:
+        """Return a table as a Polars data frame; needs the extra ``polars``."""
+        import polars  # noqa: PLC0415 - an extra
+
+        return polars.from_arrow(self.table(name))
+
+    # ------------------------------------------------------------ folder
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the result as a folder; an older result there is replaced as a whole.
+
+        Raises:
+            ResultError: The folder holds something that is not a result.
+        """
+        folder = Path(folder)
+        if folder.exists() and not (folder / "manifest.json").is_file():
+            if not folder.is_dir() or any(folder.iterdir()):
+                msg = f"{folder} exists and is not a result; choose another name"
+                raise ResultError(msg)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            for name, table in self.tables.items():
+                pq.write_table(table, fresh / f"{name}.parquet")
+            (fresh / "model.json").write_text(dumps(self.line), encoding="utf-8")
+            text = json.dumps(self.manifest, indent=2, ensure_ascii=False)
+            (fresh / "manifest.json").write_text(text + "\n", encoding="utf-8")
+            fresh.chmod(0o777 & ~_umask())
+            _swap(fresh, folder)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Result:
+        """Read a result folder.
+
+        Raises:
+            ResultError: It is no result, or one of a version this release cannot read.
+        """
+        folder = Path(folder)
+        try:
+            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+            version = manifest["result_schema_version"]
+            if version != RESULT_SCHEMA_VERSION:
+                msg = (
+                    f"{folder} has result_schema_version {version}; this release reads "
+                    f"{RESULT_SCHEMA_VERSION}"
+                )
+                raise ResultError(msg)
+            line = loads(
+                (folder / "model.json").read_text(encoding="utf-8"),
+                file=str(folder / "model.json"),
+                folder=folder,
+            )
+            read = {name: pq.read_table(folder / f"{name}.parquet") for name in COLUMNS}
+        except (OSError, KeyError, ValueError, TypeError, pa.ArrowException) as error:
+            msg = f"{folder} is not a result folder: {error}"
+            raise ResultError(msg) from error
+        return cls(manifest, line, read)
+
+    # ------------------------------------------------------------ display
+
+    def _repr_html_(self) -> str:
+        """Return a small table for a notebook."""
+        m = self.manifest
+        head = (
+            f"<b>{html.escape(m['model_name'])}</b>: {m['replications']} replications, "
+            f"seed {m['seed']}, model {m['model_hash'][:12]}"
+        )
+        rows = []
+        for name in ("throughput_per_h", "flow_mean_s", "wip_mean"):
+            for entity, interval in self.measure(name).items():
+                rows.append(
+                    f"<tr><td>{name}</td><td>{html.escape(entity or 'line')}</td>"
+                    f"<td>{interval}</td></tr>"
+                )
+        warn = "<p><b>A self-check failed.</b></p>" if self.failed_checks else ""
+        return f"<div>{head}{warn}<table>{''.join(rows)}</table></div>"
+
+    def __repr__(self) -> str:
+        """Return a line of what it is."""
+        parts = [f"{k or 'line'} {v}/h" for k, v in self.throughput.items()]
+        return f"<Result of {self.manifest['model_name']}: {', '.join(parts)}>"
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _swap(fresh: Path, folder: Path) -> None:
+    """Put a fresh folder in the place of an old one."""
+    if not folder.exists():
+        fresh.rename(folder)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+    folder.rename(old / "old")
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+# ---------------------------------------------------------------- building
+
+
+def build_result(  # noqa: PLR0913
+    line: Line,
+    lowered: Lowered,
+    experiment: Experiment,
+    done: list[Replication],
+    warmup: tuple[int, str],
+    stopped_early: bool,
+) -> Result:
+    """Return the result of replications, cut at the warm-up."""
+    row, reason = warmup
+    first = [r.snapshots[row] for r in done]
+    last = [r.snapshots[-1] for r in done]
+    build = _Tables(line, lowered, done, first, last)
+    tables = {
+        "products": build.products(),
+        "stations": build.stations(),
+        "buffers": build.buffers(),
+        "orders": build.orders(),
+        "periods": build.periods(),
+        "flow": build.flow(),
+        "gantt": _empty("gantt"),
+        "checks": build.checks(),
+    }
+    tables["summary"] = build.summary(tables, experiment.confidence)
+    manifest = {
+        "result_schema_version": RESULT_SCHEMA_VERSION,
+        "linewright_version": __version__,
+        "model_name": line.name,
+        "description": line.description,
+        "model_hash": model_hash(line),
+        "seed": experiment.seed,
+        "replications": len(done),
+        "replications_asked": experiment.replications,
+        "horizon_us": experiment.horizon_us,
+        "warmup_us": int(first[0].at_us),
+        "warmup_reason": reason,
+        "study": experiment.study,
+        "precision": experiment.precision,
+        "confidence": experiment.confidence,
+        "units": experiment.units,
+        "start": line.start.isoformat(),
+        "time_zone": line.time_zone,
+        "stages": list(line.stages),
+        "events": sum(r.events for r in done),
+        "stopped_early": stopped_early,
+        "standstill": sorted(r.number for r in done if r.status == t.STANDSTILL),
+    }
+    ordered = {name: tables[name] for name in COLUMNS}
+    return Result(manifest, line, ordered)
+
+
+def _empty(name: str) -> pa.Table:
+    kinds = {"station": pa.string(), "state": pa.string(), "product": pa.string()}
+    fields = [(column, kinds.get(column, pa.int64())) for column in COLUMNS[name]]
+    return _described(name, pa.schema(fields).empty_table())
+
+
+def _described(name: str, table: pa.Table) -> pa.Table:
+    """Return a table whose columns carry their meaning."""
+    fields = [
+        field.with_metadata({"description": COLUMNS[name][field.name]})
+        for field in table.schema
+    ]
+    return table.cast(pa.schema(fields, metadata={"table": name}))
+
+
+def _table(name: str, columns: Mapping[str, Any]) -> pa.Table:
+    return _described(name, pa.table({c: pa.array(columns[c]) for c in COLUMNS[name]}))
+
+
+@dataclass
+class _Tables:
+    """The tables of a result, built from the sums at two instants."""
+
+    line: Line
+    lowered: Lowered
+    done: list[Replication]
+    first: list[Snapshot]
+    last: list[Snapshot]
+
+    def _pairs(self) -> Iterable[tuple[int, Snapshot, Snapshot]]:
+        return zip((r.number for r in self.done), self.first, self.last, strict=True)
+
+    def _spread(self, names: tuple[str, ...]) -> dict[str, Any]:
+        n = len(self.done)
+        return {
+            "replication": np.repeat([r.number for r in self.done], len(names)),
+            "name": list(names) * n,
+        }
+
+    def _delta(self, kind: str, field: str) -> t.Ints:
+        """Return what a running sum gained between the instants, flat."""
+        return np.concatenate(
+            [getattr(b, kind)[field] - getattr(a, kind)[field] for _, a, b in self._pairs()]
+        )
+
+    def _end(self, kind: str, field: str, which: list[Snapshot]) -> t.Ints:
+        return np.concatenate([getattr(snap, kind)[field] for snap in which])
+
+    def _span_us(self, n: int) -> t.Ints:
+        return np.repeat([b.at_us - a.at_us for _, a, b in self._pairs()], n)
+
+    def products(self) -> pa.Table:
+        names = self.lowered.names.products
+        lots = np.tile(self.lowered.tables.products["lot"], len(self.done))
+        spread = self._spread(names)
+        finished = self._delta("products", "finished")
+        scrapped = self._delta("products", "scrapped") * lots
+        return _table(
+            "products",
+            {
+                "replication": spread["replication"],
+                "product": spread["name"],
+                "released": self._delta("products", "made"),
+                "finished": finished,
+                "scrapped": scrapped,
+                "reworked": self._delta("products", "reworked"),
+                "lost": self._delta("products", "lost"),
+                "escaped": self._delta("products", "escaped"),
+                "used": self._delta("products", "used"),
+                "bought": self._bought(),
+                "wip_start": self._end("products", "wip", self.first),
+                "wip_end": self._end("products", "wip", self.last),
+                "wip_mean": _ratio(
+                    self._delta("products", "area_us"), self._span_us(len(names))
+                ),
+                "flow_mean_s": _ratio(
+                    self._delta("products", "flow_us"),
+                    self._delta("products", "flow_count"),
+                )
+                / 1e6,
+                "first_pass_yield": _ratio(
+                    self._delta("products", "first_pass"), finished + scrapped
+                ),
+            },
+        )
+
+    def _bought(self) -> t.Ints:
+        """Return bought components consumed, counted by the product they go into."""
+        per_unit = [
+            sum(item.quantity for item in product.bom.values() if item.bought)
+            for product in self.line.products.values()
+        ]
+        return self._delta("products", "entered") * np.tile(per_unit, len(self.done))
+
+    def stations(self) -> pa.Table:
+        names = self.lowered.names.stations
+        spread = self._spread(names)
+        times = np.concatenate([b.accounts - a.accounts for _, a, b in self._pairs()])
+        columns = {
+            "replication": spread["replication"],
+            "station": spread["name"],
+            **{mode: times[:, i] for i, mode in enumerate(t.MODE_NAMES)},
+            **{
+                field: self._delta("stations", field)
+                for field in (
+                    "started",
+                    "completed",
+                    "rejected",
+                    "planned_us",
+                    "failures",
+                    "setups",
+                )
+            },
+            "wait_mean_s": _ratio(
+                self._delta("stations", "wait_us"), self._delta("stations", "started")
+            )
+            / 1e6,
+        }
+        return _table("stations", columns)
+
+    def buffers(self) -> pa.Table:
+        names = self.lowered.names.buffers
+        spread = self._spread(names)
+        slots = np.tile(self.lowered.tables.buffers["slots"], len(self.done))
+        left = self._delta("buffers", "left")
+        return _table(
+            "buffers",
+            {
+                "replication": spread["replication"],
+                "buffer": spread["name"],
+                "slots": np.where(slots >= t.UNLIMITED, -1, slots),
+                "level_mean": _ratio(
+                    self._delta("buffers", "area_us"), self._span_us(len(names))
+                ),
+                "level_max": self._end("buffers", "highest", self.last),
+                "wait_mean_s": _ratio(self._delta("buffers", "wait_us"), left) / 1e6,
+                "entered": self._delta("buffers", "entered"),
+                "left": left,
+            },
+        )
+
+    def orders(self) -> pa.Table:
+        rows = self.lowered.tables.orders
+        n = len(self.done)
+        finished = np.concatenate(
+            [r.order_finished_us for r in self.done] or [np.zeros(0, np.int64)]
+        )
+        due = np.tile(rows["due"], n)
+        end = np.repeat([snap.at_us for snap in self.last], len(rows))
+        late = np.where(finished >= 0, finished, end) - due
+        has_due = due < t.NEVER
+        products = self.lowered.names.products
+        return _table(
+            "orders",
+            {
+                "replication": np.repeat([r.number for r in self.done], len(rows)),
+                "order": pa.array(list(self.lowered.names.orders) * n, pa.string()),
+                "product": pa.array([products[i] for i in rows["product"]] * n, pa.string()),
+                "quantity": np.tile(rows["quantity"], n),
+                "release_us": np.tile(rows["release"], n),
+                "due_us": np.where(has_due, due, -1),
+                "finished_us": finished,
+                "tardiness_s": np.where(has_due, np.maximum(late, 0), 0) / 1e6,
+            },
+        )
+
+    def periods(self) -> pa.Table:
+        """Return the time series over the whole run, in about a hundred periods."""
+        names = self.lowered.names
+        parts: list[pa.Table] = []
+        for replication in self.done:
+            parts += self._series_of(replication, names)
+        return pa.concat_tables(parts) if parts else _table("periods", _no_periods())
+
+    def _series_of(self, replication: Replication, names: t.Names) -> list[pa.Table]:
+        series = replication.series
+        n = len(series) - 1
+        if n < 1:
+            return []
+        period_us = int(replication.state.clock["period_us"][0])
+        stride = max(n // _SHOWN_PERIODS, 1)
+        ends = np.arange(0, n + 1, stride)
+        steps = np.diff(series[ends], axis=0)
+        n_products = len(names.products)
+        wip = steps[:, n_products : 2 * n_products] / (period_us * stride)
+        columns = [("finished", p, steps[:, i]) for i, p in enumerate(names.products)]
+        columns += [("wip", p, wip[:, i]) for i, p in enumerate(names.products)]
+        columns.append(("wip", "", wip.sum(axis=1)))
+        levels = steps[:, 2 * n_products :] / (period_us * stride)
+        columns += [("level", b, levels[:, i]) for i, b in enumerate(names.buffers)]
+        starts = ends[:-1] * period_us
+        n_rows = len(starts)
+        return [
+            _table(
+                "periods",
+                {
+                    "replication": np.full(n_rows, replication.number),
+                    "period": np.arange(n_rows),
+                    "start_us": starts,
+                    "end_us": starts + stride * period_us,
+                    "measure": [measure] * n_rows,
+                    "entity": [entity] * n_rows,
+                    "value": values.astype(float),
+                },
+            )
+            for measure, entity, values in columns
+        ]
+
+    def flow_counts(self, which: slice = slice(None)) -> t.Ints:
+        """Return the flow-time sketch of some replications, (product, bucket)."""
+        counts = np.zeros((len(self.lowered.names.products), t.N_FLOW_BUCKETS), np.int64)
+        flat = counts.ravel()
+        for a, b in zip(self.first[which], self.last[which], strict=True):
+            flat[b.flow_cells] += b.flow_counts
+            flat[a.flow_cells] -= a.flow_counts
+        return counts
+
+    def flow(self) -> pa.Table:
+        counts = self.flow_counts()
+        rows, buckets = np.nonzero(counts)
+        names = np.array(self.lowered.names.products, dtype=object)
+        return _table(
+            "flow",
+            {
+                "product": pa.array(names[rows].tolist(), pa.string()),
+                "low_s": sketch.bucket_low(buckets) / 1e6,
+                "high_s": (sketch.bucket_high(buckets) + 1) / 1e6,
+                "count": counts[rows, buckets],
+            },
+        )
+
+    def checks(self) -> pa.Table:
+        rows = [(r.number, c) for r in self.done for c in r.checks]
+        return _table(
+            "checks",
+            {
+                "replication": [number for number, _ in rows],
+                "law": [c.law for _, c in rows],
+                "entity": [c.entity for _, c in rows],
+                "expected": np.array([c.expected for _, c in rows], np.int64),
+                "found": np.array([c.found for _, c in rows], np.int64),
+                "ok": [c.ok for _, c in rows],
+            },
+        )
+
+    # ------------------------------------------------------------ summary
+
+    def summary(self, tables: Mapping[str, pa.Table], confidence: float) -> pa.Table:
+        rows: list[tuple[str, str, str, np.ndarray]] = []
+        rows += self._product_measures(tables["products"])
+        rows += self._flow_percentiles()
+        rows += self._order_measures(tables["orders"])
+        rows += self._station_measures(tables["stations"])
+        rows += self._buffer_measures(tables["buffers"])
+        intervals = []
+        for measure, entity, unit, values in rows:
+            known = values[np.isfinite(values)]
+            if not len(known):
+                continue
+            found = mean_interval(known, confidence)
+            half = found.half_width if np.isfinite(found.half_width) else np.nan
+            intervals.append((measure, entity, unit, found.mean, half, len(known)))
+        columns = list(zip(*intervals, strict=True)) or [[]] * 6
+        mean, half = np.array(columns[3], float), np.array(columns[4], float)
+        return _table(
+            "summary",
+            {
+                "measure": list(columns[0]),
+                "entity": list(columns[1]),
+                "unit": list(columns[2]),
+                "mean": mean,
+                "half_width": half,
+                "low": mean - half,
+                "high": mean + half,
+                "n": np.array(columns[5], np.int64),
+            },
+        )
+
+    def _by(self, table: pa.Table, column: str, n: int) -> np.ndarray:
+        """Return a column as (replication, thing) floats."""
+        values = table[column].to_numpy(zero_copy_only=False).astype(float)
+        out: np.ndarray = values.reshape(len(self.done), n)
+        return out
+
+    def _product_measures(self, table: pa.Table) -> list[tuple[str, str, str, np.ndarray]]:
+        names = self.lowered.names.products
+        n = len(names)
+        hours = self._span_us(1)[:, None] / 3.6e9
+        finished = self._by(table, "finished", n)
+        ended = finished + self._by(table, "scrapped", n)
+        final = self.lowered.tables.products["store"] < 0
+        final &= ~np.isin(np.arange(n), self._split_only())
+        rate = finished / hours
+        wip = self._by(table, "wip_mean", n)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            per_product = {
+                "throughput_per_h": ("units/h", rate),
+                "flow_mean_s": ("s", self._by(table, "flow_mean_s", n)),
+                "wip_mean": ("parts", wip),
+                "first_pass_yield": ("share", self._by(table, "first_pass_yield", n)),
+                "scrap_share": ("share", self._by(table, "scrapped", n) / ended),
+                "rework_per_unit": ("loops", self._by(table, "reworked", n) / ended),
+            }
+        rows = [
+            (measure, name, unit, values[:, i])
+            for measure, (unit, values) in per_product.items()
+            for i, name in enumerate(names)
+        ]
+        rows.append(("throughput_total_per_h", "", "units/h", rate[:, final].sum(axis=1)))
+        rows.append(("wip_mean", "", "parts", wip.sum(axis=1)))
+        return rows
+
+    def _split_only(self) -> list[int]:
+        """Return products whose units end by being split into others."""
+        names = list(self.line.products)
+        return [
+            i
+            for i, name in enumerate(names)
+            if any(step.makes for step in self.line.products[name].route)
+        ]
+
+    def _flow_percentiles(self) -> list[tuple[str, str, str, np.ndarray]]:
+        names = self.lowered.names.products
+        counts = [self.flow_counts(slice(r, r + 1)) for r in range(len(self.done))]
+        rows = []
+        for share in (50, 90, 95):
+            for i, name in enumerate(names):
+                values = [
+                    sketch.quantile(c[i], share / 100) / 1e6 if c[i].any() else np.nan
+                    for c in counts
+                ]
+                rows.append((f"flow_p{share}_s", name, "s", np.array(values)))
+        return rows
+
+    def _order_measures(self, table: pa.Table) -> list[tuple[str, str, str, np.ndarray]]:
+        n = len(self.lowered.tables.orders)
+        due = self.lowered.tables.orders["due"]
+        counted = (due < t.NEVER) & (due <= self.last[0].at_us)
+        if not n or not counted.any():
+            return []
+        tardy = self._by(table, "tardiness_s", n)[:, counted]
+        finished = self._by(table, "finished_us", n)[:, counted]
+        on_time = (tardy == 0) & (finished >= 0)
+        return [
+            ("on_time_share", "", "share", on_time.mean(axis=1)),
+            ("tardiness_mean_s", "", "s", tardy.mean(axis=1)),
+        ]
+
+    def _station_measures(self, table: pa.Table) -> list[tuple[str, str, str, np.ndarray]]:
+        rows: list[dict[str, Any]] = table.to_pylist()
+        names = self.lowered.names.stations
+        found: dict[tuple[str, str], list[float]] = {}
+        for row in rows:
+            times = {mode: row[mode] for mode in t.MODE_NAMES}
+            good = max(row["completed"] - row["rejected"], 0)
+            kpi = oee(times, row["planned_us"], good, row["completed"])
+            on_shift = sum(times.values()) - times["off_shift"] - times["break"]
+            shares = {
+                "utilization": times["processing"] / on_shift if on_shift else np.nan,
+                "oee": kpi.oee,
+                "oee_availability": kpi.oee_availability,
+                "oee_performance": kpi.effectiveness,
+                "oee_quality": kpi.quality_ratio,
+                "queue_wait_mean_s": row["wait_mean_s"],
+            }
+            for measure, value in shares.items():
+                found.setdefault((measure, row["station"]), []).append(value)
+        measures = dict.fromkeys(measure for measure, _ in found)
+        return [
+            (m, name, "s" if m.endswith("_s") else "share", np.array(found[m, name], float))
+            for m in measures
+            for name in names
+        ]
+
+    def _buffer_measures(self, table: pa.Table) -> list[tuple[str, str, str, np.ndarray]]:
+        names = self.lowered.names.buffers
+        level = self._by(table, "level_mean", len(names))
+        wait = self._by(table, "wait_mean_s", len(names))
+        rows = [("level_mean", name, "parts", level[:, i]) for i, name in enumerate(names)]
+        return rows + [
+            ("wait_mean_s", name, "s", wait[:, i]) for i, name in enumerate(names)
+        ]
+
+
+def _no_periods() -> dict[str, Any]:
+    kinds: dict[str, type] = {"measure": str, "entity": str, "value": float}
+    return {c: np.zeros(0, kinds.get(c, np.int64)) for c in COLUMNS["periods"]}
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Return a quotient, nan where nothing is divided by nothing."""
+    out = np.full(len(part), np.nan)
+    np.divide(part, whole, out=out, where=whole != 0)
+    return out

@@ -1,0 +1,306 @@
+"""Line and study in, result out: the function to read second.
+
+Replications run on all cores; the kernel holds no lock. They are counted, and stopped,
+in the order of their numbers, so that the number of cores changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from linewright import tables as t
+from linewright.errors import DeadlockError, ModelError
+from linewright.lower import Lowered, lower
+from linewright.model.check import check
+from linewright.model.line import Line
+from linewright.replicate import N_PERIODS, Replication, replicate
+from linewright.results import Result, build_result
+from linewright.stats.intervals import Interval, mean_interval, precision_reached
+from linewright.stats.warmup import Warmup, largest_cut, mser5
+from linewright.units import MAX_US, parse_duration_us
+
+__all__ = ["Experiment", "Progress", "experiment_of", "simulate"]
+
+_N_CUTS = 20  # candidates for the end of the warm-up, over the first half of the run
+_FOREVER = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """How a line is simulated.
+
+    Attributes:
+        horizon_us: Length of each replication, microseconds.
+        replications: Number of replications; the most, with `precision`.
+        seed: Seed of all random streams.
+        study: ``terminating`` or ``steady_state``.
+        warmup_us: Warm-up that is cut, or None for automatic.
+        precision: Relative half-width of the throughput at which to stop, or None.
+        confidence: Confidence of all intervals.
+        units: Stop each replication after so many units have left, or None.
+    """
+
+    horizon_us: int
+    replications: int
+    seed: int
+    study: str
+    warmup_us: int | None
+    precision: float | None = None
+    confidence: float = 0.95
+    units: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a simulation is: replications done and asked for, half-width so far."""
+
+    done: int
+    asked: int
+    throughput: Interval | None
+
+
+def experiment_of(  # noqa: PLR0913
+    line: Line,
+    *,
+    horizon: str | int | None = None,
+    replications: int | None = None,
+    warmup: str | int | None = None,
+    seed: int | None = None,
+    study: str | None = None,
+    precision: float | None = None,
+    confidence: float = 0.95,
+    units: int | None = None,
+) -> Experiment:
+    """Return the experiment that a line's `study` section and the arguments describe.
+
+    Raises:
+        ValueError: An argument is out of its range.
+    """
+    horizon_us = line.study.horizon if horizon is None else _duration(horizon)
+    kind = study or line.study.kind
+    if kind not in ("terminating", "steady_state"):
+        msg = f'"{kind}" is not a kind of study; allowed are terminating, steady_state'
+        raise ValueError(msg)
+    cut = line.study.warmup if warmup is None else warmup
+    warmup_us = None if cut == "auto" else _duration(cut)
+    if kind == "terminating":
+        if warmup not in (None, 0, "0", "auto"):
+            msg = "a terminating study cuts no warm-up; leave it out or use steady_state"
+            raise ValueError(msg)
+        warmup_us = 0
+    n = line.study.replications if replications is None else replications
+    if n < 1:
+        msg = f"replications is {n}; it is one or more"
+        raise ValueError(msg)
+    if precision is not None:
+        if not 0 < precision < 1:
+            msg = f"precision is {precision}; it is a share between 0 and 1, such as 0.01"
+            raise ValueError(msg)
+        n = max(n, 1000) if replications is None else n
+    if not 0 < horizon_us < MAX_US:
+        msg = f"the horizon is {horizon_us} microseconds; it is above zero and finite"
+        raise ValueError(msg)
+    if warmup_us is not None and warmup_us >= horizon_us:
+        msg = "the warm-up is as long as the run; make the horizon longer"
+        raise ValueError(msg)
+    if not 0 < confidence < 1:
+        msg = f"confidence is {confidence}; it lies between 0 and 1"
+        raise ValueError(msg)
+    seed = line.study.seed if seed is None else seed
+    return Experiment(
+        horizon_us, n, seed, kind, warmup_us, precision, confidence, units
+    )
+
+
+def _duration(value: str | int) -> int:
+    return value if isinstance(value, int) else parse_duration_us(value)
+
+
+def simulate(  # noqa: PLR0913
+    line: Line,
+    *,
+    horizon: str | int | None = None,
+    replications: int | None = None,
+    warmup: str | int | None = None,
+    seed: int | None = None,
+    study: str | None = None,
+    precision: float | None = None,
+    confidence: float = 0.95,
+    units: int | None = None,
+    workers: int | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Result:
+    """Simulate a line and return what happened, with intervals.
+
+    Args:
+        line: The line; it is checked first.
+        horizon: Length of a replication, such as ``52 weeks``, or microseconds; the
+            line's `study` by default, as for the next four.
+        replications: Independent runs; with `precision`, the most of them.
+        warmup: What is cut off at the start: a duration, microseconds, or ``auto``
+            (MSER-5 on throughput and WIP).
+        seed: Seed of all random streams.
+        study: ``terminating`` or ``steady_state``.
+        precision: Stop when the throughput's half-width is this share of its mean.
+        confidence: Confidence of all intervals.
+        units: Stop each replication when so many units have left the line.
+        workers: Threads; all cores by default.
+        on_progress: Called after each replication, in their order.
+
+    Returns:
+        The result. Interrupted by Ctrl-C, it holds the replications done so far, and
+        its manifest says so.
+
+    Raises:
+        ModelError: The line has errors.
+        ValueError: An argument is out of its range.
+        DeadlockError: The line came to stand still for good; the message says who
+            waits for whom.
+    """
+    findings = [f for f in check(line) if f.severity == "error"]
+    if findings:
+        raise ModelError(findings)
+    experiment = experiment_of(
+        line,
+        horizon=horizon,
+        replications=replications,
+        warmup=warmup,
+        seed=seed,
+        study=study,
+        precision=precision,
+        confidence=confidence,
+        units=units,
+    )
+    lowered = lower(line, experiment.horizon_us)
+    cuts = _cuts(experiment)
+    done: list[Replication] = []
+    stopped_early = False
+    try:
+        for replication in _in_order(lowered, experiment, cuts, workers):
+            _raise_deadlock(lowered, replication)
+            done.append(replication)
+            if on_progress:
+                on_progress(_progress(lowered, experiment, done))
+            if experiment.precision and _precise(lowered, experiment, done):
+                break
+    except KeyboardInterrupt:
+        if not done:
+            raise
+        stopped_early = True
+    warmup_found = find_warmup(lowered, experiment, cuts, done)
+    return build_result(line, lowered, experiment, done, warmup_found, stopped_early)
+
+
+def _cuts(experiment: Experiment) -> tuple[int, ...]:
+    """Return the instants at which sums are read; each is the end of a period."""
+    end = experiment.horizon_us
+    if experiment.warmup_us is None:
+        step = max(end // N_PERIODS, 1) * (N_PERIODS // 2 // _N_CUTS)
+        starts = {min(step * i, end - 1) for i in range(_N_CUTS + 1)}
+        return (*sorted(starts), end)
+    return (experiment.warmup_us, end)
+
+
+def _in_order(
+    lowered: Lowered, experiment: Experiment, cuts: tuple[int, ...], workers: int | None
+) -> Iterator[Replication]:
+    """Run replications on threads and yield them in the order of their numbers."""
+    enough = _FOREVER if experiment.units is None else experiment.units
+    n_workers = min(workers or os.cpu_count() or 1, experiment.replications)
+    pool = ThreadPoolExecutor(n_workers)
+    try:
+        waiting = []
+        for number in range(experiment.replications):
+            waiting.append(
+                pool.submit(replicate, lowered, experiment.seed, number, cuts, enough)
+            )
+            if len(waiting) >= 2 * n_workers:
+                yield waiting.pop(0).result()
+        while waiting:
+            yield waiting.pop(0).result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _raise_deadlock(lowered: Lowered, replication: Replication) -> None:
+    if replication.status == t.DEADLOCK:
+        from linewright.why import describe_deadlock  # noqa: PLC0415 - rarely needed
+
+        raise DeadlockError(describe_deadlock(lowered, replication.state))
+
+
+def leaves_line(lowered: Lowered) -> np.ndarray:
+    """Say which products leave the line, rather than go into others."""
+    out: np.ndarray = lowered.tables.products["store"] < 0
+    return out
+
+
+def _throughputs(lowered: Lowered, done: list[Replication], cut: int) -> np.ndarray:
+    """Return good units per second that left the line, by replication."""
+    final = leaves_line(lowered)
+    rates = []
+    for replication in done:
+        first, last = replication.snapshots[cut], replication.snapshots[-1]
+        units = (last.products["finished"] - first.products["finished"])[final].sum()
+        rates.append(units / max((last.at_us - first.at_us) / 1e6, 1e-9))
+    return np.array(rates)
+
+
+def _middle(experiment: Experiment) -> int:
+    """Return the cut used while the warm-up is not known yet: a quarter of the run."""
+    return _N_CUTS // 2 if experiment.warmup_us is None else 0
+
+
+def _progress(
+    lowered: Lowered, experiment: Experiment, done: list[Replication]
+) -> Progress:
+    interval = None
+    if len(done) > 1:
+        rates = _throughputs(lowered, done, _middle(experiment))
+        interval = mean_interval(rates, experiment.confidence)
+    return Progress(len(done), experiment.replications, interval)
+
+
+def _precise(
+    lowered: Lowered, experiment: Experiment, done: list[Replication]
+) -> bool:
+    assert experiment.precision is not None
+    rates = _throughputs(lowered, done, _middle(experiment))
+    return precision_reached(rates, experiment.precision, experiment.confidence)
+
+
+def find_warmup(
+    lowered: Lowered,
+    experiment: Experiment,
+    cuts: tuple[int, ...],
+    done: list[Replication],
+) -> tuple[int, str]:
+    """Return the row of the cut that ends the warm-up, and how it was found."""
+    if experiment.study == "terminating":
+        return 0, "terminating study: nothing is cut"
+    if experiment.warmup_us is not None:
+        return 0, "as asked"
+    n_products = len(lowered.names.products)
+    length = min(len(r.series) for r in done)
+    series = np.array([r.series[:length] for r in done])
+    steps = np.diff(series, axis=1).astype(float)
+    final = leaves_line(lowered)
+    finished = steps[:, :, :n_products][:, :, final].sum(axis=2)
+    wip = steps[:, :, n_products : 2 * n_products].sum(axis=2)
+    measures: dict[str, Warmup] = {
+        "throughput": mser5(finished),
+        "WIP": mser5(wip),
+    }
+    found = largest_cut(measures)
+    if not found.found:
+        return 0, f"MSER-5 found no warm-up, nothing is cut: {found.reason}"
+    period_us = max(experiment.horizon_us // N_PERIODS, 1)
+    row = int(np.searchsorted(cuts[:-1], found.cut * period_us))
+    if row >= len(cuts) - 1:
+        return 0, "MSER-5 found no warm-up in the first half, nothing is cut"
+    return row, "MSER-5 on throughput and WIP"

@@ -1,0 +1,81 @@
+"""Quantities with units, there and back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from linewright.units import (
+    MAX_US,
+    format_duration,
+    parse_duration_us,
+    parse_rate_per_s,
+    write_duration,
+    write_rate,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "us"),
+    [
+        ("12 min", 720_000_000),
+        ("1 h 30 min", 5_400_000_000),
+        ("1.5h", 5_400_000_000),
+        ("3 d", 259_200_000_000),
+        ("2 weeks", 1_209_600_000_000),
+        ("1_000 ms", 1_000_000),
+        ("2.5e-3 s", 2_500),
+        ("5 \u00b5s", 5),
+        ("0", 0),
+        (0, 0),
+        (timedelta(seconds=1), 1_000_000),
+    ],
+)
+def test_durations_are_whole_microseconds(text: object, us: int) -> None:
+    assert parse_duration_us(text) == us
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "5", 5, 2.5, "min", "5 parsec", "-5 min", "1e400 s", "1e12 d", "5 min x", True,
+     None, [], timedelta(-1), "5 min 5", "nan s", float("nan")],
+)  # fmt: skip
+def test_what_is_no_duration_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_duration_us(text)
+
+
+@given(st.integers(0, MAX_US - 1))
+def test_a_duration_reads_back_exactly(us: int) -> None:
+    assert parse_duration_us(write_duration(us)) == us
+
+
+@given(st.integers(0, 10**6), st.sampled_from(["ms", "s", "min", "h", "d", "week"]))
+def test_a_whole_number_of_any_unit_reads_back_exactly(n: int, unit: str) -> None:
+    us = parse_duration_us(f"{n} {unit}")
+    assert parse_duration_us(write_duration(us)) == us
+
+
+@given(st.floats(0, 1e9))
+def test_a_rate_reads_back_exactly(rate_per_s: float) -> None:
+    assert parse_rate_per_s(write_rate(rate_per_s)) == rate_per_s
+
+
+def test_rates_are_written_as_people_write_them() -> None:
+    for text in ("12/week", "0.5/h", "6/min", "3/d", "0.1/s"):
+        assert write_rate(parse_rate_per_s(text)) == text
+
+
+@pytest.mark.parametrize("text", ["5", "5/parsec", "-1/h", "1e400/s", "", "5 h", None])
+def test_what_is_no_rate_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_rate_per_s(text)
+
+
+def test_durations_are_shown_short() -> None:
+    assert format_duration(5_400_000_000) == "1.5 h"
+    assert format_duration(0) == "0 s"
+    assert format_duration(12.5) == "12.5 us"
