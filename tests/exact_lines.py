@@ -67,6 +67,10 @@ NOT_EXPRESSIBLE = {
     "a full buffer exactly when the next one happens to finish in the same slot. Time "
     "in the model is continuous: a station that may not start waits until the place is "
     "free, so the state in which the buffer is full is left at another rate.",
+    "deterministic_slotted_lines of three stations and more": "A station that may not "
+    "start for want of room keeps its part in the buffer in front of it, here; in the "
+    "table it has a place of its own for it. The two are the same line where only the "
+    "first station can be blocked.",
     "fluid_two_machine": "Material flows continuously; a line moves whole parts.",
     "queue_closed_forms prio-pr-0.3-0.4": "A part of class 1 interrupts one of class "
     "2; the dispatch rules do not interrupt.",

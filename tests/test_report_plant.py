@@ -110,13 +110,13 @@ def plant() -> Line:
             "family": "Aircraft",
             "bom": bom,
             "route": aircraft,
-            "demand": "3.2/week",
+            "demand": "3.1/week",
         },
         "Tourer": {
             "family": "Aircraft",
             "bom": bom,
             "route": aircraft,
-            "demand": "1.5/week",
+            "demand": "1.5667/week",
         },
         "Spare wing": {
             "bom": {"Wing": 1},
@@ -422,15 +422,15 @@ def aircraft_result(**changes: Any) -> Made:
     rng = np.random.default_rng(9)
     rows = []
     for r in range(made.manifest["replications"]):
-        for k in range(90):
-            due = int((k + 4) * 0.32 * WEEK)
+        for k in range(93):
+            due = int((k + 1) * 0.32 * WEEK)
             late = rng.normal(-1.2 + 0.02 * k, 1.3)
             end = int(due + late * 24 * HOUR)
             rows.append(
                 {
                     "replication": r, "order": f"A-{1001 + k}",
                     "product": ("Trainer", "Trainer", "Tourer")[k % 3],
-                    "quantity": 1 + k % 2,
+                    "quantity": 1 + k % 2 * (k % 3 < 2) + (k % 6 == 2),
                     "release_us": 0, "due_us": due,
                     "finished_us": end if end < made.manifest["horizon_us"] else -1,
                     "tardiness_s": max(0.0, late * 86_400),

@@ -65,6 +65,15 @@ def test_idle_stations_are_not_blamed() -> None:
     assert limits.headline(Facts(made)).startswith("No station is near its limit")
 
 
+def test_a_balanced_line_is_held_back_from_within() -> None:
+    shares = [("A", "blocked"), ("B", "starved"), ("C", "blocked"), ("D", "starved")]
+    made = with_states(serial(4), **{s: {state: 0.3} for s, state in shares})
+    assert limits.headline(Facts(made)).startswith("Stations hold each other up")
+    found = limits.section(Facts(made))
+    assert found is not None
+    assert "buffers that are small" in " ".join(found.text)
+
+
 def test_verdicts_need_the_whole_interval_on_one_side(plant_facts: Facts) -> None:
     found = {o.product: o.verdict for o in throughput.outputs(plant_facts)}
     assert found == {"Trainer": "short", "Tourer": "short", "Spare wing": "open"}

@@ -894,7 +894,7 @@ def new_draws(lowered: Lowered, seed: int, replication: int) -> t.Draws:
         block=np.full(n, -1, np.int64),
         visit=np.full(n, -1, np.int64),
         values=np.zeros(n * t.BLOCK),
-        setting=np.array([replication, t.BLOCK // 2], np.int64),
+        setting=np.array([replication, t.BLOCK // 2, 10], np.int64),
     )
 
 
@@ -946,6 +946,7 @@ def new_state(
     state.clock["tracing"] = n_trace > 0
     state.clock["n_periods"] = n_periods + 1 if n_periods else 0
     state.clock["period_us"] = period_us
+    state.clock["watch"] = 0 if n_periods else t.NEVER
     state.clock["n_pending_sources"] = int(line.settings[t.S_N_CAPPED])
     _begin_servers(line, state)
     return part_capacity(lowered, state, n_parts)

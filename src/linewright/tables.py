@@ -67,6 +67,7 @@ ON_SERVER, BLOCKED_ON_SERVER, IN_OUTPUT, IN_QUEUE, MOVING, IN_STORE, OUTSIDE, NE
 
 # kinds of events, in the order in which simultaneous ones happen
 FINISH, SETUP_DONE, MOVED, REPAIRED, FAILURE, TICK, ORDER, ARRIVAL = range(8)
+BEGIN = 8  # comes once, before all others
 
 # what the kernel asks of whoever drives it
 ASK_PROCESS, ASK_SETUP, ASK_REPAIR, ASK_CLOCK, ASK_MOVE, ASK_ARRIVAL = range(6)
@@ -195,7 +196,8 @@ class LineTables(NamedTuple):
 
 CLOCK = _record(
     "now n_todo n_requests wip sequence n_running n_moving free_part n_free status who"
-    " n_trace tracing finished events next_order begun n_heap n_pending_sources period period_us n_periods"
+    " n_trace tracing finished events next_order begun n_heap n_pending_sources"
+    " period period_us n_periods watch"
 )
 SERVER = _record(
     "station number part phase running mode ready down remaining total resumed family"
@@ -249,7 +251,7 @@ class Draws(NamedTuple):
     """Random streams of one replication, with the block of draws last used of each.
 
     `key` (n,) uint64, `kind` (n,), `block` and `visit` (n,) name the block held,
-    `values` (n * BLOCK,), `setting` is (replication, BLOCK // 2).
+    `values` (n * BLOCK,), `setting` is (replication, BLOCK // 2, rounds of Philox).
     """
 
     key: npt.NDArray[np.uint64]

@@ -1,13 +1,718 @@
-"""Why something waits: from a state to the chain of causes, in a sentence."""
+"""Why something waits: from a state to the chain of causes, in a sentence.
+
+Every thing that can be asked about (a station, a server, a buffer, a product, a part)
+has one method that says in a clause what holds it up, and names the thing to ask next.
+`_Story.tell` follows these links until there is a cause of its own (a failure, a shift,
+work that takes its time, an order that has not come) or the chain closes in a circle.
+
+Nothing is changed or simulated: all is read from the state of that instant.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import NamedTuple
+
+import numpy as np
+
 from linewright import tables as t
 from linewright.lower import Lowered
+from linewright.model.calendars import to_local
+from linewright.model.line import Line
+from linewright.units import format_duration
 
-__all__ = ["describe_deadlock"]
+__all__ = ["describe_deadlock", "local_time", "why"]
+
+When = Callable[[int], str]
+
+MOST_CLAUSES = 40
+_HELD = (t.IN_OUTPUT, t.IN_QUEUE, t.MOVING, t.IN_STORE)
+_RANK = (
+    t.FAILED, t.MAINTENANCE, t.OFF_SHIFT, t.BREAK, t.STARVED, t.SETUP, t.PROCESSING,
+    t.BLOCKED,
+)  # fmt: skip
+"""Which of several feeders is to blame for a want of parts, the likeliest first."""
 
 
-def describe_deadlock(lowered: Lowered, state: t.State) -> str:
+class Thing(NamedTuple):
+    """Something to ask about: its kind, a method of `_Story`, and its row."""
+
+    kind: str
+    row: int
+
+
+class Cause(NamedTuple):
+    """What holds a thing up, in a clause, and what to ask about next."""
+
+    text: str
+    next: Thing | None = None
+
+
+def why(lowered: Lowered, state: t.State, entity: str, line: Line | None = None) -> str:
+    """Return why a thing waits, or what it does, as a sentence with its causes.
+
+    Args:
+        lowered: The line.
+        state: Its state at the instant.
+        entity: Name of a station, server, product or buffer, or a part such as
+            ``frame:17``. Where a name means several, ``buffer:weld`` says which.
+        line: The model, for local times; without it times count from the start.
+
+    Raises:
+        ValueError: There is no such thing.
+    """
+    story = _Story(lowered, state, _clock(line))
+    if entity.rpartition(":")[0] and entity.rpartition(":")[2].isdecimal():
+        return story.part_by_name(entity)
+    return story.tell(find_thing(lowered, entity))
+
+
+def local_time(line: Line, at_us: int) -> str:
+    """Return an instant as the line's local time, such as ``Tue 2027-01-05 10:42``."""
+    try:
+        local = to_local(at_us, line.start, line.time_zone)
+    except ValueError:
+        return _since_start(at_us)
+    return f"{local:%a %Y-%m-%d %H:%M:%S}".removesuffix(":00")
+
+
+def _clock(line: Line | None) -> When:
+    return _since_start if line is None else lambda at_us: local_time(line, at_us)
+
+
+def _since_start(at_us: int) -> str:
+    minutes, us = divmod(at_us, 60_000_000)
+    days, minutes = divmod(minutes, 1440)
+    seconds = f":{us / 1e6:02.0f}" if us else ""
+    return f"{days} d {minutes // 60:02}:{minutes % 60:02}{seconds} after the start"
+
+
+def find_thing(lowered: Lowered, entity: str) -> Thing:
+    """Return what a name stands for.
+
+    Raises:
+        ValueError: There is no such thing.
+    """
+    names = lowered.names
+    known = {
+        "station": names.stations,
+        "server": names.servers,
+        "product": names.products,
+        "buffer": names.buffers,
+    }
+    kind, _, rest = entity.partition(":")
+    for each, those in known.items():
+        if entity in those:
+            return Thing(each, those.index(entity))
+    if kind in known and rest in known[kind]:
+        return Thing(kind, known[kind].index(rest))
+    every = list(dict.fromkeys(name for those in known.values() for name in those))
+    close = get_close_matches(entity, every, 1)
+    hint = f'did you mean "{close[0]}"?' if close else f"there are {', '.join(every)}"
+    msg = f'there is no station, server, buffer or product "{entity}"; {hint}'
+    raise ValueError(msg)
+
+
+# ---------------------------------------------------------------- deadlock
+
+
+def describe_deadlock(
+    lowered: Lowered, state: t.State, line: Line | None = None
+) -> str:
     """Return who waits for whom in a line that stands still for good."""
-    return f"deadlock at {int(state.clock['now'][0])} us"
+    story = _Story(lowered, state, _clock(line))
+    now = story.when(story.now)
+    who = int(state.clock["who"][0])
+    k = int(state.servers["station"][state.parts["place"][who]])
+    path: list[tuple[int, str]] = []
+    while k not in [station for station, _ in path]:
+        held = next(story.held_by(k), None)
+        if held is None:
+            break
+        p, holder, d = held
+        following = story.drawing_on(d)
+        text = f"{holder} holds {story.label(p)}, which waits for {story.room(d)}"
+        path.append((k, text))
+        passed = [station for station, _ in path]
+        k = next((s for s in following if s in passed), following[0])
+    circle = [text for _, text in path[_index(path, k) :]]
+    return f"deadlock at {now}: {'; '.join(circle)}; none of them can ever move"
+
+
+def _index(path: list[tuple[int, str]], k: int) -> int:
+    return next((i for i, (station, _) in enumerate(path) if station == k), 0)
+
+
+# ---------------------------------------------------------------- the story
+
+
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """What the state says, thing by thing."""
+
+    lowered: Lowered
+    state: t.State
+    when: When
+
+    def tell(self, thing: Thing | None) -> str:
+        """Return the chain of causes that begins with a thing."""
+        clauses: list[str] = []
+        seen: set[Thing] = set()
+        while thing and thing not in seen and len(clauses) < MOST_CLAUSES:
+            seen.add(thing)
+            text, thing = getattr(self, thing.kind)(thing.row)
+            clauses.append(text)
+        tail = "; this closes a circle" if thing and thing in seen else ""
+        return f"At {self.when(self.now)} " + ", because ".join(clauses) + tail + "."
+
+    # ------------------------------------------------------------ names and places
+
+    @property
+    def line(self) -> t.LineTables:
+        return self.lowered.tables
+
+    @property
+    def names(self) -> t.Names:
+        return self.lowered.names
+
+    @property
+    def now(self) -> int:
+        return int(self.state.clock["now"][0])
+
+    def label(self, p: int) -> str:
+        part = self.state.parts[p]
+        return f"{self.names.products[part['product']]} {int(part['serial'])}"
+
+    def targets(self, d: int) -> list[tuple[int, int]]:
+        """Return (station, buffer) of each place of a destination."""
+        dest = self.line.dests[d]
+        first = int(dest["first_target"])
+        rows = self.line.targets[first : first + int(dest["n_targets"])]
+        return [(int(row["station"]), int(row["buffer"])) for row in rows]
+
+    def servers_of(self, k: int) -> range:
+        first = int(self.line.stations["first_server"][k])
+        return range(first, first + int(self.line.stations["n_servers"][k]))
+
+    def waited_for(self, p: int) -> int:
+        """Return the destination in whose list a blocked part stands."""
+        return int(self.state.parts["list"][p]) - int(self.line.settings[t.S_N_QUEUES])
+
+    def in_list(self, row: int) -> Iterator[int]:
+        p = int(self.state.lists["head"][row])
+        while p >= 0:
+            yield p
+            p = int(self.state.parts["next"][p])
+
+    def parts(self, **fields: int) -> list[int]:
+        """Return the parts with these values, in the order of their numbers."""
+        parts = self.state.parts
+        found = parts["product"] >= 0
+        for name, value in fields.items():
+            found &= parts[name] == value
+        rows = np.flatnonzero(found)
+        order = np.lexsort((parts["serial"][rows], parts["product"][rows]))
+        return [int(p) for p in rows[order]]
+
+    def places_of(self, b: int) -> str:
+        """Return how full a buffer is."""
+        slots = int(self.line.buffers["slots"][b])
+        level = int(self.state.buffers["level"][b])
+        if slots == 0:
+            return "no buffer"
+        if slots >= t.UNLIMITED:
+            return f"{level} in the buffer"
+        return f"{level} of {slots} places taken"
+
+    def room(self, d: int) -> str:
+        """Return what a part that waits for a destination waits for."""
+        if d < 0:
+            return "room"
+        places = []
+        for k, b in self.targets(d):
+            if k >= 0:
+                places.append(f"{self.names.stations[k]} ({self.places_of(b)})")
+            else:
+                places.append(f"the {self.names.buffers[b]} ({self.places_of(b)})")
+        return f"room at {' or '.join(places)}"
+
+    def drawing_on(self, d: int) -> list[int]:
+        """Return the stations that make room at a destination when they take a part."""
+        found: dict[int, None] = {}
+        for k, b in self.targets(d):
+            if k >= 0:
+                found[k] = None
+            buffer = self.line.buffers[b]
+            for i in range(int(buffer["n_dests"])):
+                other = int(self.line.links[int(buffer["first_dest"]) + i])
+                pairs = self.targets(other)
+                found |= dict.fromkeys(s for s, at in pairs if at == b and s >= 0)
+            if k < 0:
+                found |= dict.fromkeys(self.users(self.stored_in(d)))
+        return list(found)
+
+    def stored_in(self, d: int) -> int:
+        return int(np.flatnonzero(self.line.products["store"] == d)[0])
+
+    def users(self, i: int) -> list[int]:
+        """Return the stations at which a component is built in."""
+        product = self.line.products[i]
+        first = int(product["first_station"])
+        last = first + int(product["n_stations"])
+        return [int(k) for k in self.line.links[first:last]]
+
+    def held_by(self, k: int) -> Iterator[tuple[int, str, int]]:
+        """Yield the finished parts that a station holds: part, holder, destination."""
+        for s in self.servers_of(k):
+            p = int(self.state.servers["part"][s])
+            if p >= 0 and self.state.parts["where"][p] == t.BLOCKED_ON_SERVER:
+                yield p, self.names.servers[s], self.waited_for(p)
+        b = int(self.line.stations["out_buffer"][k])
+        if b >= 0:
+            for p in self.parts(where=t.IN_OUTPUT, place=b):
+                yield p, self.names.buffers[b], self.waited_for(p)
+
+    # ------------------------------------------------------------ stations, servers
+
+    def station(self, k: int) -> Cause:
+        servers, name = self.servers_of(k), self.names.stations[k]
+        modes = [int(self.state.servers["mode"][s]) for s in servers]
+        worst = min(servers, key=lambda s: (_RANK.index(modes[s - servers[0]]), s))
+        text, following = self.server(worst)
+        found = Counter(t.MODE_NAMES[mode].replace("_", " ") for mode in modes)
+        if len(servers) == 1:
+            return Cause(text, following)
+        if len(found) == 1:
+            return Cause(self.all_alike(k, modes[0], worst, text), following)
+        counts = _and([f"{n} {mode}" for mode, n in found.items()])
+        text = f"of the {len(servers)} servers of {name} ({counts}) {text}"
+        return Cause(text, following)
+
+    def all_alike(self, k: int, mode: int, s: int, text: str) -> str:
+        """Return the clause of a station whose servers are all in one state."""
+        name, state = self.names.stations[k], t.MODE_NAMES[mode].replace("_", " ")
+        if mode in (t.OFF_SHIFT, t.BREAK):
+            shift = "on a break" if mode == t.BREAK else "off shift"
+            return f"{name} is {shift} {self.back_on_shift(k)}"
+        if mode == t.STARVED:
+            return text.replace(self.names.servers[s], name, 1)
+        return f"all {len(self.servers_of(k))} servers of {name} are {state}: {text}"
+
+    def server(self, s: int) -> Cause:
+        server = self.state.servers[s]
+        name, mode, p = self.names.servers[s], int(server["mode"]), int(server["part"])
+        on_it = f" with {self.label(p)} on it" if p >= 0 else ""
+        if mode in (t.FAILED, t.MAINTENANCE):
+            return Cause(f"{name} {self.down(s)}{on_it}")
+        if mode in (t.BREAK, t.OFF_SHIFT):
+            shift = "on a break" if mode == t.BREAK else "off shift"
+            station = int(server["station"])
+            return Cause(f"{name} is {shift} {self.back_on_shift(station)}{on_it}")
+        if mode == t.SETUP:
+            return Cause(f"{name} is being set up for {self.label(p)}{self.left(s)}")
+        if mode == t.PROCESSING:
+            step = int(self.state.parts["step"][p])
+            operation = self.names.operations[step]
+            return Cause(f"{name} works on {self.label(p)} ({operation}){self.left(s)}")
+        if mode == t.BLOCKED:
+            return self.blocked(s)
+        return self.starved(s)
+
+    def down(self, s: int) -> str:
+        m = int(self.state.servers["down"][s])
+        fixed = self.line.server_modes[m]
+        mode = self.line.modes[fixed["mode"]]
+        verb = "is under maintenance" if mode["planned"] else "is failed"
+        if fixed["leaf"] >= 0:
+            key = self.timer(int(fixed["leaf"]))
+        else:
+            key = int(self.state.servers["due"][fixed["server"]])
+        until = f"until {self.when(key >> 4)}" if key != t.NEVER else "for unknown time"
+        return f"{verb} ({self.names.modes[fixed['mode']]}) {until}"
+
+    def timer(self, leaf: int) -> int:
+        keys = self.state.tree_key
+        return int(keys[len(keys) // 2 + leaf])
+
+    def back_on_shift(self, k: int) -> str:
+        calendar = self.line.calendars[self.line.stations["calendar"][k]]
+        first = int(calendar["first"])
+        ticks = self.line.ticks[first : first + int(calendar["n"])]
+        for tick in ticks[int(self.state.stations["next_tick"][k]) :]:
+            if tick["mode"] == t.CALENDAR_ON:
+                return f"until {self.when(int(tick['at']))}"
+        return "until after the horizon"
+
+    def left(self, s: int) -> str:
+        """Return how much work is left on a server's part."""
+        server = self.state.servers[s]
+        if server["remaining"] == t.UNKNOWN:
+            return ""
+        left = int(server["remaining"])
+        if server["running"]:
+            left -= self.now - int(server["resumed"])
+        return f", {_span(left)} left"
+
+    def blocked(self, s: int) -> Cause:
+        name, p = self.names.servers[s], int(self.state.servers["part"][s])
+        if p >= 0:
+            d = self.waited_for(p)
+            text = f"{name} is blocked: it holds {self.label(p)}, which waits for "
+            return Cause(text + self.room(d), self.makes_room(d))
+        k = int(self.state.servers["station"][s])
+        for step in self.steps_at(k):
+            d = self.after(step)
+            if d >= 0 and all(self.is_full(b) for _, b in self.targets(d)):
+                text = f"{name} is blocked before its work: it waits for {self.room(d)}"
+                return Cause(text, self.makes_room(d))
+        return Cause(f"{name} is blocked before its work")
+
+    def is_full(self, b: int) -> bool:
+        level = self.state.buffers["level"][b]
+        return bool(level >= self.line.buffers["slots"][b])
+
+    def after(self, step: int) -> int:
+        """Return the destination after a step, or -1 where a part leaves the line."""
+        row = self.line.steps[step]
+        if row["next"] >= 0:
+            return int(self.line.steps["dest"][row["next"]])
+        return int(self.line.products["store"][row["product"]])
+
+    def makes_room(self, d: int) -> Thing | None:
+        """Return whom to ask why there is no room at a destination."""
+        pairs = self.targets(d) if d >= 0 else []
+        if len(pairs) == 1 and pairs[0][0] >= 0:
+            k, b = pairs[0]
+            inside = self.inside_buffer(b)
+            if inside and k not in self.stations_for(inside[0]):  # another's part
+                return Thing("part", inside[0])
+            return Thing("station", k)
+        stations = self.drawing_on(d) if d >= 0 else []
+        return Thing("station", stations[0]) if stations else None
+
+    def inside_buffer(self, b: int) -> list[int]:
+        """Return the parts with a place in a buffer, in the order of their coming."""
+        parts = self.state.parts
+        held = np.isin(parts["where"], _HELD) & (parts["place"] == b)
+        rows = np.flatnonzero((parts["product"] >= 0) & held)
+        return [int(p) for p in rows[np.argsort(parts["sequence"][rows])]]
+
+    def stations_for(self, p: int) -> list[int]:
+        """Return the stations that a part may go to from where it is."""
+        part = self.state.parts[p]
+        where = int(part["where"])
+        if where == t.IN_STORE:
+            return self.users(int(part["product"]))
+        if where in (t.ON_SERVER, t.BLOCKED_ON_SERVER):
+            return [int(self.state.servers["station"][part["place"]])]
+        if where == t.IN_OUTPUT:
+            return self.drawing_on(self.waited_for(p))
+        d = int(self.line.steps["dest"][part["step"]])
+        if where == t.MOVING or self.line.dests["queue"][d] < 0:
+            return [int(self.line.targets["station"][part["target"]])]
+        return [k for k, _ in self.targets(d)]
+
+    # ------------------------------------------------------------ want of parts
+
+    def starved(self, s: int) -> Cause:
+        name = self.names.servers[s]
+        k = int(self.state.servers["station"][s])
+        if found := self.waits_in_vain(k):
+            return Cause(f"{name} is starved: {found.text}", found.next)
+        coming = [p for p in self.parts(where=t.MOVING) if k in self.stations_for(p)]
+        if coming:
+            arrival, p = min((self.arrival_us(p), p) for p in coming)
+            text = f"{self.label(p)} is on its way and arrives {self.when(arrival)}"
+            return Cause(f"{name} is starved: {text}")
+        return Cause(f"{name} is starved: no part waits for it", self.feeder(k))
+
+    def waits_in_vain(self, k: int) -> Cause | None:
+        """Say why a part that waits for a station with a free server cannot start."""
+        for p in self.waiting_parts(k):
+            reason = self.cannot_start(k, int(self.state.parts["step"][p]))
+            if reason:
+                text = f"{self.label(p)} waits for it, but {reason.text}"
+                return Cause(text, reason.next)
+        fixed = self.line.stations[k]
+        for i in range(int(fixed["n_always"])):
+            product = int(self.line.links[int(fixed["first_always"]) + i])
+            step = int(self.line.products["first_step"][product])
+            if reason := self.cannot_start(k, step):
+                return Cause(f"{reason.text}", reason.next)
+        return None
+
+    def waiting_parts(self, k: int) -> Iterator[int]:
+        fixed = self.line.stations[k]
+        for i in range(int(fixed["n_queues"])):
+            yield from self.in_list(int(self.line.links[int(fixed["first_queue"]) + i]))
+        for i in range(int(fixed["n_dests"])):
+            d = int(self.line.links[int(fixed["first_dest"]) + i])
+            for p in self.in_list(int(self.line.settings[t.S_N_QUEUES]) + d):
+                if not self.state.parts["split"][p]:
+                    yield p
+
+    def cannot_start(self, k: int, step: int) -> Cause | None:
+        row = self.line.steps[step]
+        product = self.names.products[row["product"]]
+        first = int(row["first_use"])
+        for use in self.line.uses[first : first + int(row["n_uses"])]:
+            component, needed = int(use["product"]), int(use["quantity"])
+            there = int(self.state.lists["count"][self.store_list(component)])
+            if there < needed:
+                name = self.names.products[component]
+                text = f"{product} needs {needed} {name} and {there} are in store"
+                return Cause(text, Thing("supply", component))
+        if row["shift_end"] == t.END_FIT:
+            left = self.shift_left_us(k)
+            if left is not None and row["mean_us"] > left:
+                mean = _span(int(row["mean_us"]))
+                text = f"its {mean} do not fit into the {_span(left)} left"
+                return Cause(f"{text} of the shift")
+        return None
+
+    def store_list(self, i: int) -> int:
+        settings = self.line.settings
+        return int(settings[t.S_N_QUEUES]) + int(settings[t.S_N_DESTS]) + i
+
+    def shift_left_us(self, k: int) -> int | None:
+        c = int(self.line.stations["calendar"][k])
+        if c < 0:
+            return None
+        at = int(self.line.calendars["first"][c])
+        tick = self.line.ticks[at + int(self.state.stations["next_tick"][k]) - 1]
+        return int(tick["on_left"]) - (self.now - int(tick["at"]))
+
+    def arrival_us(self, p: int) -> int:
+        """Return when a part on the move arrives."""
+        heap = self.state.heap[: int(self.state.clock["n_heap"][0])]
+        found = heap[heap[:, 3] == p, 0]
+        return int(found[0]) >> 4 if len(found) else self.now
+
+    def steps_at(self, k: int) -> list[int]:
+        dests = self.line.steps["dest"]
+        return [j for j, d in enumerate(dests) if k in (s for s, _ in self.targets(d))]
+
+    def feeder(self, k: int) -> Thing | None:
+        """Return whom to blame that no part comes to a station."""
+        stations: dict[int, None] = {}
+        sources: list[int] = []
+        for j in self.steps_at(k):
+            i = int(self.line.steps["product"][j])
+            if self.line.products["first_step"][i] == j:
+                sources.append(i)
+            for before in self.steps_before(j):
+                stations |= dict.fromkeys(self.stations_of_step(before))
+        stations.pop(k, None)
+        if not stations:
+            return Thing("release", sources[0]) if sources else None
+        return Thing("station", min(stations, key=self.rank))
+
+    def steps_before(self, j: int) -> list[int]:
+        """Return the steps whose parts come to a step; inspections if no others."""
+        steps = self.line.steps
+        before = np.flatnonzero(steps["next"] == j)
+        if not len(before):
+            before = np.flatnonzero(
+                (steps["inspected"] == 2) & (steps["rework_to"] == j)
+            )
+        return [int(i) for i in before]
+
+    def stations_of_step(self, j: int) -> list[int]:
+        return [k for k, _ in self.targets(int(self.line.steps["dest"][j]))]
+
+    def rank(self, k: int) -> int:
+        modes = self.state.servers["mode"][self.servers_of(k)]
+        return min(_RANK.index(int(mode)) for mode in modes)
+
+    def supply(self, i: int) -> Cause:
+        """Say where the next unit of a missing component is."""
+        name = self.names.products[i]
+        inside = [
+            p
+            for p in self.parts(product=i)
+            if self.state.parts["where"][p] not in (t.IN_STORE, t.OUTSIDE, t.NEW)
+        ]
+        if not inside:
+            return Cause(f"no {name} is being made", Thing("release", i))
+        steps = self.state.parts["step"]
+        p = max(inside, key=lambda p: (steps[p] < 0, steps[p], -p))
+        return Cause(f"the next to come is {self.label(p)}", Thing("part", p))
+
+    # ------------------------------------------------------------ into the line
+
+    def release(self, i: int) -> Cause:
+        """Say why no unit of a product comes into the line."""
+        name, fixed = self.names.products[i], self.line.products[i]
+        kind, outside = int(fixed["kind"]), self.outside(i)
+        if capped := self.capped(i):
+            waiting = f"{outside} {name} wait outside: " if outside else ""
+            return Cause(waiting + capped.text, capped.next)
+        if outside or kind in (t.ALWAYS, t.ALWAYS_CAPPED):
+            d = int(self.line.steps["dest"][fixed["first_step"]])
+            waiting = f"{outside} {name} wait" if outside else f"the next {name} waits"
+            return Cause(f"{waiting} outside for {self.room(d)}", self.makes_room(d))
+        if kind == t.ARRIVALS:
+            key = self.timer(int(fixed["leaf"]))
+            if key == t.NEVER:
+                return Cause(f"no arrival of {name} is known")
+            return Cause(f"the next {name} arrives {self.when(key >> 4)}")
+        if kind == t.ORDERS:
+            return self.next_order(i)
+        return self.comes_with(i)
+
+    def outside(self, i: int) -> int:
+        row = self.store_list(i) + int(self.line.settings[t.S_N_PRODUCTS])
+        return int(self.state.lists["count"][row])
+
+    def capped(self, i: int) -> Cause | None:
+        cap, line_cap = (
+            int(self.line.products["cap"][i]),
+            int(self.line.settings[t.S_LINE_CAP]),
+        )
+        wip, all_wip = self.state.products["wip"][i], self.state.clock["wip"][0]
+        name = self.names.products[i]
+        if 0 <= cap <= wip:
+            text = f"no more than {cap} {name} may be in the line"
+            return Cause(text, Thing("inside", i))
+        if 0 <= line_cap <= all_wip:
+            text = f"no more than {line_cap} parts may be in the line"
+            return Cause(text, Thing("inside", -1))
+        return None
+
+    def next_order(self, i: int) -> Cause:
+        name = self.names.products[i]
+        for o in range(int(self.state.clock["next_order"][0]), len(self.line.orders)):
+            order = self.line.orders[o]
+            if order["product"] == i:
+                at = self.when(int(order["release"]))
+                id_ = self.names.orders[o]
+                return Cause(f"the next order of {name}, {id_}, is released {at}")
+        return Cause(f"every order of {name} has been released")
+
+    def comes_with(self, i: int) -> Cause:
+        """Say where a product comes from that is neither released nor ordered."""
+        name = self.names.products[i]
+        for j, row in enumerate(self.line.steps):
+            first = int(row["first_make"])
+            made = self.line.uses["product"][first : first + int(row["n_makes"])]
+            if i in made:
+                text = f"{name} comes out of {self.names.operations[j]}"
+                return Cause(text, Thing("station", self.stations_of_step(j)[0]))
+        for parent, row in enumerate(self.line.products):
+            first = int(row["first_child"])
+            with_it = self.line.uses["product"][first : first + int(row["n_children"])]
+            if i in with_it:
+                text = f"{name} comes with {self.names.products[parent]}"
+                return Cause(text, Thing("release", parent))
+        return Cause(f"no {name} is released")
+
+    def inside(self, i: int) -> Cause:
+        """Say where most of the parts of a product, or of all (-1), are."""
+        found: Counter[int] = Counter()
+        for p in self.parts() if i < 0 else self.parts(product=i):
+            if self.state.parts["where"][p] not in (t.OUTSIDE, t.NEW):
+                found.update(self.stations_for(p)[:1])
+        if not found:
+            return Cause("none of them waits at a station")
+        k, n = found.most_common(1)[0]
+        name = self.names.stations[k]
+        verb, wait = ("is", "waits") if n == 1 else ("are", "wait")
+        text = f"{n} of them {verb} at {name} or {wait} for it"
+        return Cause(text, Thing("station", k))
+
+    # ------------------------------------------------------------ parts, buffers
+
+    def part_by_name(self, entity: str) -> str:
+        """Tell about a part such as ``frame:17``."""
+        product, _, serial = entity.rpartition(":")
+        if product not in self.names.products:
+            known = ", ".join(self.names.products)
+            msg = f'there is no product "{product}"; products are {known}'
+            raise ValueError(msg)
+        i, number = self.names.products.index(product), int(serial)
+        if found := self.parts(product=i, serial=number):
+            return self.tell(Thing("part", found[0]))
+        begun = number < int(self.state.products["serial"][i])
+        fate = "is no longer in the line" if begun else "has not come yet"
+        text = f"At {self.when(self.now)} {product} {number} {fate}"
+        if begun:
+            return f"{text}: it left, was built in, or was scrapped."
+        return f"{text}, because {self.release(i).text}."
+
+    def part(self, p: int) -> Cause:
+        part = self.state.parts[p]
+        where, place, label = int(part["where"]), int(part["place"]), self.label(p)
+        if where == t.ON_SERVER:
+            return self.server(place)
+        if where in (t.BLOCKED_ON_SERVER, t.IN_OUTPUT):
+            names = self.names
+            holders = names.buffers if where == t.IN_OUTPUT else names.servers
+            d = self.waited_for(p)
+            text = f"{label} is finished in {holders[place]}"
+            return Cause(f"{text} and waits for {self.room(d)}", self.makes_room(d))
+        if where == t.OUTSIDE:
+            text = f"{label} is outside the line{self.before(p)}"
+            return Cause(text, Thing("release", int(part["product"])))
+        stations = self.stations_for(p)
+        to = _and([self.names.stations[k] for k in stations], "or")
+        if where == t.MOVING:
+            arrival = self.when(self.arrival_us(p))
+            return Cause(f"{label} is on its way to {to} and arrives {arrival}")
+        if where == t.IN_STORE:
+            text = f"{label} is finished and waits to be built in at {to}"
+        else:
+            text = f"{label} waits for {to}{self.before(p)}"
+        best = min(stations, key=self.rank) if stations else -1
+        return Cause(text, Thing("station", best) if stations else None)
+
+    def before(self, p: int) -> str:
+        rows = self.in_list(int(self.state.parts["list"][p]))
+        n = next(i for i, other in enumerate(rows) if other == p)
+        return f" with {n} before it" if n else ""
+
+    def buffer(self, b: int) -> Cause:
+        name, slots = self.names.buffers[b], int(self.line.buffers["slots"][b])
+        text = f"the buffer {name} has {self.places_of(b)}"
+        if int(self.state.buffers["level"][b]) == 0:
+            text = f"the buffer {name} is empty"
+        if inside := self.inside_buffer(b):
+            first = inside[0]
+            return Cause(f"{text}, the first {self.label(first)}", Thing("part", first))
+        if self.line.buffers["n_dests"][b] == 0:  # an output buffer
+            return Cause(text)
+        d = int(self.line.links[self.line.buffers["first_dest"][b]])
+        k = self.targets(d)[0][0]
+        if k < 0:
+            return Cause(text, Thing("supply", self.stored_in(d)))
+        if slots == 0:
+            return Cause(f"{name} has no buffer", Thing("station", k))
+        return Cause(text, self.feeder(k))
+
+    def product(self, i: int) -> Cause:
+        name, wip = self.names.products[i], int(self.state.products["wip"][i])
+        outside = self.outside(i)
+        waiting = f" and {outside} outside" if outside else ""
+        text = f"{_are(wip, name)} in the line{waiting}"
+        if wip == 0:
+            return Cause(text, Thing("release", i))
+        found = self.inside(i)
+        return Cause(f"{text}, {found.text.replace('of them ', '')}", found.next)
+
+
+def _span(us: int) -> str:
+    """Return a span of time to two or three figures."""
+    number, _, unit = format_duration(us).partition(" ")
+    return f"{float(number):.3g} {unit}"
+
+
+def _are(n: int, noun: str) -> str:
+    return f"{n} {noun} is" if n == 1 else f"{n or 'no'} {noun} {'are' if n else 'is'}"
+
+
+def _and(words: list[str], joint: str = "and") -> str:
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {joint} {words[-1]}"

@@ -20,12 +20,53 @@ from typing import Any, TypeVar
 
 import llvmlite
 import numba
-from numba import njit
+from numba import njit, types
+from numba.core.compiler import Compiler
 
 __all__ = ["cache_folder", "entry", "hot", "is_compiled", "jit"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
+
+
+class _HelperCompiler(Compiler):  # type: ignore[misc]
+    """Compile a function that only other compiled functions call.
+
+    Two things differ from Numba's own compiler. The function's own module is not
+    optimized, because it is linked into its callers' modules and would be optimized
+    again in each of them: the entry's module, which holds everything, is optimized
+    once. And LLVM is told to inline our `hot` functions and no others: left to itself
+    it inlines what is called from one place, however rarely, and the event loop becomes
+    one function of 300 KB that keeps nothing in registers.
+    """
+
+    def __init__(self, typingctx: Any, targetctx: Any, library: Any, *rest: Any) -> None:
+        if library is None:
+            library = targetctx.codegen().create_library("linewright helper")
+            add_ir_module = library.add_ir_module
+
+            def add_marked(module: Any) -> None:
+                for function in module.functions:
+                    inline = "alwaysinline" in function.attributes
+                    if not function.is_declaration and not inline:
+                        function.attributes.add("noinline")
+                add_ir_module(module)
+
+            library.add_ir_module = add_marked
+            library._optimize_final_module = lambda: None  # noqa: SLF001
+        super().__init__(typingctx, targetctx, library, *rest)
+
+
+def _helper(function: Any, **flags: Any) -> Any:
+    """Compile a helper for plain types: constants do not make new variants of it."""
+    compiled = njit(pipeline_class=_HelperCompiler, **_FLAGS, **flags)(function)
+    if numba.config.DISABLE_JIT:
+        return compiled
+    template = compiled.get_call_template
+    compiled.get_call_template = lambda args, kws: template(
+        tuple(map(types.unliteral, args)), kws
+    )
+    return compiled
 
 
 def _key() -> str:
@@ -64,13 +105,13 @@ def is_compiled() -> bool:
 
 def jit(function: _Function) -> _Function:
     """Compile a function that other kernel functions call."""
-    compiled: _Function = njit(**_FLAGS)(function)
+    compiled: _Function = _helper(function)
     return compiled
 
 
 def hot(function: _Function) -> _Function:
     """Compile a function and inline it where it is called."""
-    compiled: _Function = njit(forceinline=True, **_FLAGS)(function)
+    compiled: _Function = _helper(function, forceinline=True)
     return compiled
 
 

@@ -2,15 +2,17 @@
 
 Numba passes a tuple of arrays as seven numbers an array, some three hundred for a line
 and its state, at every call that is not inlined: compilation then takes minutes. Here a
-set of tables is a directory of addresses and lengths, compiled functions pass a pointer
-to it, and ``state.servers`` is an array made on the spot from two loads. The loads are
-marked invariant, because a directory does not change while compiled code runs.
+set of tables is a directory of addresses and lengths; compiled functions pass a pointer
+to it, and ``state.servers[s]`` is two loads and an addition. The loads of the directory
+are marked invariant, because it does not change while compiled code runs. Indices are
+not negative: nothing counts from the end. ``NUMBA_BOUNDSCHECK=1`` checks every index.
 
 Without compilation (``NUMBA_DISABLE_JIT=1``) a set of tables is the tuple itself.
 """
 
 from __future__ import annotations
 
+import operator
 from typing import Any, NamedTuple
 
 import numba
@@ -18,81 +20,155 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.imputils import lower_getattr_generic
-from numba.extending import (
+from numba.core.imputils import lower_builtin, lower_getattr_generic
+from numba.core.typing.templates import (
+    AbstractTemplate,
+    AttributeTemplate,
     infer_getattr,
-    intrinsic,
-    models,
-    register_model,
+    infer_global,
+    signature,
 )
-from numba.core.typing.templates import AttributeTemplate
-from numba.np import arrayobj
+from numba.extending import intrinsic, models, register_model
 
 from linewright import tables
 
 __all__ = ["open_draws", "open_line", "open_state", "pack"]
 
+_I64 = ir.IntType(64)
+
+
+class TableType(types.Type):
+    """The Numba type of one table: its items, and their number in a row if it has two
+    dimensions."""
+
+    def __init__(self, dtype: Any, width: int) -> None:
+        self.dtype, self.width = dtype, width
+        super().__init__(name=f"Table({dtype}, {width})")
+
 
 class TableSet(types.Type):
-    """The Numba type of a set of tables: a name and the array type of each field."""
+    """The Numba type of a set of tables: a name and the type of each table."""
 
-    def __init__(self, name: str, fields: tuple[tuple[str, types.Array, int], ...]) -> None:
-        self.fields = {field: (i, kind, width) for i, (field, kind, width) in enumerate(fields)}
+    def __init__(self, name: str, kinds: dict[str, TableType]) -> None:
+        self.places = {field: (i, kind) for i, (field, kind) in enumerate(kinds.items())}
         super().__init__(name=f"TableSet({name})")
+
+
+@register_model(TableType)
+class _TableModel(models.StructModel):  # type: ignore[misc]
+    """An address and a number of rows."""
+
+    def __init__(self, dmm: Any, fe_type: Any) -> None:
+        members = [("address", types.int64), ("length", types.int64)]
+        super().__init__(dmm, fe_type, members)
 
 
 @register_model(TableSet)
 class _TableSetModel(models.PrimitiveModel):  # type: ignore[misc]
-    """A pointer to a directory, kept as a number."""
+    """The address of a directory."""
 
     def __init__(self, dmm: Any, fe_type: Any) -> None:
-        super().__init__(dmm, fe_type, ir.IntType(64))
+        super().__init__(dmm, fe_type, _I64)
 
 
 @infer_getattr
 class _TableSetAttributes(AttributeTemplate):  # type: ignore[misc]
     key = TableSet
 
-    def generic_resolve(self, typ: TableSet, attr: str) -> Any:
-        """Return the array type of a field."""
-        found = typ.fields.get(attr)
-        return None if found is None else found[1]
+    def generic_resolve(self, typ: TableSet, attr: str) -> TableType | None:
+        """Return the type of a table."""
+        return typ.places[attr][1] if attr in typ.places else None
 
 
 @lower_getattr_generic(TableSet)
 def _table_of(context: Any, builder: Any, typ: TableSet, value: Any, attr: str) -> Any:
-    """Build the array of a field from its address and length."""
-    place, kind, width = typ.fields[attr]
-    i64 = ir.IntType(64)
-    directory = builder.inttoptr(value, i64.as_pointer())
+    """Read a table's address and length from the directory."""
+    place, kind = typ.places[attr]
+    directory = builder.inttoptr(value, _I64.as_pointer())
     invariant = builder.module.add_metadata([])
-
-    def load(i: int) -> Any:
-        found = builder.load(builder.gep(directory, [ir.Constant(i64, i)]))
+    table = cgutils.create_struct_proxy(kind)(context, builder)
+    for i, member in enumerate(("address", "length")):
+        found = builder.load(builder.gep(directory, [ir.Constant(_I64, 2 * place + i)]))
         found.set_metadata("invariant.load", invariant)
-        return found
-
-    address, length = load(2 * place), load(2 * place + 1)
-    itemsize = context.get_abi_sizeof(context.get_data_type(kind.dtype))
-    array = arrayobj.make_array(kind)(context, builder)
-    pointer = builder.inttoptr(address, array.data.type)
-    size = ir.Constant(context.get_value_type(types.intp), itemsize)
-    shape, strides = [length], [size]
-    if width:
-        shape = [length, ir.Constant(i64, width)]
-        strides = [ir.Constant(i64, width * itemsize), size]
-    arrayobj.populate_array(
-        array,
-        data=pointer,
-        shape=cgutils.pack_array(builder, shape),
-        strides=cgutils.pack_array(builder, strides),
-        itemsize=size,
-        meminfo=None,
-    )
-    return array._getvalue()
+        setattr(table, member, found)
+    return table._getvalue()
 
 
-# width of the tables with two dimensions; it is fixed so that strides are constants
+def _index_type(table: TableType) -> Any:
+    return types.UniTuple(types.intp, 2) if table.width else types.intp
+
+
+@infer_global(operator.getitem)
+class _GetItem(AbstractTemplate):  # type: ignore[misc]
+    def generic(self, args: Any, kws: Any) -> Any:
+        """Type ``table[row]`` and ``table[row, column]``."""
+        if isinstance(args[0], TableType):
+            return signature(args[0].dtype, args[0], _index_type(args[0]))
+        return None
+
+
+@infer_global(operator.setitem)
+class _SetItem(AbstractTemplate):  # type: ignore[misc]
+    def generic(self, args: Any, kws: Any) -> Any:
+        """Type an assignment to an item."""
+        if isinstance(args[0], TableType):
+            return signature(
+                types.none, args[0], _index_type(args[0]), args[0].dtype
+            )
+        return None
+
+
+@infer_global(len)
+class _Len(AbstractTemplate):  # type: ignore[misc]
+    def generic(self, args: Any, kws: Any) -> Any:
+        """Type the number of rows."""
+        return signature(types.intp, *args) if isinstance(args[0], TableType) else None
+
+
+@lower_builtin(len, TableType)
+def _length(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return cgutils.create_struct_proxy(sig.args[0])(context, builder, args[0]).length
+
+
+def _pointer(context: Any, builder: Any, kind: TableType, table: Any, index: Any) -> Any:
+    """Return the address of an item as a pointer to it."""
+    proxy = cgutils.create_struct_proxy(kind)(context, builder, table)
+    data = context.get_data_type(kind.dtype)
+    size = context.get_abi_sizeof(data)
+    row = builder.extract_value(index, 0) if kind.width else index
+    if numba.config.BOUNDSCHECK:
+        _check_bound(context, builder, row, proxy.length)
+    at = row
+    if kind.width:
+        column = builder.extract_value(index, 1)
+        if numba.config.BOUNDSCHECK:
+            _check_bound(context, builder, column, ir.Constant(_I64, kind.width))
+        at = builder.add(builder.mul(row, ir.Constant(_I64, kind.width)), column)
+    offset = builder.mul(at, ir.Constant(_I64, size))
+    return builder.inttoptr(builder.add(proxy.address, offset), data.as_pointer())
+
+
+def _check_bound(context: Any, builder: Any, row: Any, length: Any) -> None:
+    """Raise where an index is negative or too large."""
+    with builder.if_then(builder.icmp_unsigned(">=", row, length), likely=False):
+        message = ("a table has no such row",)
+        context.call_conv.return_user_exc(builder, IndexError, message)
+
+
+@lower_builtin(operator.getitem, TableType, types.Any)
+def _get(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    kind = sig.args[0]
+    pointer = _pointer(context, builder, kind, *args)
+    return pointer if isinstance(kind.dtype, types.Record) else builder.load(pointer)
+
+
+@lower_builtin(operator.setitem, TableType, types.Any, types.Any)
+def _set(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    builder.store(args[2], _pointer(context, builder, sig.args[0], args[0], args[1]))
+    return context.get_dummy_value()
+
+
+# width of the tables with two dimensions; it is fixed so that steps are constants
 _WIDTHS = {
     "accounts": tables.N_MODES,
     "flow": tables.N_FLOW_BUCKETS,
@@ -101,13 +177,14 @@ _WIDTHS = {
 }
 
 
-def _table_set(name: str, kinds: dict[str, np.dtype[Any]]) -> TableSet:
-    fields = []
-    for field, dtype in kinds.items():
-        width = _WIDTHS.get(field, 0)
-        array = types.Array(numba.from_dtype(dtype), 2 if width else 1, "C")
-        fields.append((field, array, width))
-    return TableSet(name, tuple(fields))
+def _table_set(name: str, dtypes: dict[str, np.dtype[Any]]) -> TableSet:
+    return TableSet(
+        name,
+        {
+            field: TableType(numba.from_dtype(dtype), _WIDTHS.get(field, 0))
+            for field, dtype in dtypes.items()
+        },
+    )
 
 
 _LINE = _table_set("line", tables.LINE_DTYPES)
@@ -120,9 +197,9 @@ def _opener(kind: TableSet) -> Any:
     def opener(typingctx: Any, directory: Any) -> Any:
         """Return the set of tables of a directory."""
 
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            array = arrayobj.make_array(signature.args[0])(context, builder, args[0])
-            return builder.ptrtoint(array.data, ir.IntType(64))
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            array = context.make_array(sig.args[0])(context, builder, args[0])
+            return builder.ptrtoint(array.data, _I64)
 
         return kind(directory), codegen
 

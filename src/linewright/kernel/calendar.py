@@ -23,7 +23,7 @@ def timer_key(time, kind):
 
 @jit
 def _part_number(state: State, leaf):
-    if leaf < state.servers.shape[0]:
+    if leaf < len(state.servers):
         p = state.servers[leaf].part
         if p >= 0:
             return state.parts[p].serial
@@ -45,21 +45,21 @@ def set_timer(state: State, leaf, key):
     """Set the timer of a leaf and play its matches up to the root."""
     keys = state.tree_key
     leaves = state.tree_leaf
-    node = (keys.shape[0] >> 1) + leaf
+    node = (len(keys) >> 1) + leaf
     keys[node] = key
     while node > 1:
         left = node & ~1
         right = left | 1
         a = keys[left]
         b = keys[right]
-        winner = leaves[left]
-        best = a
-        if b < a:
-            winner = leaves[right]
-            best = b
-        elif a == b and a != NEVER:
-            if _right_first(state, leaves[left], leaves[right]):
-                winner = leaves[right]
+        # both loads before the choice: it then costs no branch, which would be missed
+        # half of the time
+        first = leaves[left]
+        second = leaves[right]
+        winner = second if b < a else first
+        best = min(a, b)
+        if a == b and a != NEVER and _right_first(state, first, second):
+            winner = second
         node >>= 1
         keys[node] = best
         leaves[node] = winner

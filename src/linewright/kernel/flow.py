@@ -18,6 +18,7 @@ from linewright.kernel.moves import (
     CAPS,
     ENTRY,
     KIT,
+    NEXT_ARRIVAL,
     OFFER,
     PULL,
     ROOM,
@@ -1034,12 +1035,17 @@ def come_all(line: LineTables, state: State, product, n, order):  # noqa: PLR091
 
 @jit
 def arrive(line: LineTables, state: State, product):
-    """An arrival of a product; ask for the next unless the source is blocked."""
-    fixed = line.products[product]
+    """Bring an arrival of a product to the line's door."""
     state.products[product].arrivals += 1
-    come_all(line, state, product, fixed.quantity, -1)
-    settle(line, state)
-    if fixed.when_full == FULL_BLOCK and state.lists[outside_list(line, product)].count > 0:
+    push(state, NEXT_ARRIVAL, product)
+    come_all(line, state, product, line.products[product].quantity, -1)
+
+
+@jit
+def next_arrival(line: LineTables, state: State, product):
+    """Ask for a product's next arrival, unless its source is blocked now."""
+    full = state.lists[outside_list(line, product)].count > 0
+    if full and line.products[product].when_full == FULL_BLOCK:
         state.products[product].blocked = 1
     else:
         ask(state, ASK_ARRIVAL, product)
@@ -1269,7 +1275,7 @@ def is_deadlock(line: LineTables, state: State, d):
     """
     n_seen = _watch(line, state, d, 0)
     n_done = 0
-    top = state.todo.shape[0]
+    top = len(state.todo)
     while n_seen >= 0 and n_done < n_seen:
         n_done += 1
         n_seen = _follow(line, state, state.todo[top - n_done], n_seen)
@@ -1288,7 +1294,7 @@ def _follow(line: LineTables, state: State, k, n_seen):
         if n_seen < 0:
             return -1
     if fixed.out_buffer >= 0:
-        for p in range(state.parts.shape[0]):
+        for p in range(len(state.parts)):
             part = state.parts[p]
             if part.product >= 0 and part.where == IN_OUTPUT and part.place == fixed.out_buffer:
                 n_seen = _watch(line, state, part.list - line.settings[S_N_QUEUES], n_seen)
@@ -1301,7 +1307,7 @@ def _follow(line: LineTables, state: State, k, n_seen):
 def _watch(line: LineTables, state: State, d, n_seen):
     """Add the stations that draw on a destination's buffers; -1 if one is no station."""
     dest = line.dests[d]
-    top = state.todo.shape[0]
+    top = len(state.todo)
     for j in range(dest.first_target, dest.first_target + dest.n_targets):
         b = line.buffers[line.targets[j].buffer]
         for i in range(b.first_dest, b.first_dest + b.n_dests):
@@ -1346,6 +1352,8 @@ def settle_rare(line: LineTables, state: State, kind, row):
         wake_station(line, state, row)
     elif kind == CAPS:
         caps_opened(line, state)
+    elif kind == NEXT_ARRIVAL:
+        next_arrival(line, state, row)
 
 
 @jit

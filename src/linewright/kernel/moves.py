@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from linewright.kernel._jit import hot, jit
 from linewright.tables import (
-    ASK_ARRIVAL,
     NEVER,
     OVERFLOW,
     T_MODE,
@@ -30,7 +29,7 @@ __all__ = [
 ]
 
 # kinds of work on the worklist
-OFFER, PULL, ROOM, ROOM_OUTPUT, ENTRY, KIT, CAPS = range(7)
+OFFER, PULL, ROOM, ROOM_OUTPUT, ENTRY, KIT, CAPS, NEXT_ARRIVAL = range(8)
 
 
 @jit
@@ -38,23 +37,23 @@ def write_trace(state: State, kind, row, p, value, other):  # noqa: PLR0913
     """Write one row of trace; `p` is a part or -1."""
     clock = state.clock[0]
     n = clock.n_trace
-    if n >= state.trace.shape[0]:
+    if n >= len(state.trace):
         clock.status = OVERFLOW
         return
-    line = state.trace[n]
-    line[0] = clock.now
-    line[1] = kind
-    line[2] = row
-    line[3] = -1
-    line[4] = -1
-    line[5] = -1
+    rows = state.trace
+    rows[n, 0] = clock.now
+    rows[n, 1] = kind
+    rows[n, 2] = row
+    rows[n, 3] = -1
+    rows[n, 4] = -1
+    rows[n, 5] = -1
     if p >= 0:
         part = state.parts[p]
-        line[3] = part.product
-        line[4] = part.serial
-        line[5] = part.step
-    line[6] = value
-    line[7] = other
+        rows[n, 3] = part.product
+        rows[n, 4] = part.serial
+        rows[n, 5] = part.step
+    rows[n, 6] = value
+    rows[n, 7] = other
     clock.n_trace = n + 1
 
 
@@ -70,7 +69,7 @@ def push(state: State, kind, row):
     """Put work on the worklist; the last in is the first out."""
     clock = state.clock[0]
     n = clock.n_todo
-    if n >= state.todo.shape[0]:
+    if n >= len(state.todo):
         clock.status = OVERFLOW
         return
     state.todo[n] = (row << 3) | kind
@@ -82,13 +81,11 @@ def ask(state: State, kind, row):
     """Ask the driver for something; the answer comes before the next event."""
     clock = state.clock[0]
     n = clock.n_requests
-    if n >= state.requests.shape[0]:
+    if n >= len(state.requests):
         clock.status = OVERFLOW
         return
     state.requests[n] = (row << 3) | kind
     clock.n_requests = n + 1
-    if kind > ASK_ARRIVAL:
-        clock.status = OVERFLOW
 
 
 @hot

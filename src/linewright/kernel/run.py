@@ -3,11 +3,13 @@
 `apply` is the seam. It takes an event (its kind, the row it concerns, its outcome) at
 the time that stands in the clock, makes every transition that follows, and leaves
 questions: how long does this work take, when does this failure come. Whoever drives the
-line answers them: the simulator by drawing (`answer_all`), a controller with `UNKNOWN`,
+line answers them: the simulator by drawing (`draw`), a controller with `UNKNOWN`,
 after which the machines' own events say when. `apply` cannot tell the two apart.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from linewright.kernel._jit import entry, hot, jit
 from linewright.kernel._views import open_draws, open_line, open_state, pack
@@ -36,6 +38,7 @@ from linewright.tables import (
     ASK_REPAIR,
     ASK_SETUP,
     BAD,
+    BEGIN,
     CLOCK_CYCLES,
     ENOUGH,
     FAILURE,
@@ -58,12 +61,16 @@ from linewright.tables import (
     T_EVENT,
     TICK,
     UNKNOWN,
+    DRAWS_DTYPES,
     Draws,
     LineTables,
     State,
 )
 
-__all__ = ["advance", "answer", "apply", "begin_line", "external", "external_begin"]
+__all__ = ["advance", "apply", "external"]
+
+_NO_EVENT = -1
+_GO_ON = -1
 
 
 @hot
@@ -94,6 +101,8 @@ def apply_rare(line: LineTables, state: State, kind, row):
         release_order(line, state, row)
     elif kind == ARRIVAL:
         arrive(line, state, row)
+    elif kind == BEGIN:
+        begin_line(line, state)
 
 
 @jit
@@ -118,7 +127,7 @@ def next_order(line: LineTables, state: State):
     """Set the timer of the next dated order."""
     o = state.clock[0].next_order
     key = NEVER
-    if o < line.orders.shape[0]:
+    if o < len(line.orders):
         key = timer_key(max(line.orders[o].release, 0), ORDER)
     set_timer(state, line.settings[S_ORDER_LEAF], key)
 
@@ -126,20 +135,20 @@ def next_order(line: LineTables, state: State):
 @jit
 def begin_line(line: LineTables, state: State):
     """Set the line going at time 0: clocks, sources, and every server looking for work."""
-    for m in range(line.server_modes.shape[0]):
+    state.clock[0].begun = 1
+    for m in range(len(line.server_modes)):
         push_request(state, ASK_CLOCK, m)
-    for c in range(line.calendars.shape[0]):
+    for c in range(len(line.calendars)):
         calendar = line.calendars[c]
         if calendar.n > 1:
             set_timer(state, calendar.leaf, timer_key(line.ticks[calendar.first + 1].at, TICK))
-    for i in range(line.products.shape[0]):
+    for i in range(len(line.products)):
         if line.products[i].leaf >= 0:
             push_request(state, ASK_ARRIVAL, i)
     next_order(line, state)
-    for s in range(state.servers.shape[0] - 1, -1, -1):
-        push(state, PULL, s)
     caps_opened(line, state)
-    settle(line, state)
+    for s in range(len(state.servers) - 1, -1, -1):
+        push(state, PULL, s)
 
 
 @hot
@@ -264,46 +273,73 @@ def verdict(line: LineTables, state: State, draws: Draws, s):
     return out | (BAD if bad else 0)
 
 
-# ------------------------------------------------------------------ the simulator
-
-
-@hot
-def answer_all(line: LineTables, state: State, draws: Draws):
-    """Answer every question that the last event left."""
-    clock = state.clock[0]
-    i = 0
-    while i < clock.n_requests:
-        item = state.requests[i]
-        i += 1
-        kind = item & 7
-        row = item >> 3
-        answer(line, state, kind, row, draw(line, state, draws, kind, row))
-    clock.n_requests = 0
+# ------------------------------------------------------------------ drivers
 
 
 @jit
 def rare_row(line: LineTables, state: State, leaf, kind):
     """Return the row that the event of a leaf concerns."""
-    n_servers = state.servers.shape[0]
-    if leaf < n_servers:
+    if leaf < len(state.servers):
         server = state.servers[leaf]
         return server.fails if kind == FAILURE else server.down
     clock = state.clock[0]
     if kind == MOVED:
         p = heap_pop(state.heap, clock.n_heap)
         clock.n_heap -= 1
-        key = state.heap[0, 0] if clock.n_heap > 0 else NEVER
-        set_timer(state, leaf, key)
+        set_timer(state, leaf, state.heap[0, 0] if clock.n_heap > 0 else NEVER)
         return p
     if kind == ORDER:
         o = clock.next_order
         clock.next_order += 1
         next_order(line, state)
         return o
-    row = line.leaf_row[leaf]
     if kind == ARRIVAL:
         set_timer(state, leaf, NEVER)
-    return row
+    return line.leaf_row[leaf]
+
+
+@jit
+def write_series(line: LineTables, state: State):
+    """Write the sums up to the end of a period: finished, WIP by product, level by buffer.
+
+    Sums of WIP and level are in part-microseconds, closed at the end of the period.
+    """
+    clock = state.clock[0]
+    at = clock.period * clock.period_us
+    n_products = len(state.products)
+    n_buffers = len(state.buffers)
+    row = clock.period * (2 * n_products + n_buffers)
+    for i in range(n_products):
+        product = state.products[i]
+        state.series[row + i] = product.finished
+        state.series[row + n_products + i] = product.area_us + product.wip * at
+    for b in range(n_buffers):
+        buffer = state.buffers[b]
+        state.series[row + 2 * n_products + b] = buffer.area_us + buffer.level * at
+    clock.period += 1
+
+
+@jit
+def may_go_on(line: LineTables, state: State, until, enough, time):
+    """Return why the run has to stop before an event at `time`, or that it may go on."""
+    clock = state.clock[0]
+    while clock.watch < time and clock.watch <= until:
+        write_series(line, state)
+        clock.watch = NEVER
+        if clock.period < clock.n_periods:
+            clock.watch = clock.period * clock.period_us
+    if clock.status != REACHED:
+        return clock.status
+    if time > until:
+        clock.now = until
+        return STANDSTILL if time == NEVER >> 4 and clock.wip > 0 else REACHED
+    if clock.finished >= enough:
+        return ENOUGH
+    if clock.n_free < line.settings[S_MARGIN]:
+        return NEED_PARTS
+    if clock.tracing and clock.n_trace > len(state.trace) // 2:
+        return NEED_TRACE
+    return _GO_ON
 
 
 def advance(line: LineTables, state: State, draws: Draws, until: int, enough: int) -> int:
@@ -320,122 +356,83 @@ def advance(line: LineTables, state: State, draws: Draws, until: int, enough: in
         One of the codes of `tables`: ``REACHED``, ``ENOUGH``, ``NEED_PARTS``,
         ``NEED_TRACE``, ``DEADLOCK``, ``STANDSTILL`` or ``OVERFLOW``.
     """
-    return int(_advance(pack(line), pack(state), pack(draws), until, enough))
+    packed = pack(line), pack(state), pack(draws)
+    return int(_drive(*packed, until, enough, _NO_EVENT, 0, 0))
 
 
-@jit
-def write_series(line: LineTables, state: State):
-    """Write the sums up to the end of a period: finished, WIP by product, level by buffer.
+def external(line: LineTables, state: State, kind: int, row: int, outcome: int) -> None:
+    """Apply one event from outside, as from a machine, at the time in the state's clock.
 
-    Sums of WIP and level are in part-microseconds, closed at the end of the period.
+    Nothing is drawn: every question of the kernel is answered with UNKNOWN. The first
+    event of a line is ``BEGIN``.
     """
-    clock = state.clock[0]
-    at = clock.period * clock.period_us
-    n_products = state.products.shape[0]
-    n_buffers = state.buffers.shape[0]
-    row = clock.period * (2 * n_products + n_buffers)
-    for i in range(n_products):
-        product = state.products[i]
-        state.series[row + i] = product.finished
-        state.series[row + n_products + i] = product.area_us + product.wip * at
-    for b in range(n_buffers):
-        buffer = state.buffers[b]
-        state.series[row + 2 * n_products + b] = buffer.area_us + buffer.level * at
-    clock.period += 1
+    draws = Draws(*(np.zeros(0, dtype) for dtype in DRAWS_DTYPES.values()))
+    packed = pack(line), pack(state), pack(draws)
+    _drive(*packed, 0, 0, kind, row, outcome)
 
 
 @entry
-def _advance(line_directory, state_directory, draws_directory, until, enough):
+def _drive(line_directory, state_directory, draws_directory, until, enough, kind, row, outcome):  # noqa: PLR0913, PLR0912, E501
+    """Feed the line with one event from outside, or with its own until it must stop."""
     line = open_line(line_directory)
     state = open_state(state_directory)
     draws = open_draws(draws_directory)
     clock = state.clock[0]
-    n_servers = state.servers.shape[0]
     margin = line.settings[S_MARGIN]
-    if clock.begun == 0:
+    outside = kind != _NO_EVENT
+    leaf = row
+    if not outside and clock.begun == 0:
+        kind = BEGIN
         if clock.n_free < margin:
             return NEED_PARTS
-        clock.begun = 1
-        begin_line(line, state)
-        answer_all(line, state, draws)
     while True:
-        if clock.status != REACHED:
-            return clock.status
-        key = state.tree_key[1]
-        time = key >> 4
-        while clock.period < clock.n_periods and time > clock.period * clock.period_us:
-            write_series(line, state)
-        if time > until:
-            clock.now = until
-            if key == NEVER and clock.wip > 0:
-                return STANDSTILL
-            return REACHED
-        if clock.n_free < margin:
-            return NEED_PARTS
-        if clock.tracing and clock.n_trace > state.trace.shape[0] // 2:
-            return NEED_TRACE
-        if clock.finished >= enough:
-            return ENOUGH
-        clock.now = time
+        if kind == _NO_EVENT:
+            key = state.tree_key[1]
+            time = key >> 4
+            if (
+                time > clock.watch
+                or time > until
+                or clock.n_free < margin
+                or clock.finished >= enough
+                or clock.status | clock.tracing
+            ):
+                code = may_go_on(line, state, until, enough, time)
+                if code != _GO_ON:
+                    return code
+            clock.now = time
+            leaf = state.tree_leaf[1]
+            kind = key & 15
+            row = leaf
+            outcome = 0
+            if kind == FINISH:
+                if line.steps[state.parts[state.servers[leaf].part].step].inspected:
+                    outcome = verdict(line, state, draws, leaf)
+            elif kind != SETUP_DONE:
+                row = rare_row(line, state, leaf, kind)
         clock.events += 1
-        leaf = state.tree_leaf[1]
-        kind = key & 15
-        row = leaf
-        outcome = 0
-        if kind == FINISH:
-            if line.steps[state.parts[state.servers[leaf].part].step].inspected:
-                outcome = verdict(line, state, draws, leaf)
-        elif kind != SETUP_DONE:
-            row = rare_row(line, state, leaf, kind)
         apply(line, state, kind, row, outcome)
-        if clock.n_requests > 0:
-            answer_all(line, state, draws)
-        if leaf < n_servers and state.servers[leaf].due == NEVER:
+        i = 0
+        while i < clock.n_requests:
+            item = state.requests[i]
+            i += 1
+            if outside:
+                amount = known(line, item & 7, item >> 3)
+            else:
+                amount = draw(line, state, draws, item & 7, item >> 3)
+            answer(line, state, item & 7, item >> 3, amount)
+        clock.n_requests = 0
+        if leaf < len(state.servers) and state.servers[leaf].due == NEVER:
             set_timer(state, leaf, NEVER)
-
-
-def external(line: LineTables, state: State, kind: int, row: int, outcome: int) -> None:
-    """Apply an event that comes from outside, as from a machine; nothing is drawn."""
-    _external(pack(line), pack(state), kind, row, outcome)
-
-
-@entry
-def _external(line_directory, state_directory, kind, row, outcome):
-    line = open_line(line_directory)
-    state = open_state(state_directory)
-    if kind == ORDER:
-        state.clock[0].next_order += 1
-    apply(line, state, kind, row, outcome)
-    _answer_unknown(line, state)
-    if (kind == FINISH or kind == SETUP_DONE) and state.servers[row].due == NEVER:
-        set_timer(state, row, NEVER)
-
-
-def external_begin(line: LineTables, state: State) -> None:
-    """Begin a line that is driven from outside."""
-    _external_begin(pack(line), pack(state))
-
-
-@entry
-def _external_begin(line_directory, state_directory):
-    line = open_line(line_directory)
-    state = open_state(state_directory)
-    state.clock[0].begun = 1
-    begin_line(line, state)
-    _answer_unknown(line, state)
+        if outside:
+            return REACHED
+        kind = _NO_EVENT
 
 
 @jit
-def _answer_unknown(line: LineTables, state: State):
-    clock = state.clock[0]
-    i = 0
-    while i < clock.n_requests:
-        item = state.requests[i]
-        i += 1
-        amount = UNKNOWN
-        if item & 7 == ASK_CLOCK:
-            mode = line.modes[line.server_modes[item >> 3].mode]
-            if mode.clock == CLOCK_CYCLES:
-                amount = mode.cycles
-        answer(line, state, item & 7, item >> 3, amount)
-    clock.n_requests = 0
+def known(line: LineTables, kind, row):
+    """Return what is known of an answer without drawing: a count of cycles, or nothing."""
+    if kind == ASK_CLOCK:
+        mode = line.modes[line.server_modes[row].mode]
+        if mode.clock == CLOCK_CYCLES:
+            return mode.cycles
+    return UNKNOWN

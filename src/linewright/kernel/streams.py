@@ -100,7 +100,9 @@ def fill(draws: Draws, row, block, visit):
     the loops before it can make vector code of them.
     """
     half = draws.setting[1]
-    values = draws.values[row * BLOCK : row * BLOCK + 2 * half]
+    values = draws.values
+    at = row * BLOCK
+    middle = at + half
     k0 = np.uint64(draws.key[row]) & _LOW
     k1 = np.uint64(draws.key[row]) >> _32
     first = np.uint64(block) * np.uint64(half)
@@ -109,11 +111,11 @@ def fill(draws: Draws, row, block, visit):
     c3 = np.uint64(draws.setting[0]) & _LOW
     for i in range(half):
         a, b = philox((first + np.uint64(i)) & _LOW, high, c2, c3, k0, k1)
-        values[i] = (np.float64(np.int64(a >> _11)) + 1.0) * _TO_UNIT
-        values[half + i] = (np.float64(np.int64(b >> _11)) + 1.0) * _TO_UNIT
+        values[at + i] = (np.float64(np.int64(a >> _11)) + 1.0) * _TO_UNIT
+        values[middle + i] = (np.float64(np.int64(b >> _11)) + 1.0) * _TO_UNIT
     if draws.kind[row] == EXPONENTIAL:
         for i in range(2 * half):
-            values[i] = -log_unit(values[i])
+            values[at + i] = -log_unit(values[at + i])
     draws.block[row] = block
     draws.visit[row] = visit
 
@@ -129,17 +131,23 @@ def standard(draws: Draws, row, n, visit):
 
 @jit
 def uniform_at(draws: Draws, row, n, visit, j):  # noqa: PLR0913
-    """Return the j-th further uniform of draw `n`, for samplers that need several."""
+    """Return the j-th further uniform of draw `n`, for samplers that need several.
+
+    It lies in counters that no first draw uses: the high bit of word 2 is set. The
+    rounds are a loop of a length read at run time, which keeps the code small; the
+    samplers call this from many places.
+    """
     k0 = np.uint64(draws.key[row]) & _LOW
     k1 = np.uint64(draws.key[row]) >> _32
-    # the further draws lie in counters that no first draw uses: high bit of word 2 set
-    c2 = np.uint64(0x80000000) | (np.uint64(visit) & np.uint64(0xFFFFF)) | (
-        (np.uint64(j) & np.uint64(0x7FF)) << np.uint64(20)
-    )
-    number = np.uint64(n)
+    c0 = np.uint64(n) & _LOW
+    c1 = np.uint64(n) >> _32
+    c2 = np.uint64(0x80000000) | (np.uint64(visit) & np.uint64(0xFFFFF))
+    c2 |= (np.uint64(j) & np.uint64(0x7FF)) << np.uint64(20)
     c3 = np.uint64(draws.setting[0]) & _LOW
-    a, _ = philox(number & _LOW, number >> _32, c2, c3, k0, k1)
-    return (np.float64(np.int64(a >> _11)) + 1.0) * _TO_UNIT
+    for _ in range(draws.setting[2]):
+        c0, c1, c2, c3 = philox_round(c0, c1, c2, c3, k0, k1)
+        k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    return (np.float64(np.int64(((c0 << _32) | c1) >> _11)) + 1.0) * _TO_UNIT
 
 
 @hot

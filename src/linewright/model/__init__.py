@@ -1,0 +1,1 @@
+"""What a line is: the model file, its rules, and what changed."""

@@ -1,7 +1,7 @@
 """What a line says without saying it: the defaults that depend on other parts.
 
 A processing time may stand at the operation, at the alternative or at the station; a
-buffer at the operation or the station; components are taken where `uses` says, or else
+buffer at the operation or the station; components are taken where `uses` says, the rest
 at the first operation. These rules are written down here and nowhere else. All names
 are taken to exist; `check` sees to that.
 """
@@ -44,12 +44,14 @@ def process_time(
 def uses_of(product: Product) -> tuple[dict[str, int], ...]:
     """Return the components that each operation of the route takes.
 
-    If no operation says what it uses, the first takes the whole bill of materials.
+    The first operation, unless it says what it uses, takes what no other one names.
     """
-    if any(step.uses is not None for step in product.route):
-        return tuple(dict(step.uses or {}) for step in product.route)
-    first = {name: item.quantity for name, item in product.bom.items()}
-    return tuple(first if i == 0 else {} for i in range(len(product.route)))
+    named = {name for step in product.route for name in step.uses or ()}
+    rest = {n: item.quantity for n, item in product.bom.items() if n not in named}
+    return tuple(
+        dict(rest if i == 0 and step.uses is None else step.uses or {})
+        for i, step in enumerate(product.route)
+    )
 
 
 def places(line: Line, slots: int | str | None) -> int | None:

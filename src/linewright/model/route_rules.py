@@ -102,12 +102,10 @@ def _have_routes(line: Line, notes: Notes) -> None:
 
 
 def _takes_its_bom(name: str, product: Product, notes: Notes) -> None:
-    if not product.route or all(step.uses is None for step in product.route):
-        return
     uses = uses_of(product)
     for component, item in product.bom.items():
         taken = sum(step.get(component, 0) for step in uses)
-        if taken != item.quantity:
+        if uses and taken != item.quantity:
             msg = f'the bom of "{name}" has {item.quantity} x "{component}", '
             msg += f"its operations use {taken}"
             notes.error("LW207", ("products", name, "bom", component), msg)

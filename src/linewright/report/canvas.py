@@ -169,19 +169,6 @@ class Canvas:
         )
         self._pen.add_artist(patch)
 
-    def stroke(
-        self, vertices: Any, codes: Any, role: str, width: float, alpha: float = 1.0
-    ) -> None:
-        """Draw a thick band along a path of lines and curves."""
-        from matplotlib.patches import PathPatch  # noqa: PLC0415 - optional
-        from matplotlib.path import Path  # noqa: PLC0415 - optional
-
-        patch = PathPatch(
-            Path(vertices, codes), facecolor="none", edgecolor=color(role), alpha=alpha,
-            linewidth=width, capstyle="butt",
-        )  # fmt: skip
-        self._pen.add_artist(patch)
-
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Return axes in the house style at a place in pixels."""
         ax = self.figure.add_axes(

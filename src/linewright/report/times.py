@@ -28,12 +28,14 @@ def label_dates(ax: Axes, facts: Facts, n_ticks: int) -> None:
     day = datetime(first.year, first.month, first.day, tzinfo=first.tzinfo)
     if step >= 7:  # weeks begin on Monday
         day -= timedelta(days=day.weekday())
-    places, labels = [], []
-    years = facts.local(high * 8.64e10).year != first.year
+    places, labels, year = [], [], 0
+    long = facts.local(high * 8.64e10).year != first.year
     while (at := facts.tick_us(day) / 8.64e10) <= high:
         if at >= low:
+            new = long and day.year != year
+            year = day.year
             places.append(at)
-            labels.append(f"{day.day} {day:%b}" + (f"\n{day.year}" if years else ""))
+            labels.append(f"{day.day} {day:%b}" + (f"\n{year}" if new else ""))
         day += timedelta(days=step)
     ax.set_xticks(places, labels)
     ax.set_xlim(low, high)

@@ -59,7 +59,7 @@ def _decimals(value: float, half: float, digits: int) -> int:
     lead = math.floor(math.log10(half))
     if half / 10**lead < 2:  # a leading 1 keeps one figure more: 1.4, not 1
         lead -= 1
-    return min(max(0, -lead), fullest + 1)
+    return min(max(0, -lead), fullest)
 
 
 def _fixed(value: float, decimals: int) -> str:
@@ -102,7 +102,7 @@ def percent(share: float, half: float = math.nan) -> str:
     if value in {0, 100} and not wide > 0:
         decimals = 0
     text = _fixed(value, decimals)
-    if not math.isfinite(wide):
+    if not math.isfinite(wide) or (wide == 0 and value in {0, 100}):
         return f"{text}%"
     return f"{text}{PM}{_half(wide, decimals)}%"
 
@@ -131,6 +131,11 @@ class Scale:
     def word(self) -> str:
         """Return the unit written out, as a label of an axis."""
         return {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}[self.unit]
+
+    @property
+    def per(self) -> str:
+        """Return the unit as what a rate is per, such as `a week`."""
+        return f"{'an' if self.unit == 'hour' else 'a'} {self.unit}"
 
     def __call__(self, value: float, half: float = math.nan) -> str:
         """Return the value without its unit, such as `12.3 ± 0.4`."""

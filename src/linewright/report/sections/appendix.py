@@ -42,7 +42,11 @@ TERMS = (
     ("utilization (used)", "Processing time over time on shift."),
     ("on shift", "All time but breaks and time off shift."),
     ("waiting", "Blocked or starved."),
-    ("OEE", "Availability \u00d7 performance \u00d7 quality, times as in ISO 22400-2."),
+    (
+        "OEE",
+        "Availability \u00d7 performance \u00d7 quality, after the time model of ISO "
+        "22400-2: starved, blocked, failed and setup reduce availability.",
+    ),
     ("first-pass yield", "Share of units that are good without rework or scrap."),
     ("rework, scrap", "Sent back to an earlier operation; taken out of the line."),
     ("delivered bad", "Bad units that inspection let pass."),

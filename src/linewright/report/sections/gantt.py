@@ -153,6 +153,13 @@ def _headline(facts: Facts, view: _View) -> str:
             f"{idle} still wait for one"
         )
     station = max(first, key=lambda s: first[s])
+    if len(first) == 1:
+        worked = (r for r in facts.rows("gantt") if r["state"] == "processing")
+        n_parts = len({row["part"] for row in worked})
+        return (
+            f"{name(station)} works on {counted(n_parts, 'part')} in the first "
+            f"{number((end - view.low_us) / 3.6e9, digits=2)} h"
+        )
     hours = number((first[station] - view.low_us) / 3.6e9, digits=2)
     return (
         f"It takes {hours} h from the first work until the last of {n}, "

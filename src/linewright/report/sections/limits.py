@@ -19,14 +19,24 @@ import numpy as np
 from linewright.report.canvas import SMALL, Canvas, draw_both, label_room
 from linewright.report.facts import Estimate, Facts, estimate
 from linewright.report.parts import Column, Figure, Section, Table
-from linewright.report.routes import Chain, chains, station_order
+from linewright.report.routes import Chain, chains, finals, station_order
 from linewright.report.sections.states import busiest_first
+from linewright.report.sections.throughput import outputs
 from linewright.report.words import counted, fit, join, name, percent
 
-__all__ = ["Turn", "candidates", "headline", "ranking", "section", "turning_point"]
+__all__ = [
+    "Turn",
+    "candidates",
+    "demand_is_met",
+    "headline",
+    "is_saturated",
+    "ranking",
+    "section",
+    "turning_point",
+]
 
 SHOWN = 60
-SLACK = 0.25  # waiting share above which no station is near its limit
+SLACK = 0.2  # waiting share above which no station is near its limit
 FIT = 0.75  # share of stations that must fit the pattern of a turning point
 
 HONEST = (
@@ -81,7 +91,12 @@ def turning_point(facts: Facts, route: Sequence[str]) -> Turn | None:
     waits = shares[:, 2] + shares[:, 3]
     before = [int((excess[:j] > 0).sum()) for j in range(len(known))]
     after = [int((excess[j + 1 :] < 0).sum()) for j in range(len(known))]
-    best = min(range(len(known)), key=lambda j: (-before[j] - after[j], waits[j]))
+
+    def rank(j: int) -> tuple[int, bool, float]:
+        one_sided = not (before[j] and after[j])
+        return -before[j] - after[j], one_sided, float(waits[j])
+
+    best = min(range(len(known)), key=rank)
     return Turn(known[best], before[best], after[best], len(known) - 1)
 
 
@@ -130,21 +145,48 @@ def headline(facts: Facts) -> str:
     return _headline(facts, tied) if tied else ""
 
 
+def demand_is_met(facts: Facts) -> bool:
+    """Return whether every product that is asked for meets its demand."""
+    asked = [o.verdict for o in outputs(facts) if o.asked]
+    return bool(asked) and set(asked) == {"meets"}
+
+
+def is_saturated(facts: Facts) -> bool:
+    """Return whether stations block although a new unit can always start.
+
+    Then the line is held back from within, not by what is released.
+    """
+    last = [facts.line.products[p].release for p in finals(facts.line)]
+    capped = facts.line.conwip or any(release.conwip for release in last)
+    blocks = bool((facts.shift_shares[:, 2] > 0.02).any())
+    return blocks and not capped and all(r.kind == "always" for r in last)
+
+
 def _headline(facts: Facts, tied: Sequence[str]) -> str:
     wait = _wait(facts, tied[0])
-    share = percent(wait.mean, wait.half)
+    first, share = name(tied[0], 36), percent(wait.mean, wait.half)
+    if demand_is_met(facts):
+        return (
+            f"Demand is met; {first} is closest to its limit and waits "
+            f"{share} of its time on shift"
+        )
+    if wait.mean > SLACK and is_saturated(facts):
+        return (
+            f"Stations hold each other up: even {first}, the closest to its "
+            f"limit, waits {share} of its time on shift"
+        )
     if wait.mean > SLACK:
         return (
-            f"No station is near its limit: even {name(tied[0], 36)}, the closest, "
+            f"No station is near its limit: even {first}, the closest, "
             f"waits {share} of its time on shift"
         )
     if len(tied) > 1:
         return (
             f"{join((name(s, 30) for s in tied), 4)} are too close to call as the "
-            f"limit; {name(tied[0], 36)} waits {share} of its time on shift"
+            f"limit; {first} waits {share} of its time on shift"
         )
     return (
-        f"{name(tied[0], 36)} most likely holds the line back: it waits only {share} "
+        f"{first} most likely holds the line back: it waits only {share} "
         "of its time on shift"
     )
 
@@ -168,7 +210,14 @@ def _text(facts: Facts, ranked: Sequence[str], tied: Sequence[str]) -> list[str]
         following = ranked[len(tied) : len(tied) + 3]
         parts = (f"{name(s, 36)} ({percent(_wait(facts, s).mean)})" for s in following)
         text[0] += f" Next in line by the share of time they wait: {join(parts)}."
-    if _wait(facts, first).mean > SLACK:
+    slack = _wait(facts, first).mean > SLACK
+    if slack and is_saturated(facts):
+        text.append(
+            "There is always something to start, and still every station waits: times "
+            "that vary and buffers that are small take the output. More places or "
+            "steadier times may help as much as a faster station."
+        )
+    elif slack or demand_is_met(facts):
         text.append(
             "Where no station is short of time, output is set by what is released, by "
             "demand, by a cap on units in the line, or by the calendar."
@@ -195,14 +244,13 @@ def _turn_text(facts: Facts, tied: Sequence[str]) -> list[str]:
             f"through the line (as on {example}: {turn.fits} of {turn.n} other "
             "stations fit)"
         )
-    same = next(iter(turns)) in tied
-    verdict = (
-        "It is also the station that waits least: both signs agree"
-        if same and len(turns) == 1
-        else "The first is also the station that waits least: both signs agree"
-        if same
-        else "It is not the station that waits least: the two signs disagree"
-    )
+    station, it = next(iter(turns)), "It" if len(turns) == 1 else "The first"
+    if station == tied[0]:
+        verdict = f"{it} is also the station that waits least: both signs agree"
+    elif station in tied:
+        verdict = f"{it} is among the stations that wait least: both signs agree"
+    else:
+        verdict = f"{it} is not the station that waits least: the two signs disagree"
     lead = "Stations are blocked before and starved after one of them"
     return [f"{lead}: {'; '.join(parts)}. {verdict}."]
 

@@ -25,9 +25,13 @@ def _headline(facts: Facts, stations: list[str]) -> str:
     by_oee = sorted(stations, key=lambda s: facts.estimate("oee", s).mean)
     low, high = by_oee[0], by_oee[-1]
     least, most = facts.estimate("oee", low), facts.estimate("oee", high)
+    tail = "takes most from it"
     if low == high:
         text = f"OEE of {name(low)} is {percent(least.mean, least.half)}"
+    elif percent(least.mean, least.half) == percent(most.mean, most.half):
+        text = f"OEE is {percent(least.mean, least.half)} at every station"
     else:
+        tail = "takes most from the lowest"
         text = (
             f"OEE runs from {percent(least.mean, least.half)} ({name(low, 30)}) to "
             f"{percent(most.mean, most.half)} ({name(high, 30)})"
@@ -37,8 +41,7 @@ def _headline(facts: Facts, stations: list[str]) -> str:
     if not known:
         return text
     worst = min(known, key=lambda f: known[f])
-    whose = "" if low == high else " the lowest"
-    return f"{text}; {_WORDS[worst]} takes most from{whose or ' it'}"
+    return f"{text}; {_WORDS[worst]} {tail}"
 
 
 def section(facts: Facts) -> Section | None:
@@ -63,9 +66,9 @@ def section(facts: Facts) -> Section | None:
     )
     table = Table("OEE and its three factors by station", columns, rows)
     note = (
-        "OEE = availability \u00d7 performance \u00d7 quality, with the times of ISO "
-        "22400-2. A station that waits for parts loses availability here although "
-        "nothing is wrong with it: read this table together with the waiting times "
-        "above."
+        "OEE = availability \u00d7 performance \u00d7 quality, after the time model of "
+        "ISO 22400-2. Time starved or blocked counts against availability although "
+        "nothing is wrong with the station: read this table together with the waiting "
+        "times above."
     )
     return Section("oee", "OEE", _headline(facts, stations), (note,), tables=(table,))

@@ -234,7 +234,9 @@ def section(facts: Facts) -> Section | None:
     if len(found.by_replication) > 1:
         runs = found.by_replication
         text[0] += (
-            f" From one replication to another the share lies between "
+            " It is the same in every replication."
+            if min(runs) == max(runs)
+            else f" From one replication to another the share lies between "
             f"{percent(min(runs))} and {percent(max(runs))}."
         )
     return Section("orders", "Orders", headline, tuple(text), (figure,))

@@ -41,7 +41,7 @@ class Output:
         """Return whether the interval lies above, below or around the demand."""
         if not self.asked or not self.made.known:
             return ""
-        if self.made.sure and self.made.low >= self.asked:
+        if self.made.sure and self.made.low >= self.asked * (1 - 1e-9):
             return "meets"
         return "short" if self.made.sure and self.made.high < self.asked else "open"
 
@@ -49,16 +49,14 @@ class Output:
 def _asked(
     facts: Facts, product: str
 ) -> tuple[float | None, Literal["rate", "orders", ""]]:
-    rate = demand_per_h(facts.line, product)
-    if rate:
-        return rate, "rate"
     ids: dict[str, float] = {}
     for row in facts.rows("orders"):
         if row["product"] == product and 0 <= row["due_us"] <= facts.horizon_us:
             ids[row["order"]] = float(row["quantity"])
     if ids and facts.horizon_us:
         return sum(ids.values()) / (facts.horizon_us / 3.6e9), "orders"
-    return None, ""
+    rate = demand_per_h(facts.line, product)
+    return (rate, "rate") if rate else (None, "")
 
 
 def outputs(facts: Facts) -> list[Output]:
@@ -82,9 +80,9 @@ def _one(output: Output, scale: Scale) -> str:
         f"{scale(output.made.mean, output.made.half)} units of {name(output.product)}"
     )
     if not output.asked:
-        return f"The line makes {made} a {scale.unit}; no demand is given"
+        return f"The line makes {made} {scale.per}; no demand is given"
     tail = f"{scale(output.asked)} are asked for"
-    return f"The line makes {made} a {scale.unit}; {tail}"
+    return f"The line makes {made} {scale.per}; {tail}"
 
 
 def _many(found: Sequence[Output], scale: Scale) -> str:
@@ -93,7 +91,7 @@ def _many(found: Sequence[Output], scale: Scale) -> str:
         parts = (
             f"{scale(o.made.mean, o.made.half)} {name(o.product, 30)}" for o in found
         )
-        return f"The line makes {join(parts)} a {scale.unit}; no demand is given"
+        return f"The line makes {join(parts)} {scale.per}; no demand is given"
     if len(asked) <= 3:
         parts = (
             f"{scale(o.made.mean, o.made.half)} {name(o.product, 30)} "
@@ -110,7 +108,7 @@ def _many(found: Sequence[Output], scale: Scale) -> str:
     return (
         f"{len(short)} of {counted(len(asked), 'product')} fall short; furthest "
         f"{name(worst.product, 30)} with {scale(worst.made.mean, worst.made.half)} "
-        f"of {scale(worst.asked or 0)} a {scale.unit}"
+        f"of {scale(worst.asked or 0)} {scale.per}"
     )
 
 
@@ -145,7 +143,7 @@ def verdict(found: Sequence[Output]) -> str:
 
 
 def _table(found: Sequence[Output], scale: Scale, confidence: float) -> Table:
-    per = f"units a {scale.unit}"
+    per = f"units {scale.per}"
     columns = (
         Column("Product", numeric=False),
         Column(f"Made, {per}"),
@@ -188,7 +186,7 @@ def _draw(found: Sequence[Output], scale: Scale, width: float) -> Canvas:
     ax.set_yticks([])
     ax.locator_params(axis="x", nbins=4 if narrow else 8)
     middle, bottom = left + (width - left - right) / 2, canvas.height - 6
-    per = f"good units a {scale.unit}"
+    per = f"good units {scale.per}"
     canvas.text(middle, bottom, per, role="muted", size=SMALL, anchor="center")
 
     def x(per_hour: float) -> float:
@@ -247,7 +245,7 @@ def section(facts: Facts) -> Section:
     rates = [o.made.mean for o in found] + [o.asked or 0.0 for o in found]
     scale = rate_scale(rates)
     headline = _one(found[0], scale) if len(found) == 1 else _many(found, scale)
-    title = f"Throughput of good units against demand, units a {scale.unit}"
+    title = f"Throughput of good units against demand, units {scale.per}"
     alt = (
         headline
         + ". "
@@ -270,6 +268,29 @@ def section(facts: Facts) -> Section:
     return Section("throughput", "Throughput", headline, _text(found, facts), (figure,))
 
 
+def _contradictions(found: Sequence[Output], facts: Facts) -> list[str]:
+    """Tell where the model states a rate that its orders do not add up to."""
+    pairs = [
+        (output.product, demand_per_h(facts.line, output.product), output.asked)
+        for output in found
+        if output.source == "orders"
+    ]
+    odd = [
+        (product, rate, asked)
+        for product, rate, asked in pairs
+        if rate and asked and abs(rate - asked) > 0.02 * rate
+    ]
+    if not odd:
+        return []
+    scale = rate_scale([rate for _, rate, _ in odd])
+    told = (
+        f"{scale(rate)} {name(product, 36)} {scale.per} (orders: {scale(asked)})"
+        for product, rate, asked in odd
+    )
+    lead = "The model also states a demand that its orders do not add up to"
+    return [f"{lead}: {join(told)}."]
+
+
 def _text(found: Sequence[Output], facts: Facts) -> tuple[str, ...]:
     lines = []
     if not any(o.made.mean > 0 for o in found):
@@ -284,6 +305,7 @@ def _text(found: Sequence[Output], facts: Facts) -> tuple[str, ...]:
             "What is asked for is the quantity of all orders due within the simulated "
             "time, spread over that time."
         )
+        lines.extend(_contradictions(found, facts))
     if len(found) > SHOWN:
         lines.append(
             f"The first {SHOWN} of {len(found)} products; all are in the table."

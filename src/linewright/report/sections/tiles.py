@@ -7,7 +7,7 @@ from typing import Literal
 from linewright.report.facts import Facts
 from linewright.report.parts import Notice, Tile
 from linewright.report.routes import finals
-from linewright.report.sections.limits import SLACK, candidates, headline
+from linewright.report.sections.limits import SLACK, candidates, demand_is_met, headline
 from linewright.report.sections.orders import punctuality
 from linewright.report.sections.throughput import Output, outputs, verdict
 from linewright.report.words import (
@@ -47,6 +47,17 @@ def notices(facts: Facts) -> list[Notice]:
                 "appendix; please report them together with the model.",
             )
         )
+    standing = facts.manifest.get("standstill") or ()
+    if standing:
+        n = counted(facts.n_replications, "replication")
+        found.append(
+            Notice(
+                "warn",
+                f"The line came to a standstill in {len(standing)} of {n}",
+                "Units are in the line, but nothing in it will ever move again: they "
+                "wait for something that never comes. The time after that is counted.",
+            )
+        )
     if facts.manifest.get("stopped_early"):
         found.append(
             Notice(
@@ -61,9 +72,9 @@ def notices(facts: Facts) -> list[Notice]:
 
 def answer(facts: Facts) -> str:
     """Return the one thing to know: is demand met, and what most likely limits it."""
-    said = verdict(outputs(facts))
     limit = headline(facts)
-    return f"{said} {limit}." if limit else said
+    said = "" if limit and demand_is_met(facts) else verdict(outputs(facts))
+    return f"{said} {limit}.".strip() if limit else said
 
 
 def _output_tile(output: Output, rates: list[float]) -> Tile:
@@ -74,7 +85,7 @@ def _output_tile(output: Output, rates: list[float]) -> Tile:
         share = percent(output.made.mean / output.asked)
         note = f"{scale(output.asked)} asked for: {share}"
     return Tile(
-        f"{name(output.product, 32)}, units a {scale.unit}",
+        f"{name(output.product, 32)}, units {scale.per}",
         scale(output.made.mean, output.made.half),
         "",
         note,
@@ -104,7 +115,7 @@ def _line_tiles(facts: Facts) -> list[Tile]:
     if tied:
         wait = facts.shift_share(tied[0], ["blocked", "starved"])
         what = "most likely the limit" if len(tied) == 1 else "among the likely limits"
-        if wait.mean > SLACK:
+        if wait.mean > SLACK or demand_is_met(facts):
             what = "the least of all"
         note = f"of its time on shift; {what}"
         label = f"{name(tied[0], 32)}, waiting"

@@ -12,7 +12,7 @@ from linewright.report.canvas import SMALL, Canvas, draw_both, label_room
 from linewright.report.facts import Facts, Floats, estimate
 from linewright.report.parts import Column, Figure, Section, Table
 from linewright.report.routes import finals
-from linewright.report.words import count, fit, name, number, percent
+from linewright.report.words import count, fit, name, number, percent, text_width
 
 __all__ = ["Fate", "fates", "section"]
 
@@ -80,134 +80,100 @@ def _grouped(found: Sequence[Fate]) -> list[Fate]:
 
 # ---------------------------------------------------------------- picture
 
+LABEL = 32.0  # room that the two lines of a label need, pixels
+
 
 @dataclass(frozen=True, slots=True)
 class _Node:
     top: float
     size: float
 
+    @property
+    def middle(self) -> float:
+        return self.top + self.size / 2
 
-def _stack(sizes: Sequence[float], gap: float, least: float) -> list[_Node]:
+
+def _stack(sizes: Sequence[float], gap: float) -> list[_Node]:
     """Stack nodes below each other, each with room for its label."""
     nodes, y = [], 0.0
     for size in sizes:
-        room = max(size, least)
+        room = max(size, LABEL)
         nodes.append(_Node(y + (room - size) / 2, size))
         y += room + gap
     return nodes
 
 
-def _height(nodes: Sequence[_Node], least: float) -> float:
-    last = nodes[-1]
-    return last.top + max(last.size, (last.size + least) / 2)
-
-
 def _draw(found: Sequence[Fate], width: float) -> Canvas:
     narrow = width < 600
-    total = sum(f.total for f in found)
-    scale = 240 / total
-    lefts = [f.total * scale for f in found]
+    high = max(26.0, 240 / len(found))  # every product has the same height
     keys = [o for o in OUTCOMES if sum(f.mean(o[0]) for f in found) > 0]
-    rights = [sum(f.mean(key) for f in found) * scale for key, _, _ in keys]
-    left_nodes, right_nodes = _stack(lefts, 8, 30), _stack(rights, 8, 30)
-    tall = max(_height(left_nodes, 30), _height(right_nodes, 30), 250)
-    thickest = 16 if narrow else 30
-    reworked = float(sum(f.reworked.mean() for f in found))
-    loop = min(max(reworked * scale, 1.5), thickest) if reworked else 0.0
-    canvas = Canvas(width, tall + 16 + (2 * loop + 66 if loop else 0))
-    labels = [name(f.product) for f in found]
-    edge = 104.0 if narrow else max(140.0, label_room(labels, 210, 12.6))
-    middle = (width - 10) / 2
-    top = 12.0
-    _ribbons(
-        canvas, left_nodes, lefts, (edge, middle, top + (tall - 240) / 2), top, None
-    )
-    roles = [role for _, _, role in keys]
-    bounds = (width - edge, middle + 10, top + (tall - 240) / 2)
-    _ribbons(canvas, right_nodes, rights, bounds, top, roles)
-    if loop:
-        _loop(canvas, middle, top + tall + 8 + loop / 2, loop, reworked)
-    first = top + (tall - 240) / 2
-    last = top + tall + 12 + loop if loop else first + 240
-    canvas.rect(middle, first, 10, last - first, "ink")
-    for node, fate in zip(left_nodes, found, strict=True):
-        y = top + node.top + node.size / 2
-        canvas.text(
-            edge - 12,
-            y - 7,
-            fit(name(fate.product), edge - 16, 12),
-            anchor="right",
-            bold=True,
-        )
-        canvas.text(
-            edge - 12,
-            y + 8,
-            count(fate.total),
-            anchor="right",
-            role="muted",
-            size=SMALL,
-        )
-    for node, (key, words, _) in zip(right_nodes, keys, strict=True):
+    bands = [[high * f.mean(key) / f.total for key, _, _ in keys] for f in found]
+    lefts = _stack([high] * len(found), 8)
+    rights = _stack([sum(column) for column in zip(*bands, strict=True)], 10)
+    ends = [
+        nodes[-1].middle + max(nodes[-1].size, LABEL) / 2 for nodes in (lefts, rights)
+    ]
+    tall = max(ends)
+    canvas = Canvas(width, tall + 16)
+    room = label_room((name(f.product) for f in found), 210, 12.6)
+    edges = (104.0, width - 112.0) if narrow else (max(150.0, room), width - 170.0)
+    tops = [8 + (tall - end) / 2 for end in ends]
+    _draw_bands(canvas, bands, (lefts, rights), edges, tops, [o[2] for o in keys])
+    for node, fate in zip(lefts, found, strict=True):
+        y = tops[0] + node.middle
+        label = fit(name(fate.product), edges[0] - 14, 12.6)
+        canvas.text(edges[0] - 12, y - 7, label, anchor="right", bold=True)
+        _count_label(canvas, edges[0] - 12, y + 8, fate)
+    whole = sum(f.total for f in found)
+    for node, (key, words, _) in zip(rights, keys, strict=True):
         n = sum(f.mean(key) for f in found)
-        y = top + node.top + node.size / 2
-        canvas.text(width - edge + 12, y - 7, words, bold=True)
-        share = f"{count(n)} ({percent(n / total)})"
-        canvas.text(width - edge + 12, y + 8, share, role="muted", size=SMALL)
+        y = tops[1] + node.middle
+        canvas.text(edges[1] + 12, y - 7, words, bold=True)
+        share = f"{count(n)} ({percent(n / whole)})"
+        canvas.text(edges[1] + 12, y + 8, share, role="muted", size=SMALL)
     return canvas
 
 
-def _ribbons(
+def _count_label(canvas: Canvas, x: float, y: float, fate: Fate) -> None:
+    """Write how many units there were and how often they were reworked."""
+    reworks = float(fate.reworked.mean())
+    total = count(fate.total)
+    if not reworks or canvas.narrow:  # no room on a phone; the table has it
+        canvas.text(x, y, total, anchor="right", role="muted", size=SMALL)
+        return
+    words = f"{count(reworks)} reworks"
+    canvas.text(x, y, words, anchor="right", role="warn", size=SMALL)
+    inset = text_width(words, SMALL) + 6
+    canvas.text(x - inset, y, total, anchor="right", role="muted", size=SMALL)
+
+
+def _draw_bands(
     canvas: Canvas,
-    nodes: Sequence[_Node],
-    sizes: Sequence[float],
-    bounds: tuple[float, float, float],
-    top: float,
-    roles: Sequence[str] | None,
+    bands: Sequence[Sequence[float]],
+    nodes: tuple[Sequence[_Node], Sequence[_Node]],
+    edges: tuple[float, float],
+    tops: Sequence[float],
+    roles: Sequence[str],
 ) -> None:
-    """Draw bands from nodes at an edge to the bar in the middle."""
-    outer, inner, at = bounds
-    for i, (node, size) in enumerate(zip(nodes, sizes, strict=True)):
-        y0, long = top + node.top, max(size, 1.2)
-        bend = (outer + inner) / 2
-        vertices = [
-            (outer, y0), (bend, y0), (bend, at), (inner, at),
-            (inner, at + long), (bend, at + long), (bend, y0 + long),
-            (outer, y0 + long), (outer, y0),
-        ]  # fmt: skip
-        role = roles[i] if roles else "accent-soft"
-        canvas.shape(
-            vertices, [1, 4, 4, 4, 2, 4, 4, 4, 79], role, 0.55 if roles else 1.0
-        )
-        canvas.rect(
-            outer if roles else outer - 6, y0, 6, long, role if roles else "accent"
-        )
-        at += size
-
-
-def _loop(canvas: Canvas, middle: float, port: float, long: float, n: float) -> None:
-    """Draw rework as a band that leaves the bar on the right and comes back below."""
-    arm, radius = 34.0, long / 2 + 12
-    bend = 0.5523 * radius
-    right, left, low = middle + 10 + arm, middle - arm, port + 2 * radius
-    center = low - radius
-    vertices = [
-        (middle + 10, port), (right, port),
-        (right + bend, port), (right + radius, center - bend), (right + radius, center),
-        (right + radius, center + bend), (right + bend, low), (right, low),
-        (left, low),
-        (left - bend, low), (left - radius, center + bend), (left - radius, center),
-        (left - radius, center - bend), (left - bend, port), (left, port),
-        (middle, port),
-    ]  # fmt: skip
-    codes = [1, 2, *[4] * 6, 2, *[4] * 6, 2]
-    canvas.stroke(vertices, codes, "blocked", long, 0.75)
-    for shift in (-30, 0, 30):  # it runs to the left below
-        x, tall = middle + 5 + shift, min(5.0, long / 3)
-        tip = [(x - tall, low), (x + tall, low - tall), (x + tall, low + tall)]
-        canvas.shape([*tip, tip[0]], [1, 2, 2, 79], "surface")
-    words = f"rework: {count(n)} times"
-    y = low + long / 2 + 12
-    canvas.text(middle + 5, y, words, anchor="center", role="muted", size=SMALL)
+    """Draw each product's units as bands to what became of them."""
+    x0, x1 = edges
+    bend = (x0 + x1) / 2
+    at = [tops[1] + node.top for node in nodes[1]]
+    for row, left in zip(bands, nodes[0], strict=True):
+        y0 = tops[0] + left.top
+        canvas.rect(x0 - 6, y0, 6, left.size, "accent")
+        for o, (size, role) in enumerate(zip(row, roles, strict=True)):
+            if size > 0:
+                y1, thick = at[o], max(size, 1.0)
+                vertices = [
+                    (x0, y0), (bend, y0), (bend, y1), (x1, y1), (x1, y1 + thick),
+                    (bend, y1 + thick), (bend, y0 + thick), (x0, y0 + thick), (x0, y0),
+                ]  # fmt: skip
+                canvas.shape(vertices, [1, 4, 4, 4, 2, 4, 4, 4, 79], role, 0.55)
+                y0 += size
+                at[o] += size
+    for node, role in zip(nodes[1], roles, strict=True):
+        canvas.rect(x1, tops[1] + node.top, 6, max(node.size, 1.0), role)
 
 
 # ---------------------------------------------------------------- words
@@ -244,6 +210,8 @@ def _headline(found: Sequence[Fate], facts: Facts) -> str:
     back = estimate(np.asarray(100 * reworks / whole), facts.confidence)
     share = percent(lost.mean, lost.half)
     text = f"{share} of all units are scrapped, lost or delivered bad"
+    if not lost.mean > 0:
+        text = "No unit is scrapped, lost or delivered bad"
     if back.mean > 0:
         rate = number(back.mean, back.half, digits=2)
         text += f"; there are {rate} reworks for every 100 units"
@@ -265,8 +233,9 @@ def section(facts: Facts) -> Section | None:
     alt = f"{headline}. " + ", ".join(f"{words}: {count(n)}" for words, n in sums if n)
     wide, narrow = draw_both(partial(_draw, _grouped(found)), "units", title, alt)
     caption = (
-        "Units of all products, components included, mean of a replication. Left: by "
-        "product. Right: what became of them. Very thin bands are drawn thicker."
+        "Left: units of each product, components included, mean of a replication; all "
+        "products have the same height, so a band is a share of its product. Right: "
+        "what became of them. Very thin bands are drawn thicker."
     )
     figure = Figure("units", title, alt, wide, narrow, caption, table)
     return Section("units", "Units and losses", headline, (), (figure,))

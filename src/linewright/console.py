@@ -1,0 +1,352 @@
+"""What the commands show on a terminal: tables of a result, a comparison, a bar.
+
+Everything is built as a whole and returned as text, so that nothing half-written comes
+out, and colors are used only where the stream is a terminal. Numbers are rounded by
+their uncertainty, as in the brief.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+from linewright import tables as t
+from linewright.report.words import (
+    DASH,
+    NBSP,
+    Scale,
+    count,
+    name,
+    number,
+    percent,
+    rate_scale,
+    time_scale,
+)
+from linewright.units import format_duration
+
+if TYPE_CHECKING:
+    from linewright.results import Result
+    from linewright.simulate import Progress
+    from linewright.stats.compare import Comparison
+    from linewright.stats.intervals import Interval
+
+__all__ = ["ProgressBar", "as_text", "comparison_view", "result_view", "table_view"]
+
+WIDTH = 110
+TOP_STATIONS = 8
+_OFF = ("break", "off_shift")
+_DOWN = ("failed", "maintenance")
+
+
+def as_text(view: RenderableType, stream: TextIO) -> str:
+    """Return a view as text for a stream: colored and as wide as a terminal is."""
+    terminal = stream.isatty()
+    width = None if terminal or os.environ.get("COLUMNS") else WIDTH
+    target = io.StringIO()
+    console = Console(
+        file=target, force_terminal=terminal, width=width, highlight=False, markup=False
+    )
+    console.print(view)
+    lines = target.getvalue().replace(NBSP, " ").splitlines()
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _grid(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str) -> Table:
+    """Return a table whose first column is text and the others numbers."""
+    table = Table(
+        title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD
+    )
+    for i, column in enumerate(columns):
+        justify = "right" if i else "left"
+        table.add_column(Text(column), justify=justify, no_wrap=i > 0)  # type: ignore[arg-type]
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def table_view(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Return a plain table of texts."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(Text(column), no_wrap=True)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+# ---------------------------------------------------------------- a result
+
+
+def result_view(result: Result) -> RenderableType:
+    """Return what a simulation found, small enough for a screen."""
+    views: list[RenderableType] = [_head(result), *_alarms(result)]
+    views += [_products(result), _stations(result)]
+    views += [Text(line) for line in _notes(result)]
+    return Group(*views)
+
+
+def _head(result: Result) -> Text:
+    m = result.manifest
+    n = m["replications"]
+    span = format_duration(m["horizon_us"])
+    kind = str(m["study"]).replace("_", " ")
+    text = Text(name(m["model_name"]), style="bold")
+    text.append(f": {n} replication{'s' * (n != 1)} of {span}, {kind} study")
+    if m["units"]:
+        text.append(f", each until {m['units']:,} units have left")
+    text.append(f"; ± is the {m['confidence']:.0%} interval" if n > 1 else "")
+    return text
+
+
+def _alarms(result: Result) -> list[RenderableType]:
+    """Return what must not be missed."""
+    m, found = result.manifest, []
+    if result.failed_checks:
+        found.append(
+            f"SELF-CHECK FAILED: {_failures(result)}. "
+            "Do not use these figures; please report this model."
+        )
+    if m["standstill"]:
+        numbers = ", ".join(map(str, m["standstill"][:5]))
+        found.append(
+            f"THE LINE STOOD STILL with parts in it in replication {numbers}: nothing "
+            "could ever happen again. Ask `linewright why`."
+        )
+    if m["stopped_early"]:
+        found.append(
+            f"INTERRUPTED after {m['replications']} of {m['replications_asked']} "
+            "replications."
+        )
+    return [Text(line, style="bold red") for line in found]
+
+
+def _failures(result: Result) -> str:
+    failed = result.failed_checks
+    texts = [
+        f"{row['law']} of {row['entity']} (replication {row['replication']}: expected "
+        f"{row['expected']:,}, found {row['found']:,})"
+        for row in failed[:3]
+    ]
+    more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
+    return "; ".join(texts) + more
+
+
+def _intervals(result: Result, measure: str) -> dict[str, Interval]:
+    try:
+        return result.measure(measure)
+    except KeyError:
+        return {}
+
+
+def _shown(found: Interval | None, scale: Scale | None = None) -> str:
+    if found is None:
+        return DASH
+    return (scale or number)(found.mean, found.half_width)
+
+
+def _share(found: Interval | None) -> str:
+    return DASH if found is None else percent(found.mean, found.half_width)
+
+
+def _products(result: Result) -> Table:
+    rates, flows = result.throughput, _intervals(result, "flow_mean_s")
+    wips, passes = (_intervals(result, m) for m in ("wip_mean", "first_pass_yield"))
+    scraps = _intervals(result, "scrap_share")
+    demands = {p: d.demand for p, d in result.line.products.items()}
+    asked = {p: rate * 3600 for p, rate in demands.items() if rate is not None}
+    rate = rate_scale([*(r.mean for r in rates.values()), *asked.values()])
+    time = time_scale(f.mean for f in flows.values())
+    rows = []
+    for product in result.line.products:
+        rows.append(
+            (
+                name(product, 28),
+                _shown(rates.get(product), rate),
+                rate(asked[product]) if product in asked else DASH,
+                _shown(flows.get(product), time),
+                _shown(wips.get(product)),
+                _share(passes.get(product)),
+                _share(scraps.get(product)),
+            )
+        )
+    if len(rows) > 1:
+        total = (_shown(wips.get("")), "", "")
+        rows.append(("all", "", "", "", *total))
+    columns = (
+        "product", f"good units/{rate.unit}", "demand", f"flow time, {time.unit}",
+        "parts in the line", "good first time", "scrap",
+    )  # fmt: skip
+    return _grid(columns, rows, "Products")
+
+
+def _stations(result: Result) -> Table:
+    use = _intervals(result, "utilization")
+    top = sorted(use, key=lambda k: -use[k].mean)[:TOP_STATIONS]
+    sums = _state_sums(result)
+    rows = []
+    for station in top:
+        times = sums[station]
+        whole = sum(times.values()) or 1
+        parts = [
+            [times[mode] / whole for mode in modes]
+            for modes in (("processing",), ("setup",), ("blocked",), ("starved",))
+        ]
+        parts += [[times[mode] / whole for mode in modes] for modes in (_DOWN, _OFF)]
+        split = [percent(sum(shares)) for shares in parts]
+        rows.append((name(station, 28), _share(use[station]), *split))
+    columns = (
+        "station", "busy on shift", "processing", "setup", "blocked", "starved", "down",
+        "off shift",
+    )  # fmt: skip
+    title = "Stations"
+    if len(use) > len(top):
+        title = f"The {len(top)} busiest of {len(use)} stations"
+    return _grid(columns, rows, title)
+
+
+def _state_sums(result: Result) -> dict[str, dict[str, int]]:
+    """Return server-time in each state by station, over all replications."""
+    table = result.table("stations").group_by("station")
+    sums = table.aggregate([(mode, "sum") for mode in t.MODE_NAMES]).to_pylist()
+    return {
+        row["station"]: {mode: int(row[f"{mode}_sum"]) for mode in t.MODE_NAMES}
+        for row in sums
+    }
+
+
+def _notes(result: Result) -> list[str]:
+    m = result.manifest
+    notes = []
+    if on_time := _intervals(result, "on_time_share").get(""):
+        late = _intervals(result, "tardiness_mean_s")[""]
+        scale = time_scale([late.mean])
+        text = f"Orders on time: {percent(on_time.mean, on_time.half_width)}"
+        tardy = scale.with_unit(late.mean, late.half_width)
+        notes.append(f"{text}; mean tardiness {tardy}.")
+    cut = format_duration(m["warmup_us"]) if m["warmup_us"] else "nothing"
+    notes.append(f"Warm-up: {cut} cut ({m['warmup_reason']}).")
+    n_checks = result.table("checks").num_rows
+    if not result.failed_checks:
+        notes.append(f"Self-checks: all {n_checks:,} hold.")
+    notes.append(
+        f"Seed {m['seed']}, model {m['model_hash'][:12]}, {count(m['events'])} events, "
+        f"Linewright {m['linewright_version']}."
+    )
+    return notes
+
+
+# ---------------------------------------------------------------- a comparison
+
+
+def comparison_view(
+    found: Sequence[Comparison], units: dict[str, str], seed: int, n: int
+) -> RenderableType:
+    """Return scenarios against the first of them, measure by measure.
+
+    Args:
+        found: What `stats.compare` returned.
+        units: Unit of each measure.
+        seed: Seed of all scenarios.
+        n: Number of pairs of replications.
+    """
+    baseline = found[0].baseline if found else ""
+    views: list[RenderableType] = []
+    for scenario in dict.fromkeys(c.scenario for c in found):
+        rows = [_compared(c, units) for c in found if c.scenario == scenario]
+        columns = ("measure", "unit", name(baseline, 24), name(scenario, 24),
+                   "difference", "", "")  # fmt: skip
+        views.append(_grid(columns, rows, f"{name(scenario)} against {name(baseline)}"))
+    if found:
+        views.append(
+            Text(f"* The interval of the difference leaves out 0: {found[0].method}.")
+        )
+    views.append(Text(f"Common random numbers: seed {seed}, {n} pairs."))
+    return Group(*views)
+
+
+def _compared(c: Comparison, units: dict[str, str]) -> tuple[str, ...]:
+    relative = c.relative_difference
+    share = f"{100 * relative:+.1f}%" if math.isfinite(relative) else DASH
+    difference = number(c.difference.mean, c.difference.half_width)
+    sign = "+" if c.difference.mean > 0 and difference != DASH else ""
+    return (
+        c.measure,
+        units.get(c.measure, ""),
+        number(c.base.mean, c.base.half_width),
+        number(c.other.mean, c.other.half_width),
+        sign + difference,
+        share,
+        "*" if c.significant else "",
+    )
+
+
+# ---------------------------------------------------------------- progress
+
+
+class ProgressBar:
+    """Replications done, time left and half-width so far; silent without a terminal."""
+
+    def __init__(self, stream: TextIO, label: str, precision: float | None) -> None:
+        self._precision = precision
+        self._bar = Bar(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[width]}", markup=False),
+            console=Console(file=stream),
+            transient=True,
+            disable=not stream.isatty(),
+        )
+        self._label = label
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> ProgressBar:
+        """Show the bar."""
+        self._bar.start()
+        self._task = self._bar.add_task(self._label, total=None, width="")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        """Show how far a simulation is."""
+        assert self._task is not None
+        self._bar.update(
+            self._task,
+            completed=progress.done,
+            total=progress.asked,
+            width=half_width(progress.throughput, self._precision),
+        )
+
+
+def half_width(found: Interval | None, precision: float | None) -> str:
+    """Return the relative half-width so far, and the one that is wanted."""
+    if found is None or not math.isfinite(found.relative_half_width):
+        return ""
+    goal = f" → {100 * precision:.2g}%" if precision else ""
+    return f"±{100 * found.relative_half_width:.2g}%{goal}"

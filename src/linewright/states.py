@@ -1,0 +1,200 @@
+"""A state of the line on disk: saved whole, restored exactly, forked at any instant.
+
+One ``.npz`` file holds every array of `State` and says which model, seed and
+replication it belongs to. Random numbers need no saving: a draw is a function of its
+name, so new streams of the same seed go on where the old ones stood.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from linewright import tables as t
+from linewright.errors import ResultError
+from linewright.lower import Lowered, new_draws, new_state
+from linewright.version import __version__
+
+__all__ = ["STATE_VERSION", "Saved", "fork", "load_state", "save_state"]
+
+STATE_VERSION = 1
+
+_ABOUT = "about"
+_VARIABLE = ("parts", "heap", "todo", "requests", "trace", "series")
+"""Tables whose number of rows depends on the run and not on the model."""
+
+
+class Saved(NamedTuple):
+    """A restored state and what is needed to go on from it.
+
+    Attributes:
+        state: The state; nobody else holds it.
+        draws: The streams of its seed and replication.
+        seed: Seed of all streams.
+        replication: Number of the replication.
+        model_hash: Hash of the model that it belongs to.
+        linewright_version: Version that wrote it.
+    """
+
+    state: t.State
+    draws: t.Draws
+    seed: int
+    replication: int
+    model_hash: str
+    linewright_version: str
+
+
+def fork(state: t.State) -> t.State:
+    """Return a copy that goes its own way."""
+    return t.State._make(array.copy() for array in state)
+
+
+def save_state(
+    path: str | os.PathLike[str],
+    lowered: Lowered,
+    state: t.State,
+    seed: int,
+    replication: int,
+    model_hash: str,
+) -> Path:
+    """Write a state as one file, whole or not at all; return where it is.
+
+    Raises:
+        ResultError: The file cannot be written.
+    """
+    target = Path(path)
+    about = {
+        "state_version": STATE_VERSION,
+        "linewright_version": __version__,
+        "model_hash": model_hash,
+        "seed": seed,
+        "replication": replication,
+        "calendar_ticks": lowered.tables.calendars["n"].tolist(),
+    }
+    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    arrays: dict[str, Any] = dict(zip(state._fields, state, strict=True))
+    arrays[_ABOUT] = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    try:
+        with draft.open("wb") as stream:
+            np.savez_compressed(stream, **arrays)
+        draft.replace(target)
+    except OSError as error:
+        msg = f"{target} cannot be written: {error.strerror or error}"
+        raise ResultError(msg) from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return target
+
+
+def load_state(
+    path: str | os.PathLike[str], lowered: Lowered, model_hash: str
+) -> Saved:
+    """Read a state of a model.
+
+    Args:
+        path: File that `save_state` wrote.
+        lowered: The model, laid out at least as far as when the state was saved.
+        model_hash: The model's hash; a state of another model is refused.
+
+    Raises:
+        ResultError: The file is no state, or one of another model or version.
+    """
+    about, arrays = _read(Path(path))
+    if about["state_version"] != STATE_VERSION:
+        msg = (
+            f"{path} has state_version {about['state_version']}; this release reads "
+            f"{STATE_VERSION}"
+        )
+        raise ResultError(msg)
+    if about["model_hash"] != model_hash:
+        msg = (
+            f"{path} is a state of another model: its hash is "
+            f"{str(about['model_hash'])[:12]}, that of this model is {model_hash[:12]}"
+        )
+        raise ResultError(msg)
+    _check_form(path, lowered, arrays, str(about["linewright_version"]))
+    state = t.State(**{name: arrays[name] for name in t.State._fields})
+    _check_calendars(path, lowered, state, about["calendar_ticks"])
+    seed, replication = int(about["seed"]), int(about["replication"])
+    return Saved(
+        state,
+        new_draws(lowered, seed, replication),
+        seed,
+        replication,
+        model_hash,
+        str(about["linewright_version"]),
+    )
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    keys = {"state_version", "model_hash", "seed", "replication", "calendar_ticks"}
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not hasattr(file, "files"):
+                msg = "it is one array"
+                raise ValueError(msg)
+            arrays = {name: file[name] for name in file.files}
+        about = json.loads(arrays.pop(_ABOUT).tobytes())
+        if missing := (keys | {"linewright_version"}) - about.keys():
+            msg = f"it does not say {', '.join(sorted(missing))}"
+            raise ValueError(msg)
+    except (
+        OSError, EOFError, KeyError, TypeError, ValueError, AttributeError,
+        NotImplementedError, zipfile.BadZipFile, zlib.error,
+    ) as error:  # fmt: skip
+        reason = getattr(error, "strerror", None) or error
+        msg = f"{path} is not a state that can be read: {reason}"
+        raise ResultError(msg) from error
+    return about, arrays
+
+
+def _check_form(
+    path: str | os.PathLike[str],
+    lowered: Lowered,
+    arrays: dict[str, Any],
+    version: str,
+) -> None:
+    """Raise where a table is not of the form that this release's kernel reads."""
+    expected = new_state(lowered)
+    for name, like in zip(expected._fields, expected, strict=True):
+        array = arrays.get(name)
+        fits = array is not None and array.dtype == like.dtype
+        if fits and array is not None:
+            n = 1 if name in _VARIABLE else 0
+            fits = array.ndim == like.ndim and array.shape[n:] == like.shape[n:]
+        if not fits:
+            msg = (
+                f"{path} was written by Linewright {version}, whose table of {name} "
+                f"has another form than that of {__version__}"
+            )
+            raise ResultError(msg)
+
+
+def _check_calendars(
+    path: str | os.PathLike[str],
+    lowered: Lowered,
+    state: t.State,
+    n_ticks: list[int],
+) -> None:
+    """Raise where a calendar had run out when saved and goes on, or ends earlier now.
+
+    The timer of the next shift change is part of the state; past the last tick that
+    was laid out there is none.
+    """
+    line = lowered.tables
+    for c, calendar in enumerate(line.calendars):
+        now, then = int(calendar["n"]), n_ticks[c]
+        station = int(line.links[calendar["first_station"]])
+        reached = int(state.stations["next_tick"][station])
+        if now < min(reached + 1, then) or (now > then and reached >= then):
+            msg = (
+                f"{path} was saved with its calendars laid out to another time; lower "
+                "the line with the horizon that it was saved with"
+            )
+            raise ResultError(msg)
