@@ -12,7 +12,7 @@ import math
 import os
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -173,19 +173,18 @@ def _products(result: Result) -> Table:
     asked = {p: rate * 3600 for p, rate in demands.items() if rate is not None}
     rate = rate_scale([*(r.mean for r in rates.values()), *asked.values()])
     time = time_scale(f.mean for f in flows.values())
-    rows = []
-    for product in result.line.products:
-        rows.append(
-            (
-                name(product, 28),
-                _shown(rates.get(product), rate),
-                rate(asked[product]) if product in asked else DASH,
-                _shown(flows.get(product), time),
-                _shown(wips.get(product)),
-                _share(passes.get(product)),
-                _share(scraps.get(product)),
-            )
+    rows = [
+        (
+            name(product, 28),
+            _shown(rates.get(product), rate),
+            rate(asked[product]) if product in asked else DASH,
+            _shown(flows.get(product), time),
+            _shown(wips.get(product)),
+            _share(passes.get(product)),
+            _share(scraps.get(product)),
         )
+        for product in result.line.products
+    ]
     if len(rows) > 1:
         total = (_shown(wips.get("")), "", "")
         rows.append(("all", "", "", "", *total))

@@ -10,10 +10,10 @@ The columns of the event log are described in `LOG_COLUMNS`, its kinds in `LOG_K
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ __all__ = [
     "gantt",
     "trace_rows",
     "unit_life",
+    "write_table",
     "write_trace",
 ]
 
@@ -88,6 +89,7 @@ _N_ROWS = 1 << 16
 _HOUR_US = 3_600_000_000
 
 Mask = npt.NDArray[np.bool_]
+_Written = TypeVar("_Written")
 
 
 def trace_rows(
@@ -283,24 +285,38 @@ def write_trace(
     Raises:
         ResultError: The file cannot be written.
     """
-    target = Path(path)
     about = {
         "linewright_version": __version__,
         "model_hash": model_hash,
         "seed": str(seed),
         "replication": str(replication),
     }
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     batches = trace_rows(lowered, seed, replication, until_us)
+    return _whole(path, lambda draft: _stream(draft, lowered, batches, about))
+
+
+def write_table(path: str | os.PathLike[str], table: pa.Table) -> None:
+    """Write a table as one Parquet file, whole or not at all.
+
+    Raises:
+        ResultError: The file cannot be written.
+    """
+    _whole(path, lambda draft: pq.write_table(table, draft))
+
+
+def _whole(path: str | os.PathLike[str], write: Callable[[Path], _Written]) -> _Written:
+    """Write a file under another name, then rename it."""
+    target = Path(path)
+    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        n_rows = _stream(draft, lowered, batches, about)
+        written = write(draft)
         draft.replace(target)
     except OSError as error:
         msg = f"{target} cannot be written: {error.strerror or error}"
         raise ResultError(msg) from error
     finally:
         draft.unlink(missing_ok=True)
-    return n_rows
+    return written
 
 
 def _stream(

@@ -24,7 +24,7 @@ from linewright.model.calendars import to_local
 from linewright.model.line import Line
 from linewright.units import format_duration
 
-__all__ = ["describe_deadlock", "local_time", "why"]
+__all__ = ["describe_deadlock", "find_entity", "local_time", "why"]
 
 When = Callable[[int], str]
 
@@ -65,9 +65,8 @@ def why(lowered: Lowered, state: t.State, entity: str, line: Line | None = None)
         ValueError: There is no such thing.
     """
     story = _Story(lowered, state, _clock(line))
-    if entity.rpartition(":")[0] and entity.rpartition(":")[2].isdecimal():
-        return story.part_by_name(entity)
-    return story.tell(find_thing(lowered, entity))
+    thing, number = find_entity(lowered, entity)
+    return story.tell(thing) if number is None else story.unit(thing.row, number)
 
 
 def local_time(line: Line, at_us: int) -> str:
@@ -90,8 +89,8 @@ def _since_start(at_us: int) -> str:
     return f"{days} d {minutes // 60:02}:{minutes % 60:02}{seconds} after the start"
 
 
-def find_thing(lowered: Lowered, entity: str) -> Thing:
-    """Return what a name stands for.
+def find_entity(lowered: Lowered, entity: str) -> tuple[Thing, int | None]:
+    """Return what a name stands for, and the serial number if it means one unit.
 
     Raises:
         ValueError: There is no such thing.
@@ -106,9 +105,12 @@ def find_thing(lowered: Lowered, entity: str) -> Thing:
     kind, _, rest = entity.partition(":")
     for each, those in known.items():
         if entity in those:
-            return Thing(each, those.index(entity))
+            return Thing(each, those.index(entity)), None
     if kind in known and rest in known[kind]:
-        return Thing(kind, known[kind].index(rest))
+        return Thing(kind, known[kind].index(rest)), None
+    product, _, number = entity.rpartition(":")
+    if product in names.products and number.isdecimal():
+        return Thing("product", names.products.index(product)), int(number)
     every = list(dict.fromkeys(name for those in known.values() for name in those))
     close = get_close_matches(entity, every, 1)
     hint = f'did you mean "{close[0]}"?' if close else f"there are {', '.join(every)}"
@@ -625,22 +627,15 @@ class _Story:
 
     # ------------------------------------------------------------ parts, buffers
 
-    def part_by_name(self, entity: str) -> str:
-        """Tell about a part such as ``frame:17``."""
-        product, _, serial = entity.rpartition(":")
-        if product not in self.names.products:
-            known = ", ".join(self.names.products)
-            msg = f'there is no product "{product}"; products are {known}'
-            raise ValueError(msg)
-        i, number = self.names.products.index(product), int(serial)
+    def unit(self, i: int, number: int) -> str:
+        """Tell about the unit of a product with a serial number."""
+        product = self.names.products[i]
         if found := self.parts(product=i, serial=number):
             return self.tell(Thing("part", found[0]))
-        begun = number < int(self.state.products["serial"][i])
-        fate = "is no longer in the line" if begun else "has not come yet"
-        text = f"At {self.when(self.now)} {product} {number} {fate}"
-        if begun:
-            return f"{text}: it left, was built in, or was scrapped."
-        return f"{text}, because {self.release(i).text}."
+        text = f"At {self.when(self.now)} {product} {number}"
+        if number < int(self.state.products["serial"][i]):
+            return f"{text} is in the line no more: it left, was used, or was scrapped."
+        return f"{text} has not come yet, because {self.release(i).text}."
 
     def part(self, p: int) -> Cause:
         part = self.state.parts[p]
