@@ -60,20 +60,17 @@ CONVERTED = (
     "MachineBreak3",
     "SingleServer",
     "Topology02",
-    "Topology07",
     "Topology09",
     "Topology12",
     "Topology14",
     "Topology19",
     "Topology20",
     "Topology29",
-    "Topology32",
     "Topology37",
     "Topology38",
     "Topology49",
     "Topology50",
     "Topology52",
-    "Topology55",
     "Topology74",
     "WipInMachine1",
     "WipInMachineJobShop2",
@@ -82,6 +79,7 @@ CONVERTED = (
 _OPERATORS = "operators with skills or shifts of their own, beside the stations"
 _CAPACITY = "capacity stations: hours of work per period, and no parts"
 _BATCHES = "batches that are taken apart and put together again as the same batch"
+_HOLDS = "a machine that is down, or off shift, keeps a part that is only blocked"
 _MOULDS = "an order taken apart and a mould put together for that very order"
 
 NOT_EXPRESSIBLE = {
@@ -94,14 +92,17 @@ NOT_EXPRESSIBLE = {
     "Operator": _OPERATORS,
     "SkilledOperator": _OPERATORS,
     "Topology01": "one repairman for two stations",
+    "Topology07": _HOLDS,
     "Topology24": "batches that lose a fixed number of units to scrap",
     "Topology27": "a program that now and then empties a buffer",
     "Topology28": _OPERATORS,
+    "Topology32": _HOLDS,
     "Topology34": "a critical part that interrupts another",
     "Topology40": _MOULDS,
     "Topology42": _OPERATORS,
     "Topology45": _OPERATORS,
     "Topology47": _OPERATORS,
+    "Topology55": _HOLDS,
     "Topology56": _MOULDS,
     "Topology61": _MOULDS,
     "Topology62": _MOULDS,
@@ -155,13 +156,15 @@ class Theirs:
 def _read(archive: zipfile.ZipFile, name: str) -> Theirs:
     model = json.loads(archive.read(f"{name}.json"))
     result = json.loads(archive.read(f"{name}.json.result"))
-    edges = model["graph"]["edge"].values()
+    nodes = model["graph"]["node"]
+    stations = {n for n in nodes if "Repairman" not in nodes[n]["_class"]}
     return Theirs(
         name,
-        model["graph"]["node"],
+        nodes,
         [
             (e["source"], e["destination"], e.get("data", {}).get("entity", ""))
-            for e in edges
+            for e in model["graph"]["edge"].values()
+            if e["source"] in stations
         ],
         float(model["general"]["maxSimTime"]),
         {e["id"]: e.get("results", {}) for e in result["elementList"]},
@@ -251,8 +254,8 @@ class _Builder:
                 self.stations[f"{node} rack"] = {"process": 0}
                 product["route"] = [f"{node} rack"]
                 return
-            parts = [a for a, b, e in self.theirs.edges if b == first and e == "Part"]
-            product["bom"] = {parts[0]: 4}  # a frame takes four
+            before = [a for a, b, _ in self.theirs.edges if b == first and a != node]
+            product["bom"] = {before[0]: 4}  # a frame takes four
         product["route"] = self._route(self.theirs.after(node), node)
 
     def _route(self, nodes: list[str], product: str) -> list[Json]:
@@ -274,7 +277,7 @@ class _Builder:
 
     def _taken_apart(self, node: str, product: str) -> Json:
         makes = {}
-        for entity, quantity in (("Frame", 1), ("Part", 4)):
+        for entity, quantity in (("Part", 4), ("Frame", 1)):  # in this order
             name = f"{product} {entity}"
             after = self.theirs.after(node, entity)
             self.products[name] = {

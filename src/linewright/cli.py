@@ -53,6 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: Arguments without the command's name; those of the process by default.
     """
+    if (
+        argv is None
+    ):  # Arrow would import pandas (half a second), which nothing here needs
+        sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
     try:
         args = _parser().parse_args(argv)
     except SystemExit as stop:  # argparse has said why
@@ -658,17 +662,19 @@ def _show_rows(line: Line, found: pa.Table) -> None:
     from linewright.console import table_view  # noqa: PLC0415 - slow
     from linewright.why import local_time  # noqa: PLC0415
 
-    times = {"time_us": "time", "start_us": "from", "end_us": "until"}
-    columns: dict[str, list[Any]] = {
-        name: ["" if value is None else value for value in found[name].to_pylist()]
-        for name in found.column_names
-        if found[name].null_count < found.num_rows
-    }
-    for name in columns.keys() & times:
-        columns[name] = [local_time(line, value) for value in columns[name]]
-    shown = [[str(value) for value in values] for values in columns.values()]
-    heads = [times.get(name, name) for name in columns]
-    _show(table_view(heads, zip(*shown, strict=True)))
+    heads = {"time_us": "time", "start_us": "from", "end_us": "until"}
+    columns: dict[str, list[Any]] = {}
+    for name in found.column_names:
+        values = found[name].to_pylist()
+        if name in heads:
+            values = [local_time(line, value) for value in values]
+        if any(value is not None for value in values):
+            columns[heads.get(name, name)] = values
+    texts = [
+        ["" if v is None else str(v).replace("_", " ") for v in values]
+        for values in columns.values()
+    ]
+    _show(table_view(list(columns), zip(*texts, strict=True)))
 
 
 def _version(args: Args) -> int:

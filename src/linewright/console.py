@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
 from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
@@ -49,16 +48,16 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgressBar", "as_text", "comparison_view", "result_view", "table_view"]
 
-WIDTH = 110
+PIPE_WIDTH = 1000  # nothing is wrapped or cut where no terminal sets the width
 TOP_STATIONS = 8
 _OFF = ("break", "off_shift")
 _DOWN = ("failed", "maintenance")
 
 
 def as_text(view: RenderableType, stream: TextIO) -> str:
-    """Return a view as text for a stream: colored and as wide as a terminal is."""
+    """Return a view as text for a stream; a terminal gives its width and colors."""
     terminal = stream.isatty()
-    width = None if terminal or os.environ.get("COLUMNS") else WIDTH
+    width = None if terminal else PIPE_WIDTH
     target = io.StringIO()
     console = Console(
         file=target, force_terminal=terminal, width=width, highlight=False, markup=False
@@ -83,9 +82,9 @@ def _grid(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str) -> 
 
 def table_view(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """Return a plain table of texts."""
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in columns:
-        table.add_column(Text(column), no_wrap=True)
+        table.add_column(Text(column), overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
     return table

@@ -948,8 +948,22 @@ def new_state(
     state.clock["period_us"] = period_us
     state.clock["watch"] = 0 if n_periods else t.NEVER
     state.clock["n_pending_sources"] = int(line.settings[t.S_N_CAPPED])
+    state.buffers["waiters"] = _always_watched(line)
     _begin_servers(line, state)
     return part_capacity(lowered, state, n_parts)
+
+
+def _always_watched(line: t.LineTables) -> t.Ints:
+    """Return 1 for buffers whose room somebody wants who does not stand in a list.
+
+    These are stations that start only with a place behind them, and parts outside.
+    """
+    watched = line.buffers["n_early"] > 0
+    for b, buffer in enumerate(line.buffers):
+        first = int(buffer["first_dest"])
+        dests = line.links[first : first + int(buffer["n_dests"])]
+        watched[b] |= bool((line.dests["n_sources"][dests] > 0).any())
+    return (watched & (line.buffers["slots"] < t.UNLIMITED)).astype(np.int64)
 
 
 def _begin_servers(line: t.LineTables, state: t.State) -> None:

@@ -552,18 +552,30 @@ class _Story:
         if capped := self.capped(i):
             waiting = f"{outside} {name} wait outside: " if outside else ""
             return Cause(waiting + capped.text, capped.next)
-        if outside or kind in (t.ALWAYS, t.ALWAYS_CAPPED):
+        if outside or kind == t.ALWAYS_CAPPED:
             d = int(self.line.steps["dest"][fixed["first_step"]])
             waiting = f"{outside} {name} wait" if outside else f"the next {name} waits"
             return Cause(f"{waiting} outside for {self.room(d)}", self.makes_room(d))
+        if kind == t.ALWAYS:
+            return self.always(i)
         if kind == t.ARRIVALS:
-            key = self.timer(int(fixed["leaf"]))
-            if key == t.NEVER:
-                return Cause(f"no arrival of {name} is known")
-            return Cause(f"the next {name} arrives {self.when(key >> 4)}")
-        if kind == t.ORDERS:
-            return self.next_order(i)
-        return self.comes_with(i)
+            return self.next_arrival(i)
+        return self.next_order(i) if kind == t.ORDERS else self.comes_with(i)
+
+    def always(self, i: int) -> Cause:
+        first = int(self.line.products["first_step"][i])
+        k = min(self.stations_of_step(first), key=self.rank)
+        text = f"the next {self.names.products[i]} comes when {self.names.stations[k]}"
+        return Cause(f"{text} can take it", Thing("station", k))
+
+    def next_arrival(self, i: int) -> Cause:
+        name, key = (
+            self.names.products[i],
+            self.timer(int(self.line.products["leaf"][i])),
+        )
+        if key == t.NEVER:
+            return Cause(f"no arrival of {name} is known")
+        return Cause(f"the next {name} arrives {self.when(key >> 4)}")
 
     def outside(self, i: int) -> int:
         row = self.store_list(i) + int(self.line.settings[t.S_N_PRODUCTS])
@@ -635,7 +647,9 @@ class _Story:
         text = f"At {self.when(self.now)} {product} {number}"
         if number < int(self.state.products["serial"][i]):
             return f"{text} is in the line no more: it left, was used, or was scrapped."
-        return f"{text} has not come yet, because {self.release(i).text}."
+        return self.tell(Thing("release", i)).replace(
+            f"At {self.when(self.now)} ", f"{text} has not come yet, because ", 1
+        )
 
     def part(self, p: int) -> Cause:
         part = self.state.parts[p]
