@@ -1,8 +1,9 @@
-"""Every line with a known exact answer: the answer lies in our interval, which is narrow.
+"""Lines with a known exact answer: it lies in our interval, which is narrow.
 
 All values are checked jointly at 99.9 % (Bonferroni): a kernel that is right fails once
-in a thousand seeds, and the seeds come from the rows' names. A row that misses is shown
-with its value and interval. `python -m tests.test_exact_lines` prints the table of rows.
+in a thousand seeds, and the seeds come from the rows' names. A row that misses is
+shown with its value and interval. `python -m tests.test_exact_lines` prints
+the table of rows.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ def _measure(
     )
 
 
-def _measure_of_thing(  # noqa: PLR0913
+def _measure_of_thing(
     lowered: Lowered,
     kind: str,
     name: str,
@@ -148,7 +149,9 @@ def _measure_of_thing(  # noqa: PLR0913
         return float(time) / span / n_servers
     if kind == "wait":
         k = names.stations.index(name)
-        return gained("stations", "wait_us", k) / max(gained("stations", "started", k), 1)
+        return gained("stations", "wait_us", k) / max(
+            gained("stations", "started", k), 1
+        )
     buffer = name if name in names.buffers else f"{name} store"
     level = gained("buffers", "area_us", names.buffers.index(buffer)) / span
     if kind == "level":
@@ -156,7 +159,10 @@ def _measure_of_thing(  # noqa: PLR0913
     assert kind == "present", f"no measure {kind}"
     k = names.stations.index(name)
     held = (t.PROCESSING, t.BLOCKED, t.SETUP)
-    return level + sum(float(last.accounts[k, m] - first.accounts[k, m]) for m in held) / span
+    return (
+        level
+        + sum(float(last.accounts[k, m] - first.accounts[k, m]) for m in held) / span
+    )
 
 
 TABLES = sorted({row.name.split()[0] for row in ROWS})

@@ -1,4 +1,4 @@
-"""Linewright: one model file from which a production line is simulated and explained."""
+"""Linewright: one model file from which a production line is simulated and shown."""
 
 from linewright.errors import (
     DeadlockError,

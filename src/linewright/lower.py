@@ -1,7 +1,7 @@
 """From names to rows: a `Line` becomes the tables that the kernel reads.
 
-Every name is turned into a row number here, once; `results` turns them back. The line is
-taken to have passed `check`: what is asked for here exists.
+Every name is turned into a row number here, once; `results` turns them back. The line
+is taken to have passed `check`: what is asked for here exists.
 """
 
 from __future__ import annotations
@@ -17,9 +17,31 @@ from linewright import tables as t
 from linewright.errors import KernelError
 from linewright.model.calendars import expand, to_tick
 from linewright.model.distribution import KINDS, Distribution
-from linewright.model.line import Line, Maintenance, Product, Station, Step
+from linewright.model.line import (
+    Failure,
+    Line,
+    Maintenance,
+    Order,
+    OrderFile,
+    Product,
+    Station,
+    Step,
+)
+from linewright.model.meaning import (
+    next_operation,
+    process_time,
+    rework_share,
+    transport_times,
+    uses_of,
+)
 
-__all__ = ["Lowered", "lower", "new_draws", "new_state", "part_capacity", "process_time"]
+__all__ = [
+    "Lowered",
+    "lower",
+    "new_draws",
+    "new_state",
+    "part_capacity",
+]
 
 _KIND = {kind: row for row, kind in enumerate(KINDS)}
 _DISPATCH = {
@@ -69,22 +91,11 @@ class Lowered(NamedTuple):
     leaf_station: t.Ints
 
 
-def process_time(station: Station, step: Step, product: str, name: str) -> Distribution:
-    """Return the processing time of a product's operation at one of its stations.
-
-    The most particular wins: the time beside the alternative, the operation's, the
-    station's for this product, the station's for all.
-    """
-    if isinstance(step.station, dict):
-        return step.station[name]
-    if step.process is not None:
-        return step.process
-    if isinstance(station.process, dict):
-        return station.process[product]
-    if station.process is None:
-        msg = f"operation {step.operation} has no processing time at {name}"
-        raise KernelError(msg)
-    return station.process
+def _time_of(line: Line, product: str, step: Step, station: str) -> Distribution:
+    """Return a processing time that `check` has found to exist."""
+    time = process_time(line, product, step, station)
+    assert time is not None, f"{step.operation} has no processing time at {station}"
+    return time
 
 
 def _zeros(dtype: np.dtype[Any], n: int) -> t.Records:
@@ -175,7 +186,9 @@ class _Build:
         record |= dict(zip("abcd", parameters, strict=False))
         if d.values_us:
             record |= {"first": len(self.data), "n": len(d.values_us)}
-            self.data.extend(map(float, sorted(d.values_us) if not d.weights else d.values_us))
+            self.data.extend(
+                map(float, sorted(d.values_us) if not d.weights else d.values_us)
+            )
             if d.weights:
                 self.data.extend(np.cumsum(d.weights).tolist())
         return record
@@ -236,14 +249,20 @@ def _lower_calendars(build: _Build) -> None:
     line = build.line
     used = [s.calendar or line.calendar for s in line.stations.values()]
     for name in dict.fromkeys(filter(None, used)):
-        ticks = expand(line.calendars[name], line.start, line.time_zone, build.horizon_us)
+        ticks = expand(
+            line.calendars[name], line.start, line.time_zone, build.horizon_us
+        )
         first = len(build.ticks)
         end = max(build.horizon_us, int(ticks.at_us[-1])) + 1
         ends = np.append(ticks.at_us[1:], end)
         left, on_left = 0, []
         rows = list(zip(ticks.at_us, ends, ticks.mode, strict=True))
         for at, until, mode in reversed(rows):
-            left = 0 if mode == t.CALENDAR_OFF else left + (until - at) * (mode == t.CALENDAR_ON)
+            left = (
+                0
+                if mode == t.CALENDAR_OFF
+                else left + (until - at) * (mode == t.CALENDAR_ON)
+            )
             on_left.append(int(left))
         for (at, _, mode), left_us in zip(rows, reversed(on_left), strict=True):
             build.ticks.append((int(at), int(mode), left_us))
@@ -271,10 +290,14 @@ def _lower_stations(build: _Build) -> None:
             "setup_by": 1 if station.setup and station.setup.by == "family" else 0,
         }
         if calendar:
-            stations = build.stations_of_calendar.setdefault(build.calendar_rows[calendar], [])
+            stations = build.stations_of_calendar.setdefault(
+                build.calendar_rows[calendar], []
+            )
             stations.append(k)
         if station.output_buffer is not None:
-            row["out_buffer"] = _buffer_of(build, f"{name} output", station.output_buffer)
+            row["out_buffer"] = _buffer_of(
+                build, f"{name} output", station.output_buffer
+            )
         if station.setup:
             row["setup_first"] = len(build.setups)
             build.setups.extend(_setup_matrix(build, station, n_families))
@@ -289,7 +312,7 @@ def _lower_stations(build: _Build) -> None:
 
 
 def _setup_matrix(build: _Build, station: Station, n_families: int) -> list[int]:
-    """Return distribution rows from (last: never set up) and to families, then products."""
+    """Return distribution rows from (last: none yet) and to families, then products."""
     assert station.setup is not None
     setup = station.setup
     n = n_families + len(build.product_rows)
@@ -315,20 +338,23 @@ def _lower_modes(
     build: _Build, name: str, station: Station, first_server: int, row: dict[str, float]
 ) -> None:
     first_mode = len(build.modes)
-    for mode_name, mode in [*station.failures.items(), *station.maintenance.items()]:
+    modes: dict[str, Failure | Maintenance] = {**station.failures}
+    modes |= {f"maintenance {name}": mode for name, mode in station.maintenance.items()}
+    for mode_name, mode in modes.items():
         planned = isinstance(mode, Maintenance)
-        cycles = isinstance(mode.every, int)
         build.modes.append(
             {
                 "clock": _CLOCK[mode.clock],
                 "planned": planned,
-                "part": t.PART_RESUME if isinstance(mode, Maintenance) else _PART[mode.part],
+                "part": t.PART_RESUME
+                if isinstance(mode, Maintenance)
+                else _PART[mode.part],
                 "together": 0 if isinstance(mode, Maintenance) else mode.together,
                 "every": -1 if isinstance(mode.every, int) else build.dist(mode.every),
                 "repair": build.dist(
                     mode.duration if isinstance(mode, Maintenance) else mode.repair
                 ),
-                "cycles": mode.every if cycles else 0,
+                "cycles": mode.every if isinstance(mode.every, int) else 0,
             }
         )
         build.mode_names.append(mode_name)
@@ -337,7 +363,9 @@ def _lower_modes(
         m["clock"] == t.CLOCK_PROCESSING for m in build.modes[first_mode:]
     )
     for number in range(station.servers):
-        build.server_names.append(name if station.servers == 1 else f"{name} {number + 1}")
+        build.server_names.append(
+            name if station.servers == 1 else f"{name} {number + 1}"
+        )
         for m in range(first_mode, len(build.modes)):
             if build.modes[m]["together"] and number:
                 continue
@@ -357,7 +385,9 @@ def _lower_modes(
 
 def _lower_products(build: _Build) -> None:
     line = build.line
-    used_by_others = {c for p in line.products.values() for c, b in p.bom.items() if not b.bought}
+    used_by_others = {
+        c for p in line.products.values() for c, b in p.bom.items() if not b.bought
+    }
     first_dests: list[int] = []
     for name, product in line.products.items():
         for number, step in enumerate(product.route):
@@ -365,7 +395,9 @@ def _lower_products(build: _Build) -> None:
         release = product.release
         capped = release.conwip is not None or line.conwip is not None
         kind = _RELEASE[release.kind]
-        first_dests.append(int(build.steps[build.first_steps[name]]["dest"]) if product.route else -1)
+        first_dests.append(
+            int(build.steps[build.first_steps[name]]["dest"]) if product.route else -1
+        )
         source = release.every
         if source is None and release.rate:
             source = Distribution(kind="exponential", parameters=(1e6 / release.rate,))
@@ -382,7 +414,9 @@ def _lower_products(build: _Build) -> None:
                 "priority": product.priority,
                 "cap": -1 if release.conwip is None else release.conwip,
                 "kind": t.ALWAYS_CAPPED if kind == t.ALWAYS and capped else kind,
-                "source_stream": build.stream("arrivals", name, kind=_stream_kind(source)),
+                "source_stream": build.stream(
+                    "arrivals", name, kind=_stream_kind(source)
+                ),
                 "source_dist": -1 if source is None else build.dist(source),
                 "quantity": release.quantity,
                 "first_us": -1 if release.first is None else release.first,
@@ -398,7 +432,7 @@ def _stream_kind(*distributions: Distribution | None) -> int:
 
 
 def _dest(build: _Build, pairs: tuple[tuple[int, int], ...], choose: int) -> int:
-    """Return the row of a destination: its (station, buffer) targets and how to choose."""
+    """Return the row of a destination: its targets and how to choose."""
     key = (pairs, choose if len(pairs) > 1 else 0)
     if key not in build.dest_rows:
         build.dest_rows[key] = len(build.dests)
@@ -424,20 +458,22 @@ def _step_buffer(build: _Build, step: Step, name: str) -> int:
     return _buffer_of(build, name, build.line.stations[name].buffer)
 
 
-def _lower_step(build: _Build, name: str, product: Product, number: int, step: Step) -> None:
+def _lower_step(
+    build: _Build, name: str, product: Product, number: int, step: Step
+) -> None:
     line = build.line
     buffers = [_step_buffer(build, step, station) for station in step.stations]
     if step.choose == "first_free":
         buffers = [buffers[0]] * len(buffers)
     rows = [build.station_rows[station] for station in step.stations]
     dest = _dest(build, tuple(zip(rows, buffers, strict=True)), _CHOOSE[step.choose])
-    times = [process_time(line.stations[s], step, name, s) for s in step.stations]
+    times = [_time_of(line, name, step, s) for s in step.stations]
     first_work = len(build.work)
     build.work.extend(build.dist(time) for time in times)
     per_unit = product.lot_size if step.process_per == "unit" else 1
     shift_end = step.shift_end or line.stations[step.stations[0]].shift_end
     quality = _quality(build, name, product, number, step)
-    uses = step.uses if step.uses is not None else _default_uses(product, number)
+    uses = uses_of(product)[number]
     first_use, n_uses = _quantities(build, _made_here(product, uses))
     first_make, n_makes = _quantities(build, step.makes)
     build.operations.append(step.operation)
@@ -468,14 +504,6 @@ def _lower_step(build: _Build, name: str, product: Product, number: int, step: S
     )
 
 
-def _default_uses(product: Product, number: int) -> dict[str, int]:
-    """Return what of the bill of material no step names: it is used at the first."""
-    if number:
-        return {}
-    named = {c for step in product.route for c in (step.uses or {})}
-    return {c: item.quantity for c, item in product.bom.items() if c not in named}
-
-
 def _made_here(product: Product, uses: dict[str, int]) -> dict[str, int]:
     return {c: n for c, n in uses.items() if not product.bom[c].bought}
 
@@ -483,28 +511,20 @@ def _made_here(product: Product, uses: dict[str, int]) -> dict[str, int]:
 def _quantities(build: _Build, wanted: dict[str, int]) -> tuple[int, int]:
     first = len(build.uses)
     build.uses.extend(
-        {"product": build.product_rows[name], "quantity": n} for name, n in wanted.items()
+        {"product": build.product_rows[name], "quantity": n}
+        for name, n in wanted.items()
     )
     return first, len(wanted)
 
 
 def _next_step(build: _Build, name: str, product: Product, number: int) -> int:
-    """Return the row of the following step; steps only for rework are passed by."""
-    route = product.route
-    in_rework = route[number].rework_only
-    for following in range(number + 1, len(route)):
-        if not route[following].rework_only or in_rework:
-            return build.first_steps[name] + following
-    return -1
+    following = next_operation(product, number)
+    return -1 if following is None else build.first_steps[name] + following
 
 
 def _work_left(line: Line, name: str, product: Product, number: int) -> int:
-    times = [
-        process_time(line.stations[s.stations[0]], s, name, s.stations[0]).mean_us
-        for s in product.route[number:]
-        if not s.rework_only
-    ]
-    return round(sum(times))
+    steps = [step for step in product.route[number:] if not step.rework_only]
+    return round(sum(_time_of(line, name, s, s.stations[0]).mean_us for s in steps))
 
 
 def _quality(
@@ -512,11 +532,12 @@ def _quality(
 ) -> dict[str, float]:
     inspection = step.inspection
     if inspection is None:
-        return {"inspected": 1 if step.defect else 0, "defect": step.defect, "good": 1.0}
+        return {
+            "inspected": 1 if step.defect else 0,
+            "defect": step.defect,
+            "good": 1.0,
+        }
     good = inspection.pass_
-    rework, scrap = inspection.rework or 0.0, inspection.scrap or 0.0
-    if inspection.rework is None and inspection.scrap is None:
-        rework, scrap = (1.0, 0.0) if inspection.rework_to else (0.0, 1.0)
     target = number
     if inspection.rework_to:
         target = [s.operation for s in product.route].index(inspection.rework_to)
@@ -525,7 +546,7 @@ def _quality(
         "inspected": 2,
         "defect": step.defect,
         "good": 1.0 if good is None else good,
-        "rework_share": rework / (rework + scrap) if rework + scrap > 0 else 0.0,
+        "rework_share": rework_share(inspection),
         "rework_to": build.first_steps[name] + target,
         "rework_limit": -1 if limit is None else limit,
         "rework_priority": t.NEVER if priority is None else priority,
@@ -541,7 +562,9 @@ def _lower_links(build: _Build) -> None:
     dests_of_buffer: dict[int, list[int]] = {}
     dests_of_station: dict[int, list[int]] = {}
     for d, dest in enumerate(build.dests):
-        for j in range(int(dest["first_target"]), int(dest["first_target"] + dest["n_targets"])):
+        for j in range(
+            int(dest["first_target"]), int(dest["first_target"] + dest["n_targets"])
+        ):
             target = build.targets[j]
             here = dests_of_buffer.setdefault(int(target["buffer"]), [])
             if d not in here:
@@ -593,7 +616,11 @@ def _targets_of(build: _Build, d: int) -> list[dict[str, float]]:
 
 
 def _stations_of(build: _Build, d: int) -> list[int]:
-    return [int(target["station"]) for target in _targets_of(build, d) if target["station"] >= 0]
+    return [
+        int(target["station"])
+        for target in _targets_of(build, d)
+        if target["station"] >= 0
+    ]
 
 
 def _buffers_of(build: _Build, d: int) -> list[int]:
@@ -603,15 +630,20 @@ def _buffers_of(build: _Build, d: int) -> list[int]:
 def _link_stations(build: _Build, dests_of_station: dict[int, list[int]]) -> None:
     n_stations = len(build.stations)
     for k, station in enumerate(build.stations):
-        groups = [n_stations + g for g, members in enumerate(build.groups) if k in members]
+        groups = [
+            n_stations + g for g, members in enumerate(build.groups) if k in members
+        ]
         station["first_queue"], station["n_queues"] = build.link([k, *groups])
-        station["first_dest"], station["n_dests"] = build.link(dests_of_station.get(k, []))
+        station["first_dest"], station["n_dests"] = build.link(
+            dests_of_station.get(k, [])
+        )
         always = [
             i
             for i, product in enumerate(build.products)
             if product["kind"] == t.ALWAYS
             and product["first_step"] >= 0
-            and k in _stations_of(build, int(build.steps[int(product["first_step"])]["dest"]))
+            and k
+            in _stations_of(build, int(build.steps[int(product["first_step"])]["dest"]))
         ]
         station["first_always"], station["n_always"] = build.link(always)
 
@@ -647,7 +679,9 @@ def _link_users(build: _Build) -> None:
         row["first_child"], row["n_children"] = _quantities(build, children)
 
 
-def _children(line: Line, name: str, factor: int, found: dict[str, int]) -> dict[str, int]:
+def _children(
+    line: Line, name: str, factor: int, found: dict[str, int]
+) -> dict[str, int]:
     """Return the components, level by level, that are released with a unit."""
     for component, item in line.products[name].bom.items():
         if item.bought or component not in line.products:
@@ -662,28 +696,27 @@ def _children(line: Line, name: str, factor: int, found: dict[str, int]) -> dict
 
 def _lower_transports(build: _Build) -> None:
     line = build.line
-    names = list(build.station_rows)
-    by_pair: dict[tuple[int, int], Distribution] = {}
-    for way in line.transport:  # later entries win over `any`
-        starts = names if way.start == "any" else [way.start]
-        ends = names if way.end == "any" else [way.end]
-        particular = (way.start != "any") + (way.end != "any")
-        for start in starts:
-            for end in ends:
-                pair = (build.station_rows[start], build.station_rows[end])
-                if start != end and (particular or pair not in by_pair):
-                    by_pair[pair] = way.time
-    rows: dict[int, list[tuple[int, Distribution]]] = {}
-    for (start_row, end_row), time in by_pair.items():
-        rows.setdefault(start_row, []).append((end_row, time))
-    for k, station in enumerate(build.stations):
-        ways = rows.get(k, [])
-        station["first_transport"], station["n_transports"] = len(build.transports), len(ways)
-        build.transports.extend({"to": to, "dist": build.dist(time)} for to, time in ways)
+    times = transport_times(line)
+    origins = {start for start, _ in times}
+    ends = {end for _, end in times}
+    for (name, row), station in zip(
+        build.station_rows.items(), build.stations, strict=True
+    ):
+        station["first_transport"] = len(build.transports)
+        reached = line.stations if "any" in ends else ends
+        for other in reached if {name, "any"} & origins else ():
+            pairs = (name, other), (name, "any"), ("any", other), ("any", "any")
+            time = next((times[pair] for pair in pairs if pair in times), None)
+            to = build.station_rows[other]
+            if time is not None and to != row:
+                build.transports.append({"to": to, "dist": build.dist(time)})
+        station["n_transports"] = len(build.transports) - int(
+            station["first_transport"]
+        )
 
 
 def _mark_plain(build: _Build) -> None:
-    """Mark the stations at which every waiting part may start, first come first served."""
+    """Mark the stations at which every waiting part may start, in their order."""
     fancy = {int(way["to"]) for way in build.transports}
     for step in build.steps:
         if step["n_uses"] or step["shift_end"] == t.END_FIT or step["transport"] >= 0:
@@ -748,9 +781,14 @@ def _components(after: dict[int, set[int]]) -> list[list[int]]:
 # ---------------------------------------------------------------- orders, timers, sizes
 
 
+def _orders(line: Line) -> tuple[Order, ...]:
+    """Return the orders; a file of them was read when the model was loaded."""
+    assert not isinstance(line.orders, OrderFile)
+    return line.orders
+
+
 def _lower_orders(build: _Build) -> None:
     line = build.line
-    assert not hasattr(line.orders, "file"), "orders are read when the model is loaded"
 
     def tick(when: Any, missing: int) -> int:
         if when is None:
@@ -759,7 +797,7 @@ def _lower_orders(build: _Build) -> None:
             return when
         return int(to_tick(when, line.start, line.time_zone))
 
-    for place, order in enumerate(line.orders):  # type: ignore[arg-type]
+    for place, order in enumerate(_orders(line)):
         product = line.products[order.product]
         build.orders.append(
             {
@@ -767,7 +805,9 @@ def _lower_orders(build: _Build) -> None:
                 "quantity": order.quantity,
                 "release": tick(order.release, 0),
                 "due": tick(order.due, t.NEVER),
-                "priority": product.priority if order.priority is None else order.priority,
+                "priority": product.priority
+                if order.priority is None
+                else order.priority,
                 "place": place,
             }
         )
@@ -791,7 +831,9 @@ def _lower_leaves(build: _Build) -> None:
     for m, server_mode in enumerate(build.server_modes):
         clock = build.modes[int(server_mode["mode"])]["clock"]
         timed = clock in (t.CLOCK_OPERATING, t.CLOCK_CALENDAR)
-        server_mode["leaf"] = leaf(m, station_of[int(server_mode["server"])]) if timed else -1
+        server_mode["leaf"] = (
+            leaf(m, station_of[int(server_mode["server"])]) if timed else -1
+        )
     for c, calendar in enumerate(build.calendars):
         calendar["leaf"] = leaf(c, 0)
     for i, product in enumerate(build.products):
@@ -804,7 +846,11 @@ def _lower_leaves(build: _Build) -> None:
 def _margin(build: _Build) -> int:
     """Return how many parts one event can bring into being."""
     children = [
-        1 + sum(int(u["quantity"]) for u in build.uses[int(p["first_child"]):][: int(p["n_children"])])
+        1
+        + sum(
+            int(u["quantity"])
+            for u in build.uses[int(p["first_child"]) :][: int(p["n_children"])]
+        )
         for p in build.products
     ]
     most = len(build.server_names) + 8
@@ -826,8 +872,10 @@ def _finish(build: _Build) -> Lowered:
     build.settings[t.S_N_DESTS] = len(build.dests)
     build.settings[t.S_N_PRODUCTS] = len(build.products)
     build.settings[t.S_MARGIN] = _margin(build)
-    order_rows = [{k: v for k, v in row.items() if k != "place"} for row in build.orders]
-    ids = [order.id or str(i + 1) for i, order in enumerate(line.orders)]  # type: ignore[arg-type]
+    order_rows = [
+        {k: v for k, v in row.items() if k != "place"} for row in build.orders
+    ]
+    ids = [order.id or str(i + 1) for i, order in enumerate(_orders(line))]
     for row in build.dists:
         row.setdefault("first", 0)
     tables = t.LineTables(
@@ -869,18 +917,21 @@ def _finish(build: _Build) -> Lowered:
 # ---------------------------------------------------------------- state and streams
 
 
-def stream_keys(names: Sequence[str], seed: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
+def stream_keys(
+    names: Sequence[str], seed: int
+) -> np.ndarray[Any, np.dtype[np.uint64]]:
     """Return the 64-bit key of every stream: a hash of its name and the seed.
 
     Raises:
         KernelError: Two names have one key; another seed helps.
     """
     digests = [
-        hashlib.blake2b(f"{seed}\0{name}".encode(), digest_size=8).digest() for name in names
+        hashlib.blake2b(f"{seed}\0{name}".encode(), digest_size=8).digest()
+        for name in names
     ]
     keys = np.array([int.from_bytes(d, "little") for d in digests], np.uint64)
     if len(np.unique(keys)) != len(keys):
-        msg = f"two random streams have the same key with seed {seed}; choose another seed"
+        msg = f"two random streams have one key with seed {seed}; choose another"
         raise KernelError(msg)
     return keys
 
@@ -908,7 +959,9 @@ def new_state(
     margin = int(line.settings[t.S_MARGIN])
     n_parts = 2 * margin + 256
     width = 2 * n_products + len(line.buffers)
-    n_lists = n_stations + int(line.settings[t.S_N_QUEUES]) + len(line.dests) + 2 * n_products
+    n_lists = (
+        n_stations + int(line.settings[t.S_N_QUEUES]) + len(line.dests) + 2 * n_products
+    )
     n_pad = 2
     while n_pad < int(line.settings[t.S_N_LEAVES]):
         n_pad *= 2
@@ -979,7 +1032,9 @@ def _begin_servers(line: t.LineTables, state: t.State) -> None:
         servers["number"][here] = np.arange(n)
         shift = t.CALENDAR_ON
         if station["calendar"] >= 0:
-            shift = int(line.ticks["mode"][line.calendars["first"][station["calendar"]]])
+            shift = int(
+                line.ticks["mode"][line.calendars["first"][station["calendar"]]]
+            )
         state.stations["shift"][k] = shift
         state.stations["next_tick"][k] = 1
     servers["first_mode"] = np.searchsorted(mode_servers, np.arange(len(servers)))
@@ -993,13 +1048,17 @@ def part_capacity(lowered: Lowered, state: t.State, n_parts: int) -> t.State:
     parts = _zeros(t.PART, n_parts)
     parts[:old] = state.parts
     parts["product"][old:] = -1
-    parts["next"][old:] = np.append(np.arange(old + 1, n_parts), state.clock["free_part"][0])
+    parts["next"][old:] = np.append(
+        np.arange(old + 1, n_parts), state.clock["free_part"][0]
+    )
     state.clock["free_part"] = old
     state.clock["n_free"] += n_parts - old
     heap = np.zeros((n_parts, 4), np.int64)
     heap[:old] = state.heap
     n_servers, margin = len(state.servers), int(lowered.tables.settings[t.S_MARGIN])
-    work = 8 * (n_servers + len(state.buffers) + len(state.products) + len(state.stations))
+    work = 8 * (
+        n_servers + len(state.buffers) + len(state.products) + len(state.stations)
+    )
     todo = np.zeros(work + 4 * margin + n_parts + 1024, np.int64)
     requests = np.zeros(work + len(state.modes) + 2 * n_parts + 1024, np.int64)
     return state._replace(parts=parts, heap=heap, todo=todo, requests=requests)

@@ -1,4 +1,4 @@
-"""One replication from time 0 to the horizon: what it counted, when, and its own checks.
+"""One replication from time 0 to the horizon: what it counted and its own checks.
 
 The kernel keeps running sums. Reading them at a few instants (`Snapshot`) gives every
 figure of any span between two of them, so the warm-up may be chosen after the run.
@@ -86,7 +86,7 @@ class Replication:
     state: t.State
 
 
-def run_until(  # noqa: PLR0913
+def run_until(
     lowered: Lowered,
     state: t.State,
     draws: t.Draws,
@@ -140,7 +140,7 @@ def replicate(
     snapshots = []
     code = t.REACHED
     for cut_us in cuts_us:
-        if code == t.REACHED or code == t.STANDSTILL:
+        if code in (t.REACHED, t.STANDSTILL):
             code, state = run_until(lowered, state, draws, cut_us, enough)
             snapshots.append(snapshot(state))
     width = 2 * len(state.products) + len(state.buffers)
@@ -191,14 +191,20 @@ def check_laws(lowered: Lowered, state: t.State) -> list[Check]:
     for b, buffer in enumerate(sums.buffers):
         here = parts[places == b]
         stay = int(buffer["wait_us"]) + int((now - here["entered"]).sum())
-        out.append(Check("Little, buffer", names.buffers[b], int(buffer["area_us"]), stay))
+        out.append(
+            Check("Little, buffer", names.buffers[b], int(buffer["area_us"]), stay)
+        )
         flow = int(buffer["entered"] - buffer["left"])
-        out.append(Check("flow balance, buffer", names.buffers[b], int(buffer["level"]), flow))
+        out.append(
+            Check("flow balance, buffer", names.buffers[b], int(buffer["level"]), flow)
+        )
     inside = parts[~np.isin(parts["where"], (t.OUTSIDE, t.NEW))]
     for i, product in enumerate(sums.products):
         here = inside[inside["product"] == i]
         stay = int(product["residence_us"]) + int((now - here["released"]).sum())
-        out.append(Check("Little, product", names.products[i], int(product["area_us"]), stay))
+        out.append(
+            Check("Little, product", names.products[i], int(product["area_us"]), stay)
+        )
         out += _conservation(lowered, product, i, here, parts)
     return out
 

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from linewright import tables as t
 from linewright.errors import ResultError
+from linewright.experiment import Experiment
 from linewright.lower import Lowered
 from linewright.model.line import Line
 from linewright.model.load import dumps, loads, model_hash
@@ -32,9 +33,6 @@ from linewright.stats import sketch
 from linewright.stats.intervals import Interval, mean_interval
 from linewright.stats.oee import oee
 from linewright.version import __version__
-
-if TYPE_CHECKING:
-    from linewright.simulate import Experiment
 
 __all__ = ["COLUMNS", "RESULT_SCHEMA_VERSION", "Result", "build_result"]
 
@@ -71,7 +69,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "stations": {
         "replication": "number from 0",
         "station": "name",
-        **{name: "server-time in this state, microseconds" for name in t.MODE_NAMES},
+        **dict.fromkeys(t.MODE_NAMES, "server-time in this state, microseconds"),
         "started": "parts started",
         "completed": "parts completed, whatever the verdict",
         "rejected": "parts whose verdict here was rework or scrap",
@@ -97,8 +95,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "quantity": "units asked for",
         "release_us": "release, microseconds from the start",
         "due_us": "due date, microseconds from the start, -1 for none",
-        "finished_us": "last unit finished, microseconds from the start, -1 for not yet",
-        "tardiness_s": "lateness above zero, seconds; counted up to the end if unfinished",
+        "finished_us": "last unit finished, microseconds from the start, -1 if not",
+        "tardiness_s": "lateness above zero, seconds; up to the end if unfinished",
     },
     "periods": {
         "replication": "number from 0",
@@ -230,10 +228,9 @@ class Result:
             ResultError: The folder holds something that is not a result.
         """
         folder = Path(folder)
-        if folder.exists() and not (folder / "manifest.json").is_file():
-            if not folder.is_dir() or any(folder.iterdir()):
-                msg = f"{folder} exists and is not a result; choose another name"
-                raise ResultError(msg)
+        if _is_something_else(folder):
+            msg = f"{folder} exists and is not a result; choose another name"
+            raise ResultError(msg)
         folder.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
@@ -257,7 +254,9 @@ class Result:
         """
         folder = Path(folder)
         try:
-            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+            manifest = json.loads(
+                (folder / "manifest.json").read_text(encoding="utf-8")
+            )
             version = manifest["result_schema_version"]
             if version != RESULT_SCHEMA_VERSION:
                 msg = (
@@ -301,6 +300,13 @@ class Result:
         return f"<Result of {self.manifest['model_name']}: {', '.join(parts)}>"
 
 
+def _is_something_else(folder: Path) -> bool:
+    """Say whether a path is taken by anything but a result or an empty folder."""
+    if not folder.exists() or (folder / "manifest.json").is_file():
+        return False
+    return not folder.is_dir() or any(folder.iterdir())
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
@@ -321,7 +327,7 @@ def _swap(fresh: Path, folder: Path) -> None:
 # ---------------------------------------------------------------- building
 
 
-def build_result(  # noqa: PLR0913
+def build_result(
     line: Line,
     lowered: Lowered,
     experiment: Experiment,
@@ -414,7 +420,10 @@ class _Tables:
     def _delta(self, kind: str, field: str) -> t.Ints:
         """Return what a running sum gained between the instants, flat."""
         return np.concatenate(
-            [getattr(b, kind)[field] - getattr(a, kind)[field] for _, a, b in self._pairs()]
+            [
+                getattr(b, kind)[field] - getattr(a, kind)[field]
+                for _, a, b in self._pairs()
+            ]
         )
 
     def _end(self, kind: str, field: str, which: list[Snapshot]) -> t.Ints:
@@ -464,7 +473,8 @@ class _Tables:
             sum(item.quantity for item in product.bom.values() if item.bought)
             for product in self.line.products.values()
         ]
-        return self._delta("products", "entered") * np.tile(per_unit, len(self.done))
+        entered = self._delta("products", "entered")
+        return np.asarray(entered * np.tile(per_unit, len(self.done)))
 
     def stations(self) -> pa.Table:
         names = self.lowered.names.stations
@@ -529,7 +539,9 @@ class _Tables:
             {
                 "replication": np.repeat([r.number for r in self.done], len(rows)),
                 "order": pa.array(list(self.lowered.names.orders) * n, pa.string()),
-                "product": pa.array([products[i] for i in rows["product"]] * n, pa.string()),
+                "product": pa.array(
+                    [products[i] for i in rows["product"]] * n, pa.string()
+                ),
                 "quantity": np.tile(rows["quantity"], n),
                 "release_us": np.tile(rows["release"], n),
                 "due_us": np.where(has_due, due, -1),
@@ -582,7 +594,9 @@ class _Tables:
 
     def flow_counts(self, which: slice = slice(None)) -> t.Ints:
         """Return the flow-time sketch of some replications, (product, bucket)."""
-        counts = np.zeros((len(self.lowered.names.products), t.N_FLOW_BUCKETS), np.int64)
+        counts = np.zeros(
+            (len(self.lowered.names.products), t.N_FLOW_BUCKETS), np.int64
+        )
         flat = counts.ravel()
         for a, b in zip(self.first[which], self.last[which], strict=True):
             flat[b.flow_cells] += b.flow_counts
@@ -626,7 +640,7 @@ class _Tables:
         rows += self._order_measures(tables["orders"])
         rows += self._station_measures(tables["stations"])
         rows += self._buffer_measures(tables["buffers"])
-        intervals = []
+        intervals: list[tuple[str, str, str, float, float, int]] = []
         for measure, entity, unit, values in rows:
             known = values[np.isfinite(values)]
             if not len(known):
@@ -634,18 +648,18 @@ class _Tables:
             found = mean_interval(known, confidence)
             half = found.half_width if np.isfinite(found.half_width) else np.nan
             intervals.append((measure, entity, unit, found.mean, half, len(known)))
-        columns = list(zip(*intervals, strict=True)) or [[]] * 6
-        mean, half = np.array(columns[3], float), np.array(columns[4], float)
+        columns: list[Any] = list(zip(*intervals, strict=True)) or [()] * 6
+        means, halves = np.array(columns[3], float), np.array(columns[4], float)
         return _table(
             "summary",
             {
                 "measure": list(columns[0]),
                 "entity": list(columns[1]),
                 "unit": list(columns[2]),
-                "mean": mean,
-                "half_width": half,
-                "low": mean - half,
-                "high": mean + half,
+                "mean": means,
+                "half_width": halves,
+                "low": means - halves,
+                "high": means + halves,
                 "n": np.array(columns[5], np.int64),
             },
         )
@@ -656,7 +670,9 @@ class _Tables:
         out: np.ndarray = values.reshape(len(self.done), n)
         return out
 
-    def _product_measures(self, table: pa.Table) -> list[tuple[str, str, str, np.ndarray]]:
+    def _product_measures(
+        self, table: pa.Table
+    ) -> list[tuple[str, str, str, np.ndarray]]:
         names = self.lowered.names.products
         n = len(names)
         hours = self._span_us(1)[:, None] / 3.6e9
@@ -680,7 +696,9 @@ class _Tables:
             for measure, (unit, values) in per_product.items()
             for i, name in enumerate(names)
         ]
-        rows.append(("throughput_total_per_h", "", "units/h", rate[:, final].sum(axis=1)))
+        rows.append(
+            ("throughput_total_per_h", "", "units/h", rate[:, final].sum(axis=1))
+        )
         rows.append(("wip_mean", "", "parts", wip.sum(axis=1)))
         return rows
 
@@ -706,7 +724,9 @@ class _Tables:
                 rows.append((f"flow_p{share}_s", name, "s", np.array(values)))
         return rows
 
-    def _order_measures(self, table: pa.Table) -> list[tuple[str, str, str, np.ndarray]]:
+    def _order_measures(
+        self, table: pa.Table
+    ) -> list[tuple[str, str, str, np.ndarray]]:
         n = len(self.lowered.tables.orders)
         due = self.lowered.tables.orders["due"]
         counted = (due < t.NEVER) & (due <= self.last[0].at_us)
@@ -720,7 +740,9 @@ class _Tables:
             ("tardiness_mean_s", "", "s", tardy.mean(axis=1)),
         ]
 
-    def _station_measures(self, table: pa.Table) -> list[tuple[str, str, str, np.ndarray]]:
+    def _station_measures(
+        self, table: pa.Table
+    ) -> list[tuple[str, str, str, np.ndarray]]:
         rows: list[dict[str, Any]] = table.to_pylist()
         names = self.lowered.names.stations
         found: dict[tuple[str, str], list[float]] = {}
@@ -741,16 +763,25 @@ class _Tables:
                 found.setdefault((measure, row["station"]), []).append(value)
         measures = dict.fromkeys(measure for measure, _ in found)
         return [
-            (m, name, "s" if m.endswith("_s") else "share", np.array(found[m, name], float))
+            (
+                m,
+                name,
+                "s" if m.endswith("_s") else "share",
+                np.array(found[m, name], float),
+            )
             for m in measures
             for name in names
         ]
 
-    def _buffer_measures(self, table: pa.Table) -> list[tuple[str, str, str, np.ndarray]]:
+    def _buffer_measures(
+        self, table: pa.Table
+    ) -> list[tuple[str, str, str, np.ndarray]]:
         names = self.lowered.names.buffers
         level = self._by(table, "level_mean", len(names))
         wait = self._by(table, "wait_mean_s", len(names))
-        rows = [("level_mean", name, "parts", level[:, i]) for i, name in enumerate(names)]
+        rows = [
+            ("level_mean", name, "parts", level[:, i]) for i, name in enumerate(names)
+        ]
         return rows + [
             ("wait_mean_s", name, "s", wait[:, i]) for i, name in enumerate(names)
         ]

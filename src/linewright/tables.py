@@ -7,9 +7,9 @@ of a record is an int64: rows of other tables (-1 for none), counts, codes, or t
 microseconds since the model's start.
 
 Lists of parts (queues, parts waiting for room, kits, parts outside) are linked through
-the parts themselves; `lists` holds their ends. Rows of `lists`: one for each queue, then
-one for each destination (parts that wait for room there), then one for each product's
-store, then one for each product's parts outside the line.
+the parts themselves; `lists` holds their ends. Rows of `lists`: one for each queue,
+then one for each destination (parts that wait for room there), then one for each
+product's store, then one for each product's parts outside the line.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ import numpy.typing as npt
 
 __all__ = [
     "BLOCK",
+    "MODE_NAMES",
     "Draws",
     "Ints",
     "LineTables",
-    "MODE_NAMES",
     "Names",
     "State",
 ]
@@ -63,7 +63,9 @@ NONE, SETTING_UP, WORKING, DONE = range(4)
 CALENDAR_OFF, CALENDAR_BREAK, CALENDAR_ON = 0, 1, 2
 
 # where a part is
-ON_SERVER, BLOCKED_ON_SERVER, IN_OUTPUT, IN_QUEUE, MOVING, IN_STORE, OUTSIDE, NEW = range(8)
+ON_SERVER, BLOCKED_ON_SERVER, IN_OUTPUT, IN_QUEUE, MOVING, IN_STORE, OUTSIDE, NEW = (
+    range(8)
+)
 
 # kinds of events, in the order in which simultaneous ones happen
 FINISH, SETUP_DONE, MOVED, REPAIRED, FAILURE, TICK, ORDER, ARRIVAL = range(8)
@@ -112,7 +114,16 @@ TRACE_NAMES = (
     "event", "mode", "release", "queue", "start", "block", "output", "move", "store",
     "use", "split", "rework", "scrap", "exit", "lost", "outside", "verdict",
 )  # fmt: skip
-TRACE_COLUMNS = ("time_us", "kind", "row", "product", "serial", "step", "value", "other")
+TRACE_COLUMNS = (
+    "time_us",
+    "kind",
+    "row",
+    "product",
+    "serial",
+    "step",
+    "value",
+    "other",
+)
 
 
 def _record(names: str, floats: str = "") -> np.dtype[np.void]:
@@ -284,7 +295,8 @@ N_FLOW_BUCKETS = 57 << 6  # of `stats.sketch`, for times under 2**62
 LINE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "stations": STATION, "modes": MODE, "server_modes": SERVER_MODE, "buffers": BUFFER,
     "steps": STEP, "dests": DEST, "targets": TARGET, "uses": QUANTITY,
-    "products": PRODUCT, "dists": DISTRIBUTION, "calendars": CALENDAR, "ticks": TICK_ROW,
+    "products": PRODUCT, "dists": DISTRIBUTION, "calendars": CALENDAR,
+    "ticks": TICK_ROW,
     "orders": ORDER_ROW, "transports": TRANSPORT_ROW, "work": _I, "links": _I,
     "setups": _I, "leaf_row": _I, "data": _F, "settings": _I,
 }  # fmt: skip

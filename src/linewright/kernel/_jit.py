@@ -29,7 +29,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
 
 
-class _HelperCompiler(Compiler):  # type: ignore[misc]
+class _HelperCompiler(Compiler):
     """Compile a function that only other compiled functions call.
 
     Two things differ from Numba's own compiler. The function's own module is not
@@ -40,7 +40,9 @@ class _HelperCompiler(Compiler):  # type: ignore[misc]
     one function of 300 KB that keeps nothing in registers.
     """
 
-    def __init__(self, typingctx: Any, targetctx: Any, library: Any, *rest: Any) -> None:
+    def __init__(
+        self, typingctx: Any, targetctx: Any, library: Any, *rest: Any
+    ) -> None:
         if library is None:
             library = targetctx.codegen().create_library("linewright helper")
             add_ir_module = library.add_ir_module
@@ -74,7 +76,9 @@ def _key() -> str:
     parts = [numba.__version__, llvmlite.__version__, sys.version, platform.machine()]
     parts.append(llvmlite.binding.get_host_cpu_name())
     parts.append(llvmlite.binding.get_host_cpu_features().flatten())
-    parts += [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("NUMBA_")]
+    parts += [
+        f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("NUMBA_")
+    ]
     digest = hashlib.sha256("\n".join(parts).encode())
     package = Path(__file__).parent
     for source in sorted([*package.glob("*.py"), package.parent / "tables.py"]):

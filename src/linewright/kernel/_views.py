@@ -38,8 +38,7 @@ _I64 = ir.IntType(64)
 
 
 class TableType(types.Type):
-    """The Numba type of one table: its items, and their number in a row if it has two
-    dimensions."""
+    """The Numba type of a table: of its items, and how many are in a row."""
 
     def __init__(self, dtype: Any, width: int) -> None:
         self.dtype, self.width = dtype, width
@@ -50,12 +49,14 @@ class TableSet(types.Type):
     """The Numba type of a set of tables: a name and the type of each table."""
 
     def __init__(self, name: str, kinds: dict[str, TableType]) -> None:
-        self.places = {field: (i, kind) for i, (field, kind) in enumerate(kinds.items())}
+        self.places = {
+            field: (i, kind) for i, (field, kind) in enumerate(kinds.items())
+        }
         super().__init__(name=f"TableSet({name})")
 
 
 @register_model(TableType)
-class _TableModel(models.StructModel):  # type: ignore[misc]
+class _TableModel(models.StructModel):
     """An address and a number of rows."""
 
     def __init__(self, dmm: Any, fe_type: Any) -> None:
@@ -64,7 +65,7 @@ class _TableModel(models.StructModel):  # type: ignore[misc]
 
 
 @register_model(TableSet)
-class _TableSetModel(models.PrimitiveModel):  # type: ignore[misc]
+class _TableSetModel(models.PrimitiveModel):
     """The address of a directory."""
 
     def __init__(self, dmm: Any, fe_type: Any) -> None:
@@ -72,10 +73,10 @@ class _TableSetModel(models.PrimitiveModel):  # type: ignore[misc]
 
 
 @infer_getattr
-class _TableSetAttributes(AttributeTemplate):  # type: ignore[misc]
+class _TableSetAttributes(AttributeTemplate):
     key = TableSet
 
-    def generic_resolve(self, typ: TableSet, attr: str) -> TableType | None:
+    def generic_resolve(self, typ: Any, attr: str) -> Any:
         """Return the type of a table."""
         return typ.places[attr][1] if attr in typ.places else None
 
@@ -91,7 +92,7 @@ def _table_of(context: Any, builder: Any, typ: TableSet, value: Any, attr: str) 
         found = builder.load(builder.gep(directory, [ir.Constant(_I64, 2 * place + i)]))
         found.set_metadata("invariant.load", invariant)
         setattr(table, member, found)
-    return table._getvalue()
+    return table._getvalue()  # noqa: SLF001 - Numba's own way to read a proxy
 
 
 def _index_type(table: TableType) -> Any:
@@ -99,7 +100,7 @@ def _index_type(table: TableType) -> Any:
 
 
 @infer_global(operator.getitem)
-class _GetItem(AbstractTemplate):  # type: ignore[misc]
+class _GetItem(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
         """Type ``table[row]`` and ``table[row, column]``."""
         if isinstance(args[0], TableType):
@@ -108,18 +109,16 @@ class _GetItem(AbstractTemplate):  # type: ignore[misc]
 
 
 @infer_global(operator.setitem)
-class _SetItem(AbstractTemplate):  # type: ignore[misc]
+class _SetItem(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
         """Type an assignment to an item."""
         if isinstance(args[0], TableType):
-            return signature(
-                types.none, args[0], _index_type(args[0]), args[0].dtype
-            )
+            return signature(types.none, args[0], _index_type(args[0]), args[0].dtype)
         return None
 
 
 @infer_global(len)
-class _Len(AbstractTemplate):  # type: ignore[misc]
+class _Len(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
         """Type the number of rows."""
         return signature(types.intp, *args) if isinstance(args[0], TableType) else None
@@ -130,7 +129,9 @@ def _length(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return cgutils.create_struct_proxy(sig.args[0])(context, builder, args[0]).length
 
 
-def _pointer(context: Any, builder: Any, kind: TableType, table: Any, index: Any) -> Any:
+def _pointer(
+    context: Any, builder: Any, kind: TableType, table: Any, index: Any
+) -> Any:
     """Return the address of an item as a pointer to it."""
     proxy = cgutils.create_struct_proxy(kind)(context, builder, table)
     data = context.get_data_type(kind.dtype)

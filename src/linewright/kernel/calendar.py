@@ -1,7 +1,7 @@
 """What happens next: one timer a leaf, the earliest found by a tournament.
 
 Each server, failure clock, calendar and source has one timer. A key is the time and
-the kind of event in one integer, `time << 4 | kind`, so that one comparison orders both.
+the kind of event in one integer, `time << 4 | kind`, so one comparison orders both.
 Simultaneous events of one kind go by the station's place in the file, then by part
 number. Parts on the move share one leaf, behind which their arrivals lie in a binary
 heap. A change costs the logarithm of the number of timers.
@@ -83,8 +83,8 @@ def _swap(heap, i, j):
 
 
 @jit
-def heap_push(heap, n, key, station, serial, part):  # noqa: PLR0913
-    """Put a moving part into the heap of `n`; columns are key, station, number, part."""
+def heap_push(heap, n, key, station, serial, part):
+    """Put a moving part into the heap of `n`; columns: key, station, number, part."""
     heap[n, 0] = key
     heap[n, 1] = station
     heap[n, 2] = serial

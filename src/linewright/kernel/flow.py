@@ -1,8 +1,8 @@
 """How parts move: offered to a place, pulled by a server, woken by room.
 
-`settle` is the whole rule. Every change pushes work on a list, and `settle` does it until
-nothing is left; each piece touches only its own station, buffer or part. It knows no
-time but `now` and draws no number.
+`settle` is the whole rule. Every change pushes work on a list, and `settle` does it
+until nothing is left; each piece touches only its own station, buffer or part. It
+knows no time but `now` and draws no number.
 
 A part leaves for the first place that takes it: a server that stands ready, else the
 buffer. Without either it stays where it is and waits in the list of its destination,
@@ -45,7 +45,6 @@ from linewright.kernel.work import (
     unreserve,
 )
 from linewright.tables import (
-    ALWAYS,
     ALWAYS_CAPPED,
     ARRIVALS,
     ASK_ARRIVAL,
@@ -163,7 +162,11 @@ def next_room(line: LineTables, state: State, k):
     Returns -2 where no place is needed, because the part leaves the line.
     """
     step = line.steps[k]
-    d = line.steps[step.next].dest if step.next >= 0 else line.products[step.product].store
+    d = (
+        line.steps[step.next].dest
+        if step.next >= 0
+        else line.products[step.product].store
+    )
     if d < 0 or step.n_makes > 0:
         return -2
     dest = line.dests[d]
@@ -176,7 +179,7 @@ def next_room(line: LineTables, state: State, k):
 
 @jit
 def eligible(line: LineTables, state: State, station, k):
-    """Say whether a part for step `k` may start at a station that has a server ready."""
+    """Say whether a part for step `k` may start at a station with a server ready."""
     step = line.steps[k]
     if step.n_uses > 0 and not has_kit(line, state, k):
         return False
@@ -284,7 +287,7 @@ def pick_waiting(line: LineTables, state: State, station):
 
 @jit
 def needs_move(line: LineTables, state: State, p, station):
-    """Say whether a part is carried to a station, and so needs a place in its buffer."""
+    """Say whether a part is carried to a station, and needs a place in its buffer."""
     return transport_dist(line, state, p, station) >= 0
 
 
@@ -298,7 +301,9 @@ def transport_dist(line: LineTables, state: State, p, station):
         return line.steps[part.step].transport
     if part.station >= 0:
         origin = line.stations[part.station]
-        for i in range(origin.first_transport, origin.first_transport + origin.n_transports):
+        for i in range(
+            origin.first_transport, origin.first_transport + origin.n_transports
+        ):
             way = line.transports[i]
             if way.to == station:
                 return way.dist
@@ -323,7 +328,10 @@ def choose_among(line: LineTables, state: State, p, d):
                 line, state, target.station, k
             ):
                 here = 2 * j + 1
-        if here < 0 and state.buffers[target.buffer].level < line.buffers[target.buffer].slots:
+        if (
+            here < 0
+            and state.buffers[target.buffer].level < line.buffers[target.buffer].slots
+        ):
             here = 2 * j
         if here >= 0:
             if dest.choose != CHOOSE_SHORTEST:
@@ -408,7 +416,7 @@ def stop_waiting(line: LineTables, state: State, p):
 
 @jit
 def wait_for(line: LineTables, state: State, p, d):
-    """Let a part wait for room at a destination, on its server or in an output buffer."""
+    """Let a part wait for room at a destination, on its server or in an output."""
     part = state.parts[p]
     part.woken = -1
     if part.where == BLOCKED_ON_SERVER or part.where == IN_OUTPUT:
@@ -444,7 +452,7 @@ def wait_for(line: LineTables, state: State, p, d):
 
 @jit
 def to_output(state: State, p, o):
-    """Move a finished part from its server into the output buffer; it goes on waiting."""
+    """Move a finished part from its server into the output buffer, still waiting."""
     part = state.parts[p]
     s = part.place
     state.servers[s].part = -1
@@ -586,7 +594,7 @@ def moved(line: LineTables, state: State, p):
 
 @jit
 def ready_server(line: LineTables, state: State, station, product):
-    """Return the ready server that takes a part: the one set up for it, else the first."""
+    """Return the ready server that takes a part: one set up for it, else the first."""
     fixed = line.stations[station]
     found = -1
     family = family_of(line, station, product)
@@ -765,7 +773,7 @@ def ends_now(line: LineTables, state: State, k):
 
 @jit
 def held_back(line: LineTables, state: State, k):
-    """Say whether parts wait at a station that may not start for want of room behind."""
+    """Say whether parts wait at a station that may not start: no room behind."""
     fixed = line.stations[k]
     for i in range(fixed.first_queue, fixed.first_queue + fixed.n_queues):
         p = state.lists[line.links[i]].head
@@ -818,7 +826,10 @@ def take_always(line: LineTables, state: State, k):
             share = line.products[product].share
             total += share
             credit = state.products[product].credit + share
-            if best < 0 or credit > state.products[best].credit + line.products[best].share:
+            if (
+                best < 0
+                or credit > state.products[best].credit + line.products[best].share
+            ):
                 best = product
     if best < 0:
         return False
@@ -898,7 +909,9 @@ def room_output(line: LineTables, state: State, o):
 def wake_station(line: LineTables, state: State, k):
     """Let the ready servers of a station look for work again."""
     fixed = line.stations[k]
-    for s in range(fixed.first_server + fixed.n_servers - 1, fixed.first_server - 1, -1):
+    for s in range(
+        fixed.first_server + fixed.n_servers - 1, fixed.first_server - 1, -1
+    ):
         if state.servers[s].ready:
             push(state, PULL, s)
 
@@ -959,7 +972,7 @@ def wants_in(line: LineTables, state: State, product):
 
 @jit
 def entry(line: LineTables, state: State, product):
-    """Let the next unit of a product in, if the caps and its first station have room."""
+    """Let the next unit of a product in, if caps and first station have room."""
     if not wants_in(line, state, product):
         return
     fixed = line.products[product]
@@ -1002,7 +1015,7 @@ def undo_create(line: LineTables, state: State, p):
 
 
 @jit
-def come(line: LineTables, state: State, product, order, when_full):  # noqa: PLR0913
+def come(line: LineTables, state: State, product, order, when_full):
     """Bring one part to the line's door, with the components released with it."""
     p = create(line, state, product, order)
     trace(state, T_OUTSIDE, -1, p, order, 0)
@@ -1020,7 +1033,7 @@ def come(line: LineTables, state: State, product, order, when_full):  # noqa: PL
 
 
 @jit
-def come_all(line: LineTables, state: State, product, n, order):  # noqa: PLR0913
+def come_all(line: LineTables, state: State, product, n, order):
     """Bring `n` parts of a product and, level by level, the components with them."""
     for _ in range(n):
         come(line, state, product, order, line.products[product].when_full)
@@ -1093,7 +1106,10 @@ def count_finished(line: LineTables, state: State, p):
     o = part.order
     if o >= 0 and line.orders[o].product == part.product:
         state.orders[o].done += lot
-        if state.orders[o].done >= line.orders[o].quantity and state.orders[o].finished < 0:
+        if (
+            state.orders[o].done >= line.orders[o].quantity
+            and state.orders[o].finished < 0
+        ):
             state.orders[o].finished = clock.now
 
 
@@ -1236,7 +1252,11 @@ def judge(line: LineTables, state: State, p, outcome):
     verdict = outcome & 3
     part.bad = 1 if outcome & BAD else 0
     trace(state, T_VERDICT, part.station, p, outcome, part.visits)
-    if verdict == REWORK and step.rework_limit >= 0 and part.visits >= step.rework_limit:
+    if (
+        verdict == REWORK
+        and step.rework_limit >= 0
+        and part.visits >= step.rework_limit
+    ):
         verdict = SCRAP
     if verdict != PASS:
         state.stations[part.station].rejected += 1
@@ -1288,16 +1308,28 @@ def _follow(line: LineTables, state: State, k, n_seen):
     fixed = line.stations[k]
     for s in range(fixed.first_server, fixed.first_server + fixed.n_servers):
         p = state.servers[s].part
-        if p < 0 or state.parts[p].where != BLOCKED_ON_SERVER or state.servers[s].down >= 0:
+        if (
+            p < 0
+            or state.parts[p].where != BLOCKED_ON_SERVER
+            or state.servers[s].down >= 0
+        ):
             return -1
-        n_seen = _watch(line, state, state.parts[p].list - line.settings[S_N_QUEUES], n_seen)
+        n_seen = _watch(
+            line, state, state.parts[p].list - line.settings[S_N_QUEUES], n_seen
+        )
         if n_seen < 0:
             return -1
     if fixed.out_buffer >= 0:
         for p in range(len(state.parts)):
             part = state.parts[p]
-            if part.product >= 0 and part.where == IN_OUTPUT and part.place == fixed.out_buffer:
-                n_seen = _watch(line, state, part.list - line.settings[S_N_QUEUES], n_seen)
+            if (
+                part.product >= 0
+                and part.where == IN_OUTPUT
+                and part.place == fixed.out_buffer
+            ):
+                n_seen = _watch(
+                    line, state, part.list - line.settings[S_N_QUEUES], n_seen
+                )
                 if n_seen < 0:
                     return -1
     return n_seen
@@ -1305,7 +1337,7 @@ def _follow(line: LineTables, state: State, k, n_seen):
 
 @jit
 def _watch(line: LineTables, state: State, d, n_seen):
-    """Add the stations that draw on a destination's buffers; -1 if one is no station."""
+    """Add the stations that draw on a destination's buffers; -1 if there is none."""
     dest = line.dests[d]
     top = len(state.todo)
     for j in range(dest.first_target, dest.first_target + dest.n_targets):

@@ -33,7 +33,7 @@ OFFER, PULL, ROOM, ROOM_OUTPUT, ENTRY, KIT, CAPS, NEXT_ARRIVAL = range(8)
 
 
 @jit
-def write_trace(state: State, kind, row, p, value, other):  # noqa: PLR0913
+def write_trace(state: State, kind, row, p, value, other):
     """Write one row of trace; `p` is a part or -1."""
     clock = state.clock[0]
     n = clock.n_trace
@@ -58,7 +58,7 @@ def write_trace(state: State, kind, row, p, value, other):  # noqa: PLR0913
 
 
 @hot
-def trace(state: State, kind, row, p, value, other):  # noqa: PLR0913
+def trace(state: State, kind, row, p, value, other):
     """Write one row of trace if a trace was asked for."""
     if state.clock[0].tracing:
         write_trace(state, kind, row, p, value, other)
@@ -142,8 +142,7 @@ def enter_buffer(state: State, b, p):
     buffer.level += 1
     buffer.entered += 1
     buffer.area_us -= clock.now
-    if buffer.level > buffer.highest:
-        buffer.highest = buffer.level
+    buffer.highest = max(buffer.highest, buffer.level)
     state.parts[p].entered = clock.now
 
 

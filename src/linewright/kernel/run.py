@@ -25,10 +25,17 @@ from linewright.kernel.flow import (
     setup_done,
     transport_dist,
 )
-from linewright.kernel.moves import ENTRY, PULL, push, trace
+from linewright.kernel.moves import PULL, push, trace
 from linewright.kernel.sample import sample, uniform
 from linewright.kernel.streams import uniform_at
-from linewright.kernel.work import due, repaired, run, set_clock, shift_change, start_repair
+from linewright.kernel.work import (
+    due,
+    repaired,
+    run,
+    set_clock,
+    shift_change,
+    start_repair,
+)
 from linewright.tables import (
     ARRIVAL,
     ASK_ARRIVAL,
@@ -40,6 +47,7 @@ from linewright.tables import (
     BAD,
     BEGIN,
     CLOCK_CYCLES,
+    DRAWS_DTYPES,
     ENOUGH,
     FAILURE,
     FINISH,
@@ -61,7 +69,6 @@ from linewright.tables import (
     T_EVENT,
     TICK,
     UNKNOWN,
-    DRAWS_DTYPES,
     Draws,
     LineTables,
     State,
@@ -74,7 +81,7 @@ _GO_ON = -1
 
 
 @hot
-def apply(line: LineTables, state: State, kind, row, outcome):  # noqa: PLR0912
+def apply(line: LineTables, state: State, kind, row, outcome):
     """Make every transition that follows from one event."""
     trace(state, T_EVENT, row, -1, kind, outcome)
     if kind == FINISH:
@@ -134,14 +141,16 @@ def next_order(line: LineTables, state: State):
 
 @jit
 def begin_line(line: LineTables, state: State):
-    """Set the line going at time 0: clocks, sources, and every server looking for work."""
+    """Set the line going at time 0: clocks, sources, servers looking for work."""
     state.clock[0].begun = 1
     for m in range(len(line.server_modes)):
         push_request(state, ASK_CLOCK, m)
     for c in range(len(line.calendars)):
         calendar = line.calendars[c]
         if calendar.n > 1:
-            set_timer(state, calendar.leaf, timer_key(line.ticks[calendar.first + 1].at, TICK))
+            set_timer(
+                state, calendar.leaf, timer_key(line.ticks[calendar.first + 1].at, TICK)
+            )
     for i in range(len(line.products)):
         if line.products[i].leaf >= 0:
             push_request(state, ASK_ARRIVAL, i)
@@ -164,7 +173,7 @@ def push_request(state: State, kind, row):
 
 @hot
 def answer(line: LineTables, state: State, kind, row, amount):
-    """Give the kernel the answer to one of its questions, in microseconds or UNKNOWN."""
+    """Give the kernel the answer to a question, in microseconds or UNKNOWN."""
     if kind == ASK_PROCESS or kind == ASK_SETUP:
         server = state.servers[row]
         server.remaining = amount
@@ -206,7 +215,9 @@ def draw(line: LineTables, state: State, draws: Draws, kind, row):
         step = line.steps[part.step]
         dist = line.work[step.first_work + part.target - step.first_target]
         if step.per_unit == 1:
-            return sample(line, draws, dist, step.process_stream, part.serial, part.visits)
+            return sample(
+                line, draws, dist, step.process_stream, part.serial, part.visits
+            )
         total = 0
         for i in range(step.per_unit):
             n = part.serial * step.per_unit + i
@@ -266,7 +277,9 @@ def verdict(line: LineTables, state: State, draws: Draws, s):
             rejected = not rejected
         if rejected:
             share = step.rework_share
-            if share >= 1 or (share > 0 and uniform_at(draws, stream, n, visit, 3) <= share):
+            if share >= 1 or (
+                share > 0 and uniform_at(draws, stream, n, visit, 3) <= share
+            ):
                 out = REWORK
             else:
                 out = SCRAP
@@ -300,7 +313,7 @@ def rare_row(line: LineTables, state: State, leaf, kind):
 
 @jit
 def write_series(line: LineTables, state: State):
-    """Write the sums up to the end of a period: finished, WIP by product, level by buffer.
+    """Write the sums up to the end of a period: finished and WIP by product, levels.
 
     Sums of WIP and level are in part-microseconds, closed at the end of the period.
     """
@@ -321,7 +334,7 @@ def write_series(line: LineTables, state: State):
 
 @jit
 def may_go_on(line: LineTables, state: State, until, enough, time):
-    """Return why the run has to stop before an event at `time`, or that it may go on."""
+    """Return why the run has to stop before an event at `time`, or that it may go."""
     clock = state.clock[0]
     while clock.watch < time and clock.watch <= until:
         write_series(line, state)
@@ -342,7 +355,9 @@ def may_go_on(line: LineTables, state: State, until, enough, time):
     return _GO_ON
 
 
-def advance(line: LineTables, state: State, draws: Draws, until: int, enough: int) -> int:
+def advance(
+    line: LineTables, state: State, draws: Draws, until: int, enough: int
+) -> int:
     """Simulate until a time or a number of finished units; return why it stopped.
 
     Args:
@@ -361,7 +376,7 @@ def advance(line: LineTables, state: State, draws: Draws, until: int, enough: in
 
 
 def external(line: LineTables, state: State, kind: int, row: int, outcome: int) -> None:
-    """Apply one event from outside, as from a machine, at the time in the state's clock.
+    """Apply one event from outside, as from a machine, at the time in the clock.
 
     Nothing is drawn: every question of the kernel is answered with UNKNOWN. The first
     event of a line is ``BEGIN``.
@@ -372,7 +387,9 @@ def external(line: LineTables, state: State, kind: int, row: int, outcome: int) 
 
 
 @entry
-def _drive(line_directory, state_directory, draws_directory, until, enough, kind, row, outcome):  # noqa: PLR0913, PLR0912, E501
+def _drive(
+    line_directory, state_directory, draws_directory, until, enough, kind, row, outcome
+):
     """Feed the line with one event from outside, or with its own until it must stop."""
     line = open_line(line_directory)
     state = open_state(state_directory)
@@ -430,7 +447,7 @@ def _drive(line_directory, state_directory, draws_directory, until, enough, kind
 
 @jit
 def known(line: LineTables, kind, row):
-    """Return what is known of an answer without drawing: a count of cycles, or nothing."""
+    """Return what is known of an answer without drawing: a count of cycles, if any."""
     if kind == ASK_CLOCK:
         mode = line.modes[line.server_modes[row].mode]
         if mode.clock == CLOCK_CYCLES:

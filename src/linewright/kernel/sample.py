@@ -35,7 +35,7 @@ __all__ = ["sample", "uniform"]
 
 
 @hot
-def sample(line: LineTables, draws: Draws, dist, stream, n, visit):  # noqa: PLR0913
+def sample(line: LineTables, draws: Draws, dist, stream, n, visit):
     """Return draw `n` of a distribution in whole microseconds."""
     row = line.dists[dist]
     if row.kind == CONSTANT:
@@ -53,7 +53,7 @@ def uniform(draws: Draws, stream, n, visit):
 
 
 @jit
-def sample_other(line: LineTables, draws: Draws, dist, stream, n, visit):  # noqa: PLR0913, PLR0912, PLR0915, C901
+def sample_other(line: LineTables, draws: Draws, dist, stream, n, visit):
     """Return draw `n` of a distribution that is neither constant nor exponential."""
     row = line.dists[dist]
     kind = row.kind
@@ -124,7 +124,7 @@ def discrete(line: LineTables, first, n, u):
 
 
 @jit
-def gamma(draws: Draws, stream, n, visit, shape, j):  # noqa: PLR0913
+def gamma(draws: Draws, stream, n, visit, shape, j):
     """Return a gamma variate of mean `shape` and unit scale.
 
     Marsaglia and Tsang (2000), ACM TOMS 26(3), 363-372; under one by the power of a

@@ -31,7 +31,7 @@ _LN2 = 0.6931471805599453
 
 
 @hot
-def philox_round(c0, c1, c2, c3, k0, k1):  # noqa: PLR0913 - a cipher has its words
+def philox_round(c0, c1, c2, c3, k0, k1):
     """Return the counter after one round."""
     p0 = _M0 * c0
     p1 = _M1 * c2
@@ -39,7 +39,7 @@ def philox_round(c0, c1, c2, c3, k0, k1):  # noqa: PLR0913 - a cipher has its wo
 
 
 @hot
-def philox(c0, c1, c2, c3, k0, k1):  # noqa: PLR0913
+def philox(c0, c1, c2, c3, k0, k1):
     """Return the four words of Philox4x32-10 as two of 64 bits.
 
     The rounds are written out, because a loop here keeps the caller's loop over
@@ -130,7 +130,7 @@ def standard(draws: Draws, row, n, visit):
 
 
 @jit
-def uniform_at(draws: Draws, row, n, visit, j):  # noqa: PLR0913
+def uniform_at(draws: Draws, row, n, visit, j):
     """Return the j-th further uniform of draw `n`, for samplers that need several.
 
     It lies in counters that no first draw uses: the high bit of word 2 is set. The

@@ -10,7 +10,17 @@ from __future__ import annotations
 
 from linewright.kernel._jit import hot, jit
 from linewright.kernel.calendar import set_timer, timer_key
-from linewright.kernel.moves import CAPS, KIT, PULL, ROOM, ask, free_part, push, set_mode, trace
+from linewright.kernel.moves import (
+    CAPS,
+    KIT,
+    PULL,
+    ROOM,
+    ask,
+    free_part,
+    push,
+    set_mode,
+    trace,
+)
 from linewright.tables import (
     ASK_CLOCK,
     ASK_REPAIR,
@@ -396,7 +406,7 @@ def go_on(line: LineTables, state: State, s):
 
 @jit
 def may_work(line: LineTables, state: State, s):
-    """Say whether the server's part may be worked on now, by shift and shift-end rule."""
+    """Say whether the server's part may be worked on now, by shift and its end rule."""
     server = state.servers[s]
     if state.stations[server.station].shift == CALENDAR_ON:
         return True
