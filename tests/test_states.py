@@ -25,7 +25,7 @@ stations:
     servers: 2
     setup: {time: 4 min}
     failures: {gun: {every: exponential(3 h), repair: exponential(30 min)}}
-  paint: {process: gamma(5 min, cv=0.5), buffer: 3}
+  paint: {process: "gamma(5 min, cv=0.5)", buffer: 3}
 products:
   frame:
     release: {rate: 8/h}

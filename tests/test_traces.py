@@ -38,7 +38,7 @@ stations:
     process: lognormal(9 min, cv=0.4)
     buffer: 4
     failures:
-      blade: {every: exponential(2 h), repair: 20 min}
+      blade: {every: exponential(1 h), repair: 20 min}
       jam: {every: 9 cycles, repair: 3 min}
   test: {process: 6 min, buffer: 2}
 products:
@@ -53,7 +53,7 @@ products:
       - station: test
         transport: 2 min
         inspection: {pass: 0.8, rework: 0.15, scrap: 0.05, rework_to: saw}
-    release: {every: exponential(14 min)}
+    release: {every: exponential(14 min), conwip: 7}
 """
 
 

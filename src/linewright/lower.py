@@ -474,8 +474,9 @@ def _lower_step(
     shift_end = step.shift_end or line.stations[step.stations[0]].shift_end
     quality = _quality(build, name, product, number, step)
     uses = uses_of(product)[number]
-    first_use, n_uses = _quantities(build, _made_here(product, uses))
-    first_make, n_makes = _quantities(build, step.makes)
+    first_use, n_uses = _quantities(build, _kit(line, product, uses))
+    makes = {made: _lots(line, made, count) for made, count in step.makes.items()}
+    first_make, n_makes = _quantities(build, makes)
     build.operations.append(step.operation)
     build.steps.append(
         {
@@ -484,6 +485,8 @@ def _lower_step(
             "dest": dest,
             "first_work": first_work,
             "first_target": build.dests[dest]["first_target"],
+            "only_station": rows[0] if len(rows) == 1 else -1,
+            "only_buffer": buffers[0] if len(rows) == 1 else -1,
             "first_use": first_use,
             "n_uses": n_uses,
             "first_make": first_make,
@@ -504,8 +507,18 @@ def _lower_step(
     )
 
 
-def _made_here(product: Product, uses: dict[str, int]) -> dict[str, int]:
-    return {c: n for c, n in uses.items() if not product.bom[c].bought}
+def _kit(line: Line, product: Product, uses: dict[str, int]) -> dict[str, int]:
+    """Return the parts that one part of a product takes of what is made on the line."""
+    return {
+        name: _lots(line, name, count * product.lot_size)
+        for name, count in uses.items()
+        if not product.bom[name].bought
+    }
+
+
+def _lots(line: Line, name: str, n_units: int) -> int:
+    """Return the parts of a product that hold a number of its units."""
+    return -(-n_units // line.products[name].lot_size)
 
 
 def _quantities(build: _Build, wanted: dict[str, int]) -> tuple[int, int]:
@@ -680,17 +693,15 @@ def _link_users(build: _Build) -> None:
 
 
 def _children(
-    line: Line, name: str, factor: int, found: dict[str, int]
+    line: Line, name: str, n_parts: int, found: dict[str, int]
 ) -> dict[str, int]:
-    """Return the components, level by level, that are released with a unit."""
-    for component, item in line.products[name].bom.items():
-        if item.bought or component not in line.products:
-            continue
-        if line.products[component].release.kind == "with_parent":
-            lot = line.products[component].lot_size
-            n = -(-factor * item.quantity // lot)
-            found[component] = found.get(component, 0) + n
-            _children(line, component, n * lot, found)
+    """Return the components, level by level, that are released with parts, in parts."""
+    product = line.products[name]
+    for uses in uses_of(product):
+        for component, count in _kit(line, product, uses).items():
+            if line.products[component].release.kind == "with_parent":
+                found[component] = found.get(component, 0) + n_parts * count
+                _children(line, component, n_parts * count, found)
     return found
 
 
@@ -1009,9 +1020,10 @@ def new_state(
 def _always_watched(line: t.LineTables) -> t.Ints:
     """Return 1 for buffers whose room somebody wants who does not stand in a list.
 
-    These are stations that start only with a place behind them, and parts outside.
+    These are stations that start only with a place behind them, stations whose output
+    buffer it is, and parts outside.
     """
-    watched = line.buffers["n_early"] > 0
+    watched = (line.buffers["n_early"] > 0) | (line.buffers["n_feeders"] > 0)
     for b, buffer in enumerate(line.buffers):
         first = int(buffer["first_dest"])
         dests = line.links[first : first + int(buffer["n_dests"])]

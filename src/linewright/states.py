@@ -135,10 +135,8 @@ def load_state(
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     keys = {"state_version", "model_hash", "seed", "replication", "calendar_ticks"}
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not hasattr(file, "files"):
-                msg = "it is one array"
-                raise ValueError(msg)
+        with path.open("rb") as stream:  # NumPy leaves one open that it cannot read
+            file = np.load(stream, allow_pickle=False)
             arrays = {name: file[name] for name in file.files}
         about = json.loads(arrays.pop(_ABOUT).tobytes())
         if missing := (keys | {"linewright_version"}) - about.keys():

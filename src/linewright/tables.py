@@ -144,7 +144,8 @@ BUFFER = _record("slots first_dest n_dests first_feeder n_feeders first_early n_
 STEP = _record(
     "product next dest first_work inspected rework_to rework_limit rework_priority"
     " first_use n_uses first_make n_makes together shift_end process_stream"
-    " quality_stream transport_stream transport per_unit mean_us left_us first_target",
+    " quality_stream transport_stream transport per_unit mean_us left_us first_target"
+    " only_station only_buffer",
     "good rework_share false_accept false_reject defect",
 )
 DEST = _record("first_target n_targets choose queue first_source n_sources")
@@ -212,7 +213,7 @@ CLOCK = _record(
 )
 SERVER = _record(
     "station number part phase running mode ready down remaining total resumed family"
-    " setups first_mode n_modes due fails starts pending"
+    " setups first_mode n_modes due fails step pending"
 )
 STATION_STATE = _record(
     "n_ready shift started completed failures setups wait_us waited together next_tick"

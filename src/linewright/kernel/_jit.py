@@ -59,6 +59,32 @@ class _HelperCompiler(Compiler):
         super().__init__(typingctx, targetctx, library, *rest)
 
 
+class _EntryCompiler(Compiler):
+    """Compile a function that Python calls, with a copy of every helper of its own.
+
+    The copies are made internal to the module. Otherwise the loader would bind calls to
+    the helpers' first copies, which were never optimized.
+    """
+
+    def __init__(
+        self, typingctx: Any, targetctx: Any, library: Any, *rest: Any
+    ) -> None:
+        if library is None:
+            library = targetctx.codegen().create_library("linewright entry")
+            library.enable_object_caching()
+            optimize = library._optimize_final_module  # noqa: SLF001
+
+            def optimize_with_own_copies() -> None:
+                for function in library._final_module.functions:  # noqa: SLF001
+                    shared = function.linkage.name == "linkonce_odr"
+                    if shared and not function.is_declaration:
+                        function.linkage = "internal"
+                optimize()
+
+            library._optimize_final_module = optimize_with_own_copies  # noqa: SLF001
+        super().__init__(typingctx, targetctx, library, *rest)
+
+
 def _helper(function: Any, **flags: Any) -> Any:
     """Compile a helper for plain types: constants do not make new variants of it."""
     compiled = njit(pipeline_class=_HelperCompiler, **_FLAGS, **flags)(function)
@@ -109,7 +135,8 @@ def is_compiled() -> bool:
 
 def jit(function: _Function) -> _Function:
     """Compile a function that other kernel functions call."""
-    compiled: _Function = _helper(function)
+    # said, because a helper inherits its first caller's flags where it says nothing
+    compiled: _Function = _helper(function, forceinline=False)
     return compiled
 
 
@@ -124,7 +151,9 @@ def entry(function: _Function) -> _Function:
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(_FOLDER)
     try:
-        compiled: _Function = njit(cache=True, **_FLAGS)(function)
+        compiled: _Function = njit(cache=True, pipeline_class=_EntryCompiler, **_FLAGS)(
+            function
+        )
     finally:
         numba.config.CACHE_DIR = before
     return compiled

@@ -135,7 +135,6 @@ def _pointer(
     """Return the address of an item as a pointer to it."""
     proxy = cgutils.create_struct_proxy(kind)(context, builder, table)
     data = context.get_data_type(kind.dtype)
-    size = context.get_abi_sizeof(data)
     row = builder.extract_value(index, 0) if kind.width else index
     if numba.config.BOUNDSCHECK:
         _check_bound(context, builder, row, proxy.length)
@@ -145,8 +144,9 @@ def _pointer(
         if numba.config.BOUNDSCHECK:
             _check_bound(context, builder, column, ir.Constant(_I64, kind.width))
         at = builder.add(builder.mul(row, ir.Constant(_I64, kind.width)), column)
-    offset = builder.mul(at, ir.Constant(_I64, size))
-    return builder.inttoptr(builder.add(proxy.address, offset), data.as_pointer())
+    # a step from a base and no sum of numbers: LLVM makes vector code of the one only
+    base = builder.inttoptr(proxy.address, data.as_pointer())
+    return builder.gep(base, [at], inbounds=True)
 
 
 def _check_bound(context: Any, builder: Any, row: Any, length: Any) -> None:

@@ -45,6 +45,7 @@ def set_timer(state: State, leaf, key):
     """Set the timer of a leaf and play its matches up to the root."""
     keys = state.tree_key
     leaves = state.tree_leaf
+    stations = state.leaf_station
     node = (len(keys) >> 1) + leaf
     keys[node] = key
     while node > 1:
@@ -58,8 +59,12 @@ def set_timer(state: State, leaf, key):
         second = leaves[right]
         winner = second if b < a else first
         best = min(a, b)
-        if a == b and a != NEVER and _right_first(state, first, second):
-            winner = second
+        if a == b and a != NEVER:
+            # the left one comes first in the file, unless both are of one station
+            if stations[first] >= stations[second] and _right_first(
+                state, first, second
+            ):
+                winner = second
         node >>= 1
         keys[node] = best
         leaves[node] = winner

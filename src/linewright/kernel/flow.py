@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from linewright.kernel._jit import hot, jit
+from linewright.kernel.calendar import set_timer
 from linewright.kernel.moves import (
     CAPS,
     ENTRY,
@@ -64,6 +65,7 @@ from linewright.tables import (
     FIFO,
     FULL_BLOCK,
     FULL_LOSE,
+    FULL_WAIT,
     IN_OUTPUT,
     IN_QUEUE,
     IN_STORE,
@@ -149,7 +151,10 @@ def outside_list(line: LineTables, product):
 @jit
 def _fits(line: LineTables, state: State, station, k):
     """Say whether a step's mean time fits into what is left of the shift."""
-    calendar = line.calendars[line.stations[station].calendar]
+    c = line.stations[station].calendar
+    if c < 0:
+        return True
+    calendar = line.calendars[c]
     at = calendar.first + state.stations[station].next_tick - 1
     left = line.ticks[at].on_left - (state.clock[0].now - line.ticks[at].at)
     return line.steps[k].mean_us <= left
@@ -253,7 +258,8 @@ def pick(line: LineTables, state: State, station):
                     else:
                         refused = part.step
             if best >= 0 and fixed.dispatch == FIFO:
-                break
+                if part.sequence >= state.parts[best].sequence:
+                    break
             p = part.next
     return best
 
@@ -280,7 +286,8 @@ def pick_waiting(line: LineTables, state: State, station):
             elif part.split > 0 and best < 0:
                 return p
             if best >= 0 and fixed.dispatch == FIFO:
-                break
+                if part.sequence >= state.parts[best].sequence:
+                    break
             p = part.next
     return best
 
@@ -352,21 +359,23 @@ def choose_among(line: LineTables, state: State, p, d):
 @hot
 def choose(line: LineTables, state: State, p, d):
     """Return ``2 * target + direct`` of the place that takes a part now, or -1."""
-    dest = line.dests[d]
-    if dest.n_targets == 1:
-        j = dest.first_target
-        target = line.targets[j]
-        t = target.station
-        if t >= 0 and state.stations[t].n_ready > 0:
-            if line.stations[t].plain or (
-                not needs_move(line, state, p, t)
-                and eligible(line, state, t, state.parts[p].step)
-            ):
-                return 2 * j + 1
-        if state.buffers[target.buffer].level < line.buffers[target.buffer].slots:
-            return 2 * j
-        return -1
-    return choose_among(line, state, p, d)
+    step = line.steps[state.parts[p].step]
+    t = step.only_station
+    if t < 0:
+        return choose_among(line, state, p, d)
+    here = state.stations[t]
+    if here.n_ready > 0 and (
+        line.stations[t].plain
+        or (
+            not needs_move(line, state, p, t)
+            and eligible(line, state, t, state.parts[p].step)
+        )
+    ):
+        return 2 * step.first_target + 1
+    b = step.only_buffer
+    if state.buffers[b].level < line.buffers[b].slots:
+        return 2 * step.first_target
+    return -1
 
 
 @hot
@@ -389,7 +398,7 @@ def release_origin(line: LineTables, state: State, p):
             push(state, ROOM_OUTPUT, part.place)
 
 
-@jit
+@hot
 def dest_of(line: LineTables, state: State, p):
     """Return the destination that a part waits for, as a row of `dests`, or -1."""
     part = state.parts[p]
@@ -400,7 +409,7 @@ def dest_of(line: LineTables, state: State, p):
     return line.steps[part.step].dest
 
 
-@jit
+@hot
 def stop_waiting(line: LineTables, state: State, p):
     """Take a part out of the list of its destination."""
     part = state.parts[p]
@@ -421,6 +430,7 @@ def wait_for(line: LineTables, state: State, p, d):
     part.woken = -1
     if part.where == BLOCKED_ON_SERVER or part.where == IN_OUTPUT:
         if part.list == line.settings[S_N_QUEUES] + d:
+            find_deadlock(line, state, p, d)
             return
         stop_waiting(line, state, p)
     append(state, line.settings[S_N_QUEUES] + d, p)
@@ -428,6 +438,7 @@ def wait_for(line: LineTables, state: State, p, d):
     for j in range(dest.first_target, dest.first_target + dest.n_targets):
         state.buffers[line.targets[j].buffer].waiters += 1
     if part.where != ON_SERVER:
+        find_deadlock(line, state, p, d)
         return
     state.clock[0].sequence += 1
     part.sequence = state.clock[0].sequence
@@ -445,6 +456,15 @@ def wait_for(line: LineTables, state: State, p, d):
         show(line, state, s)
     if state.servers[s].pending > 0:
         next_pending(line, state, s)
+    find_deadlock(line, state, p, d)
+
+
+@jit
+def find_deadlock(line: LineTables, state: State, p, d):
+    """Stop the line if a part that waits on its server waits for itself."""
+    if state.parts[p].where != BLOCKED_ON_SERVER:
+        return
+    station = state.servers[state.parts[p].place].station
     if line.stations[station].in_loop and is_deadlock(line, state, d):
         state.clock[0].status = DEADLOCK
         state.clock[0].who = p
@@ -510,6 +530,17 @@ def carry_or_queue(line: LineTables, state: State, p, d):
         ask(state, ASK_MOVE, p)
     else:
         queue(line, state, p, d)
+        look_again(line, state, d)
+
+
+@jit
+def look_again(line: LineTables, state: State, d):
+    """Let ready servers that need a place behind see that a part waits for them."""
+    dest = line.dests[d]
+    for j in range(dest.first_target, dest.first_target + dest.n_targets):
+        t = line.targets[j].station
+        if t >= 0 and line.stations[t].before_service and state.stations[t].n_ready:
+            push(state, KIT, t)
 
 
 @hot
@@ -575,6 +606,7 @@ def settle_in(line: LineTables, state: State, p, d):
         if q < 0:
             q = t
         join_queue(state, p, target.buffer, q)
+        look_again(line, state, d)
         if line.dests[d].queue >= 0:
             dest = line.dests[d]
             for j in range(dest.first_target, dest.first_target + dest.n_targets):
@@ -609,7 +641,7 @@ def ready_server(line: LineTables, state: State, station, product):
     return found
 
 
-@jit
+@hot
 def aim(line: LineTables, state: State, p, station):
     """Note which of its alternatives a part has come to."""
     part = state.parts[p]
@@ -641,6 +673,7 @@ def begin(line: LineTables, state: State, p, s):
     station = server.station
     fixed = line.stations[station]
     server.part = p
+    server.step = part.step
     part.where = ON_SERVER
     part.place = s
     part.station = station
@@ -654,6 +687,8 @@ def begin(line: LineTables, state: State, p, s):
         set_mode(state, s, SETUP)
         ask(state, ASK_SETUP, s)
     else:
+        if fixed.setup_first >= 0:
+            server.family = family_of(line, station, part.product)
         server.phase = WORKING
         set_mode(state, s, PROCESSING)
         ask(state, ASK_PROCESS, s)
@@ -671,7 +706,7 @@ def prepare(line: LineTables, state: State, p, station):
             c = state.lists[row].head
             unlink(state, c)
             leave_buffer(state, state.parts[c].place, c)
-            state.products[use.product].used += 1
+            state.products[use.product].used += line.products[use.product].lot
             trace(state, T_USE, station, c, part.product, part.serial)
             if state.parts[c].bad:
                 part.bad = 1
@@ -729,7 +764,9 @@ def pull(line: LineTables, state: State, s):
     if fixed.plain:
         p = state.lists[k].head
     else:
+        server.ready = 1  # the rule of least setup looks at the servers that ask
         p = pick(line, state, k)
+        server.ready = 0
         if p >= 0:
             aim(line, state, p, k)
     if p >= 0:
@@ -883,6 +920,8 @@ def room(line: LineTables, state: State, b):
             wake_sources(line, state, line.links[i])
     for i in range(fixed.first_early, fixed.first_early + fixed.n_early):
         push(state, KIT, line.links[i])
+    if fixed.n_feeders > 0:
+        push(state, ROOM_OUTPUT, b)
 
 
 @jit
@@ -919,7 +958,7 @@ def wake_station(line: LineTables, state: State, k):
 # ------------------------------------------------------------------ into the line
 
 
-@jit
+@hot
 def create(line: LineTables, state: State, product, order):
     """Make a part outside the line."""
     p = new_part(state, product)
@@ -936,7 +975,7 @@ def create(line: LineTables, state: State, product, order):
     return p
 
 
-@jit
+@hot
 def enter_line(line: LineTables, state: State, p):
     """Count a part into the line."""
     clock = state.clock[0]
@@ -950,7 +989,7 @@ def enter_line(line: LineTables, state: State, p):
     trace(state, T_RELEASE, part.station, p, part.order, 0)
 
 
-@jit
+@hot
 def below_caps(line: LineTables, state: State, product):
     """Say whether the caps let one more part of a product in."""
     cap = line.products[product].cap
@@ -960,7 +999,7 @@ def below_caps(line: LineTables, state: State, product):
     return cap < 0 or state.clock[0].wip < cap
 
 
-@jit
+@hot
 def wants_in(line: LineTables, state: State, product):
     """Say whether units of a product wait to come in."""
     if line.products[product].kind == ALWAYS_CAPPED:
@@ -991,13 +1030,7 @@ def entry(line: LineTables, state: State, product):
             undo_create(line, state, p)
         return
     unlink(state, p)
-    enter_line(line, state, p)
-    part.target = place >> 1
-    target = line.targets[part.target]
-    if place & 1:
-        start(line, state, p, target.station)
-    else:
-        carry_or_queue(line, state, p, d)
+    admit(line, state, p, place)
     push(state, ENTRY, product)
     if fixed.kind == ARRIVALS and state.products[product].blocked:
         if state.lists[row].count == 0:
@@ -1014,35 +1047,59 @@ def undo_create(line: LineTables, state: State, p):
     free_part(state, p)
 
 
-@jit
+@hot
 def come(line: LineTables, state: State, product, order, when_full):
-    """Bring one part to the line's door, with the components released with it."""
+    """Bring one part to the line's door: it enters, waits outside or is lost."""
     p = create(line, state, product, order)
     trace(state, T_OUTSIDE, -1, p, order, 0)
     state.parts[p].where = OUTSIDE
     row = outside_list(line, product)
-    if when_full == FULL_LOSE:
-        d = line.steps[line.products[product].first_step].dest
-        full = state.lists[row].count > 0 or choose(line, state, p, d) < 0
-        if full or not below_caps(line, state, product):
-            trace(state, T_LOST, -1, p, 0, 0)
-            state.products[product].lost += line.products[product].lot
-            free_part(state, p)
+    if state.lists[row].count == 0 and below_caps(line, state, product):
+        place = choose(
+            line, state, p, line.steps[line.products[product].first_step].dest
+        )
+        if place >= 0:
+            admit(line, state, p, place)
             return
-    append(state, row, p)
+    if when_full == FULL_LOSE:
+        trace(state, T_LOST, -1, p, 0, 0)
+        state.products[product].lost += line.products[product].lot
+        free_part(state, p)
+    else:
+        append(state, row, p)
+
+
+@hot
+def admit(line: LineTables, state: State, p, place):
+    """Let a part from outside in, to the place that was found for it."""
+    part = state.parts[p]
+    enter_line(line, state, p)
+    part.target = place >> 1
+    target = line.targets[part.target]
+    if place & 1:
+        start(line, state, p, target.station)
+    else:
+        d = line.steps[part.step].dest
+        if line.stations[target.station].plain:
+            queue(line, state, p, d)
+        else:
+            carry_or_queue(line, state, p, d)
 
 
 @jit
 def come_all(line: LineTables, state: State, product, n, order):
     """Bring `n` parts of a product and, level by level, the components with them."""
-    for _ in range(n):
-        come(line, state, product, order, line.products[product].when_full)
-    push(state, ENTRY, product)
     fixed = line.products[product]
+    n_kept = 0
+    for _ in range(n):
+        if come(line, state, product, order, fixed.when_full):
+            n_kept += 1
+    push(state, ENTRY, product)
     for i in range(fixed.first_child, fixed.first_child + fixed.n_children):
         child = line.uses[i]
-        for _ in range(n * child.quantity):
-            come(line, state, child.product, order, 0)
+        when_full = line.products[child.product].when_full
+        for _ in range(n_kept * child.quantity):
+            come(line, state, child.product, order, when_full)
         push(state, ENTRY, child.product)
 
 
@@ -1060,6 +1117,7 @@ def next_arrival(line: LineTables, state: State, product):
     full = state.lists[outside_list(line, product)].count > 0
     if full and line.products[product].when_full == FULL_BLOCK:
         state.products[product].blocked = 1
+        set_timer(state, line.products[product].leaf, NEVER)
     else:
         ask(state, ASK_ARRIVAL, product)
 
@@ -1075,7 +1133,7 @@ def release_order(line: LineTables, state: State, order):
 # ------------------------------------------------------------------ out of the line
 
 
-@jit
+@hot
 def bucket_of(value):
     """Return the percentile sketch's bucket of a time in microseconds.
 
@@ -1087,7 +1145,7 @@ def bucket_of(value):
     return (shift << N_BUCKET_BITS) + (value >> shift)
 
 
-@jit
+@hot
 def count_finished(line: LineTables, state: State, p):
     """Count a unit that has come to the end of its routing."""
     clock = state.clock[0]
@@ -1226,8 +1284,7 @@ def finish(line: LineTables, state: State, s, outcome):
     stop(line, state, s)
     p = server.part
     part = state.parts[p]
-    k = part.step
-    step = line.steps[k]
+    step = line.steps[server.step]
     server.phase = DONE
     here = state.stations[server.station]
     here.completed += 1
@@ -1337,11 +1394,16 @@ def _follow(line: LineTables, state: State, k, n_seen):
 
 @jit
 def _watch(line: LineTables, state: State, d, n_seen):
-    """Add the stations that draw on a destination's buffers; -1 if there is none."""
+    """Add the stations that draw on a destination's buffers; -1 if there is a way out.
+
+    That is a place that is free, or a buffer from which something else draws.
+    """
     dest = line.dests[d]
     top = len(state.todo)
     for j in range(dest.first_target, dest.first_target + dest.n_targets):
         b = line.buffers[line.targets[j].buffer]
+        if state.buffers[line.targets[j].buffer].level < b.slots:
+            return -1
         for i in range(b.first_dest, b.first_dest + b.n_dests):
             drawn = line.dests[line.links[i]]
             for h in range(drawn.first_target, drawn.first_target + drawn.n_targets):

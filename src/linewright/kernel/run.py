@@ -306,8 +306,6 @@ def rare_row(line: LineTables, state: State, leaf, kind):
         clock.next_order += 1
         next_order(line, state)
         return o
-    if kind == ARRIVAL:
-        set_timer(state, leaf, NEVER)
     return line.leaf_row[leaf]
 
 
@@ -422,7 +420,7 @@ def _drive(
             row = leaf
             outcome = 0
             if kind == FINISH:
-                if line.steps[state.parts[state.servers[leaf].part].step].inspected:
+                if line.steps[state.servers[leaf].step].inspected:
                     outcome = verdict(line, state, draws, leaf)
             elif kind != SETUP_DONE:
                 row = rare_row(line, state, leaf, kind)

@@ -33,6 +33,8 @@ __all__ = ["sample", "uniform"]
     EMPIRICAL,
 ) = range(14)
 
+FAR = 2.0**58  # no run is longer; twice as much still fits into the key of a timer
+
 
 @hot
 def sample(line: LineTables, draws: Draws, dist, stream, n, visit):
@@ -41,7 +43,8 @@ def sample(line: LineTables, draws: Draws, dist, stream, n, visit):
     if row.kind == CONSTANT:
         return int(row.a)
     if row.kind == EXPONENTIAL_TIME:
-        return int(row.a * exponential_of(draws, stream, n, visit) + 0.5)
+        x = row.a * exponential_of(draws, stream, n, visit)
+        return int(min(x, FAR) + 0.5)
     return sample_other(line, draws, dist, stream, n, visit)
 
 
@@ -97,7 +100,7 @@ def sample_other(line: LineTables, draws: Draws, dist, stream, n, visit):
         x = discrete(line, row.first, row.n, u)
     elif kind == EMPIRICAL:
         x = line.data[row.first + min(int(u * row.n), row.n - 1)]
-    return int(x + 0.5)
+    return int(min(x, FAR) + 0.5)
 
 
 @jit

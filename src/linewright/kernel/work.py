@@ -13,6 +13,7 @@ from linewright.kernel.calendar import set_timer, timer_key
 from linewright.kernel.moves import (
     CAPS,
     KIT,
+    OFFER,
     PULL,
     ROOM,
     ask,
@@ -101,7 +102,7 @@ def scrap(line: LineTables, state: State, p):
 # ------------------------------------------------------------------ the work itself
 
 
-@jit
+@hot
 def _next_failure(line: LineTables, state: State, s, remaining):
     """Return the time of work until the next failure on the processing clock, or -1."""
     server = state.servers[s]
@@ -154,7 +155,7 @@ def stop(line: LineTables, state: State, s):
     server.due = NEVER
 
 
-@jit
+@hot
 def _age(line: LineTables, state: State, s, elapsed):
     server = state.servers[s]
     for m in range(server.first_mode, server.first_mode + server.n_modes):
@@ -260,6 +261,9 @@ def due(line: LineTables, state: State, m):
     if server.down >= 0 or (planned and held):
         state.modes[m].pending = 1
         server.pending += 1
+        if server.running and line.modes[fixed.mode].clock == CLOCK_PROCESSING:
+            stop(line, state, fixed.server)  # its timer was this clock's
+            run(line, state, fixed.server)
     else:
         go_down(line, state, m)
 
@@ -390,6 +394,8 @@ def come_up(line: LineTables, state: State, s):
         return
     operate(line, state, s)
     go_on(line, state, s)
+    if server.phase == DONE and line.stations[server.station].in_loop:
+        push(state, OFFER, server.part)  # it may have closed a circle while down
 
 
 @jit

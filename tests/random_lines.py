@@ -1,0 +1,351 @@
+"""Small random lines that use everything the model can say.
+
+`random_line(seed)` is always the same line for the same seed, and passes `check`. Times
+are minutes, lines have two to five stations and one to five products, so that an
+interesting day is simulated in a millisecond. A line may well deadlock: that is a thing
+that lines do.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from linewright.model.check import check
+from linewright.model.line import Line
+
+__all__ = ["HOUR_US", "line_dict", "random_line"]
+
+HOUR_US = 3_600_000_000
+
+_SHIFT_ENDS = ("interrupt", "finish", "fit")
+_DISPATCH = (
+    "fifo",
+    "priority",
+    "earliest_due_date",
+    "shortest_processing_time",
+    "critical_ratio",
+    "least_setup",
+)
+_CALENDARS: dict[str, Any] = {
+    "day": {
+        "shifts": [
+            {
+                "days": "mon-fri",
+                "from": "00:40",
+                "to": "09:00",
+                "breaks": [{"from": "02:00", "to": "02:20"}],
+            }
+        ]
+    },
+    "two shifts": {
+        "shifts": [
+            {"from": "06:00", "to": "14:00"},
+            {
+                "from": "14:00",
+                "to": "22:00",
+                "breaks": [{"from": "18:00", "to": "18:30"}],
+            },
+        ],
+        "holidays": ["2027-01-06"],
+        "exceptions": [
+            {"from": "2027-01-05", "shifts": [{"from": "03:00", "to": "05:00"}]}
+        ],
+    },
+    "night": {"shifts": [{"from": "20:00", "to": "04:00"}]},
+    "always": {},
+}
+
+
+class _Maker:
+    """Writes a line as a person would, with a coin in hand."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.stations = [f"S{k}" for k in range(self.int(2, 5))]
+        self.products = [f"P{i}" for i in range(self.int(1, 5))]
+        self.shared = [f"shared {i}" for i in range(self.int(0, 2))]
+
+    # ------------------------------------------------------------ coins
+
+    def int(self, low: int, high: int) -> int:
+        """Return a whole number, both ends included."""
+        return int(self.rng.integers(low, high + 1))
+
+    def maybe(self, chance: float) -> bool:
+        return bool(self.rng.random() < chance)
+
+    def pick(self, of: Any) -> Any:
+        return of[self.int(0, len(of) - 1)]
+
+    def some(self, of: list[str], n: int) -> list[str]:
+        return [str(x) for x in self.rng.permutation(of)[:n]]
+
+    def seconds(self, low: float, high: float) -> str:
+        return f"{self.int(round(low), round(high))} s"
+
+    def time(self, mean_s: float = 240) -> Any:
+        """Return a distribution of any kind."""
+        m = self.int(round(mean_s / 2), round(mean_s * 2))
+        texts: tuple[Any, ...] = (
+            f"{m} s",
+            f"uniform({m // 2} s, {m * 2} s)",
+            f"triangular({m // 3} s, {m} s, {m * 2} s)",
+            f"exponential({m} s)",
+            f"erlang(mean={m} s, stages={self.int(1, 4)})",
+            f"gamma(mean={m} s, cv={self.pick((0.4, 1.7))})",
+            f"lognormal(mean={m} s, cv=0.6)",
+            f"normal(mean={m} s, sd={m // 2} s)",
+            f"weibull(scale={m} s, shape=1.5)",
+            f"beta(low={m // 2} s, high={m * 2} s, a=2, b={self.pick((0.7, 3))})",
+            f"pert({m // 2} s, {m} s, {m * 3} s)",
+            f"hyperexponential(mean={m} s, cv=2)",
+            {
+                "discrete": {
+                    "values": [f"{m} s", f"{2 * m} s", "30 s"],
+                    "weights": [0.5, 0.3, 0.2],
+                }
+            },
+            {"empirical": {"values": [f"{m} s", "1 min", f"{m + 7} s"]}},
+        )
+        # constants often: events at the same instant are where order matters
+        return texts[0] if self.maybe(0.3) else self.pick(texts)
+
+    # ------------------------------------------------------------ nouns
+
+    def slots(self) -> Any:
+        if self.shared and self.maybe(0.25):
+            return self.pick(self.shared)
+        return self.pick(("unlimited", 0, 1, 1, 2, 4))
+
+    def failure(self) -> dict[str, Any]:
+        out: dict[str, Any] = {
+            "every": self.time(3000),
+            "repair": self.time(400),
+            "clock": self.pick(("processing", "operating", "calendar", "cycles")),
+            "part": self.pick(("resume", "restart", "scrap")),
+        }
+        if out["clock"] == "cycles":
+            out["every"] = f"{self.int(1, 12)} cycles"
+        elif out["clock"] != "processing":
+            out["together"] = self.maybe(0.4)
+        return out
+
+    def maintenance(self) -> dict[str, Any]:
+        clock = self.pick(("calendar", "processing", "operating", "cycles"))
+        every = (
+            f"{self.int(2, 15)} cycles" if clock == "cycles" else self.seconds(2e3, 2e4)
+        )
+        return {"every": every, "duration": self.time(500), "clock": clock}
+
+    def setup(self, families: list[str]) -> dict[str, Any]:
+        by = self.pick(("product", "family"))
+        names = self.products if by == "product" else families
+        out: dict[str, Any] = {"by": by}
+        if self.maybe(0.6):
+            out["time"] = self.time(120)
+        if self.maybe(0.5) or "time" not in out:
+            out["matrix"] = {
+                a: {b: self.time(90) for b in names if a != b or self.maybe(0.2)}
+                for a in names
+            }
+        if self.maybe(0.4):
+            out["first"] = self.time(60)
+        return out
+
+    def station(self, families: list[str]) -> dict[str, Any]:
+        out: dict[str, Any] = {
+            "process": self.time(),
+            "servers": self.pick((1, 1, 1, 2, 3)),
+            "buffer": self.slots(),
+            "dispatch": self.pick(_DISPATCH) if self.maybe(0.5) else "fifo",
+            "shift_end": self.pick(_SHIFT_ENDS),
+        }
+        if self.maybe(0.25):
+            out["output_buffer"] = self.slots()
+        if self.maybe(0.25):
+            out["blocking"] = "before_service"
+        if self.maybe(0.35):
+            out["setup"] = self.setup(families)
+        if self.maybe(0.4):
+            out["failures"] = {f"f{i}": self.failure() for i in range(self.int(1, 2))}
+        if self.maybe(0.25):
+            out["maintenance"] = {"m": self.maintenance()}
+        if self.maybe(0.3):
+            out["calendar"] = self.pick(list(_CALENDARS))
+        return out
+
+    def step(self, number: int, shares: str | None) -> dict[str, Any]:
+        out: dict[str, Any] = {"operation": f"op {number}"}
+        n = self.pick((1, 1, 2, 3))
+        if n == 1 or n > len(self.stations):
+            out["station"] = self.pick(self.stations)
+        else:
+            names = self.some(self.stations, n)
+            out["station"] = (
+                {name: self.time() for name in names} if self.maybe(0.3) else names
+            )
+            out["choose"] = self.pick(("preference", "shortest_queue", "first_free"))
+            if out["choose"] == "first_free":
+                out["buffer"] = shares
+        if shares and self.maybe(0.15):
+            out["buffer"] = shares
+        if self.maybe(0.2) and not isinstance(out["station"], dict):
+            out["process"] = self.time()
+        if self.maybe(0.2):
+            out["process_per"] = "unit"
+        if self.maybe(0.15):
+            out["transport"] = self.time(60)
+        if self.maybe(0.2):
+            out["defect"] = 0.2
+        if self.maybe(0.15):
+            out["shift_end"] = self.pick(_SHIFT_ENDS)
+        if out.get("choose") == "first_free" and not shares:
+            out["choose"] = "preference"
+            del out["buffer"]
+        return out
+
+    def inspection(self, route: list[dict[str, Any]], i: int) -> dict[str, Any]:
+        out: dict[str, Any] = {"pass": self.pick((0.6, 0.9))}
+        if self.maybe(0.75):
+            out["rework_to"] = route[self.int(0, i)]["operation"]
+            if self.maybe(0.5):
+                out |= {"rework": 0.08}
+            if self.maybe(0.5):
+                out["rework_limit"] = self.int(0, 3)
+            if self.maybe(0.4):
+                out["rework_priority"] = self.int(-1, 3)
+        for key in ("false_accept", "false_reject"):
+            if self.maybe(0.3):
+                out[key] = 0.1
+        return out
+
+    def route(self) -> list[dict[str, Any]]:
+        shares = self.pick(self.shared) if self.shared else None
+        route = [self.step(i, shares) for i in range(self.int(1, 4))]
+        for i, step in enumerate(route):
+            if self.maybe(0.25):
+                step["inspection"] = self.inspection(route, i)
+        if len(route) > 1 and self.maybe(0.3):  # a station of its own for rework
+            last = route[-1]
+            last.pop("inspection", None)
+            last["rework_only"] = True
+            before = route[-2]
+            before["inspection"] = {"pass": 0.7, "rework_to": last["operation"]}
+            if self.maybe(0.5):
+                before["inspection"]["rework_limit"] = 2
+        return route
+
+    def release(self, is_component: bool, is_made: bool) -> Any:
+        kinds = ["always", "arrivals", "arrivals", "orders"]
+        kinds += ["with_parent"] * 3 if is_component else []
+        kinds += ["never"] * 4 if is_made else []
+        kind = self.pick(kinds)
+        out: dict[str, Any] = {"kind": kind}
+        if kind == "arrivals":
+            out["every"] = self.time(900)
+            out["quantity"] = self.pick((1, 1, 3))
+            out["when_full"] = self.pick(("wait", "block", "lose"))
+            if self.maybe(0.3):
+                out["first"] = self.seconds(0, 900)
+        elif kind in {"orders", "with_parent"}:
+            out["when_full"] = self.pick(("wait", "wait", "lose"))
+        elif kind == "always":
+            out["share"] = self.pick((1.0, 2.5))
+        if kind != "never" and self.maybe(0.3):
+            out["conwip"] = self.int(1, 6)
+        return out
+
+    def product(self, i: int, components: set[str], made: set[str]) -> dict[str, Any]:
+        name = self.products[i]
+        later = [p for p in self.products[i + 1 :] if p not in made]
+        out: dict[str, Any] = {
+            "route": self.route(),
+            "priority": self.int(-1, 2),
+            "lot_size": self.pick((1, 1, 1, 3)),
+            "release": self.release(name in components, name in made),
+        }
+        if self.maybe(0.5):
+            out["family"] = self.pick(("red", "blue"))
+        if name in components:
+            out["store"] = self.pick(("unlimited", 8, 12))
+        first = out["route"][0]
+        if later and self.maybe(0.45):
+            taken = self.some(later, self.int(1, 2))
+            components.update(taken)
+            out["bom"] = {c: {"quantity": self.int(1, 2)} for c in taken}
+            out["bom"]["screw"] = {"quantity": 8, "bought": True}
+            if len(out["route"]) > 1 and self.maybe(0.5):
+                last = [s for s in out["route"] if not s.get("rework_only")][-1]
+                if last is not first:
+                    last["uses"] = {taken[0]: out["bom"][taken[0]]["quantity"]}
+        elif later and self.maybe(0.4) and name not in components:
+            targets = [p for p in later if p not in components]
+            if targets and not out["route"][-1].get("rework_only"):
+                made.add(targets[0])
+                out["route"][-1]["makes"] = {targets[0]: self.int(1, 5)}
+                out["route"][-1]["makes_together"] = self.maybe(0.4)
+        return out
+
+    def orders(self, products: dict[str, Any]) -> list[dict[str, Any]]:
+        wanted = [n for n, p in products.items() if p["release"]["kind"] == "orders"]
+        out = []
+        for name in wanted:
+            for _ in range(self.int(1, 4)):
+                release = self.int(0, 24)
+                out.append(
+                    {
+                        "product": name,
+                        "quantity": self.int(1, 9),
+                        "release": f"{release} h",
+                        "priority": self.int(-1, 3),
+                    }
+                )
+                if self.maybe(0.7):
+                    out[-1]["due"] = f"{release + self.int(1, 30)} h"
+        return out
+
+    def line(self) -> dict[str, Any]:
+        components: set[str] = set()
+        made: set[str] = set()
+        products = {
+            name: self.product(i, components, made)
+            for i, name in enumerate(self.products)
+        }
+        families = sorted({p.get("family", n) for n, p in products.items()})
+        out: dict[str, Any] = {
+            "schema_version": 1,
+            "name": "random",
+            "calendars": _CALENDARS,
+            "buffers": {b: {"slots": self.int(1, 6)} for b in self.shared},
+            "stations": {name: self.station(families) for name in self.stations},
+            "products": products,
+            "orders": self.orders(products),
+        }
+        if self.maybe(0.3):
+            out["calendar"] = self.pick(list(_CALENDARS))
+        if self.maybe(0.25):
+            out["conwip"] = self.int(2, 12)
+        if self.maybe(0.3):
+            ends = [*self.stations, "any"]
+            pairs = {(self.pick(ends), self.pick(ends)) for _ in range(3)}
+            out["transport"] = [
+                {"from": a, "to": b, "time": self.time(45)} for a, b in sorted(pairs)
+            ]
+        return out
+
+
+def line_dict(seed: int) -> dict[str, Any]:
+    """Return a random line as it stands in a model file; it may break a rule."""
+    return _Maker(seed).line()
+
+
+def random_line(seed: int) -> Line:
+    """Return a random line that passes `check`, always the same for a seed."""
+    for attempt in range(100):
+        line = Line.model_validate(line_dict(1000 * seed + attempt))
+        if all(finding.severity != "error" for finding in check(line)):
+            return line
+    msg = f"no valid line found for seed {seed}"
+    raise AssertionError(msg)
