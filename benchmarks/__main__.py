@@ -27,7 +27,7 @@ from pathlib import Path
 
 from benchmarks.estimates import T_95, T_999
 from benchmarks.measure import PROJECT, Summary, interleaved, python, wall_s
-from benchmarks.models import MODELS, Model, small_text
+from benchmarks.models import MODELS, SMALL, Model
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 PARTS = ("speed", "cores", "stations", "length", "start")
@@ -91,7 +91,8 @@ def head(args: argparse.Namespace) -> str:
         f"- Date: {args.date or 'not given'}",
         f"- Machine: {_processor()}, {os.cpu_count()} cores, {platform.system()}",
         f"- Versions: Python {platform.python_version()}, {', '.join(found)}",
-        f"- Medians of {args.runs} runs that took turns, each in a process of its own.",
+        f"- Runs of each command: {args.runs}, by turns, each in a process of its own;",
+        "  medians stand here. Peak memory is that of the whole process.",
     ]
     return "\n".join(lines)
 
@@ -146,10 +147,10 @@ def speed(args: argparse.Namespace, away: list[str]) -> str:
     text = [
         "## One core",
         "",
-        f"CPU time of the run itself, core {args.core}; an event is one service",
-        "completion. The general kernel runs all models; none has a path of its own.",
-        "Estimates are throughput per minute (M1, M2) and mean time in the system in",
-        "minutes (M3), with 95 % intervals from 20 batches.",
+        f"CPU time of the run itself, pinned to core {args.core}. An event is one service",
+        "completion. One kernel runs all models; none has a path of its own. Estimates",
+        "are departures per minute (M1, M2) and mean time in the system in minutes (M3),",
+        "with 95 % intervals from 20 batches.",
     ]
     for key, model in MODELS.items():
         rows = {k.partition(" ")[2]: v for k, v in found.items() if k.startswith(key)}
@@ -267,7 +268,7 @@ def start(args: argparse.Namespace, away: list[str]) -> str:
     del away
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "bottling.yaml"
-        model.write_text(small_text(), encoding="utf-8")
+        model.write_text(SMALL, encoding="utf-8")
         out = ["--out", str(Path(folder) / "result")]
         verb = [sys.executable, "-m", "linewright", "simulate", str(model), *out]
         cache = {"LINEWRIGHT_CACHE_DIR": str(Path(folder) / "cache")}

@@ -2,17 +2,15 @@
 
 One time unit of the models' definitions is one minute here. An event is one service
 completion at a station and nothing else: starts, blockings, failures, repairs and
-arrivals are work that a tool may count otherwise.
+arrivals are work that a tool may count otherwise. Nothing heavy is imported here: the
+memory of the process that measures would be counted as that of the ones it starts.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from linewright.model.line import Line
-from linewright.model.load import loads
-
-__all__ = ["MODELS", "Model", "long_line", "small_text"]
+__all__ = ["MODELS", "SMALL", "Model", "tandem"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +35,6 @@ class Model:
     reference: float
     reference_half_width: float
 
-    @property
-    def line(self) -> Line:
-        """The line, loaded."""
-        return loads(self.text)
-
 
 def _serial(name: str, stations: list[str]) -> str:
     """Return a serial line whose first station never lacks parts."""
@@ -53,7 +46,8 @@ def _serial(name: str, stations: list[str]) -> str:
     )
 
 
-def _tandem(n_stations: int) -> str:
+def tandem(n_stations: int) -> str:
+    """Return a line like M1 with any number of stations."""
     ahead = ["process: exponential(1 min)"]
     ahead += ["process: exponential(1 min), buffer: 5"] * (n_stations - 1)
     return _serial(f"tandem {n_stations}", ahead)
@@ -85,7 +79,7 @@ products:
 MODELS = {
     "m1": Model(
         "M1, ten exponential stations, buffers of 5, saturated",
-        _tandem(10), 10, 200_000, "throughput", 0.76340, 0.00015,
+        tandem(10), 10, 200_000, "throughput", 0.76340, 0.00015,
     ),
     "m2": Model(
         "M2, twenty stations that fail, buffers of 10, saturated",
@@ -94,15 +88,7 @@ MODELS = {
     "m3": Model("M3, M/M/1 at 0.9", _queue(), 1, 1_000_000, "sojourn", 10.0, 0.0),
 }  # fmt: skip
 
-
-def long_line(n_stations: int) -> Line:
-    """Return a line like M1 with any number of stations."""
-    return loads(_tandem(n_stations))
-
-
-def small_text() -> str:
-    """Return a small line of the kind that a first model is."""
-    return """\
+SMALL = """\
 schema_version: 1
 name: Bottling
 stations:
@@ -114,3 +100,4 @@ products:
     route: [filler, capper, labeler]
 study: {horizon: 1 d, replications: 10}
 """
+"""A small line of the kind that a first model is."""

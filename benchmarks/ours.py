@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 import linewright
 from benchmarks.estimates import batch_ends, interval, throughput
-from benchmarks.models import MODELS, long_line
+from benchmarks.models import MODELS, tandem
 from linewright.lower import Lowered, lower, new_draws, new_state
 from linewright.replicate import run_until
 
@@ -37,7 +37,7 @@ def _warm(lowered: Lowered) -> None:
 
 def _speed(model: str, departures: str, seed: str) -> Report:
     known = MODELS[model]
-    lowered = lower(known.line, FOREVER)
+    lowered = lower(linewright.loads(known.text), FOREVER)
     _warm(lowered)
     ends = batch_ends(int(departures), known.measure)
     times, stays, counts = [0.0], [0.0], [0]
@@ -61,7 +61,7 @@ def _speed(model: str, departures: str, seed: str) -> Report:
 def _stations(n_stations: str, events: str) -> Report:
     """Measure a line that is full; filling it is left out."""
     n = int(n_stations)
-    lowered = lower(long_line(n), FOREVER)
+    lowered = lower(linewright.loads(tandem(n)), FOREVER)
     state, draws = new_state(lowered), new_draws(lowered, 1, 0)
     _, state = run_until(lowered, state, draws, FOREVER, 5 * n)
     before = int(state.stations["completed"].sum())
@@ -76,7 +76,7 @@ def _stations(n_stations: str, events: str) -> Report:
 
 
 def _cores(workers: str, replications: str, minutes: str) -> Report:
-    line = MODELS["m1"].line
+    line = linewright.loads(MODELS["m1"].text)
     _warm(lower(line, FOREVER))
     start = time.perf_counter()
     result = linewright.simulate(
@@ -91,7 +91,7 @@ def _cores(workers: str, replications: str, minutes: str) -> Report:
 
 
 def _length(minutes: str) -> Report:
-    line = MODELS["m1"].line
+    line = linewright.loads(MODELS["m1"].text)
     result = linewright.simulate(line, horizon=f"{minutes} min", replications=1)
     return {"finished": result.table("products")["finished"].to_pylist()[0]}
 

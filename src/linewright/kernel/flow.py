@@ -65,7 +65,6 @@ from linewright.tables import (
     FIFO,
     FULL_BLOCK,
     FULL_LOSE,
-    FULL_WAIT,
     IN_OUTPUT,
     IN_QUEUE,
     IN_STORE,
@@ -1022,7 +1021,6 @@ def entry(line: LineTables, state: State, product):
         append(state, row, p)
         state.parts[p].where = OUTSIDE
     p = state.lists[row].head
-    part = state.parts[p]
     place = choose(line, state, p, d)
     if place < 0:
         if fixed.kind == ALWAYS_CAPPED:
@@ -1049,7 +1047,7 @@ def undo_create(line: LineTables, state: State, p):
 
 @hot
 def come(line: LineTables, state: State, product, order, when_full):
-    """Bring one part to the line's door: it enters, waits outside or is lost."""
+    """Bring one part to the line's door; say whether it came in or waits outside."""
     p = create(line, state, product, order)
     trace(state, T_OUTSIDE, -1, p, order, 0)
     state.parts[p].where = OUTSIDE
@@ -1060,13 +1058,14 @@ def come(line: LineTables, state: State, product, order, when_full):
         )
         if place >= 0:
             admit(line, state, p, place)
-            return
+            return True
     if when_full == FULL_LOSE:
         trace(state, T_LOST, -1, p, 0, 0)
         state.products[product].lost += line.products[product].lot
         free_part(state, p)
-    else:
-        append(state, row, p)
+        return False
+    append(state, row, p)
+    return True
 
 
 @hot
@@ -1094,13 +1093,11 @@ def come_all(line: LineTables, state: State, product, n, order):
     for _ in range(n):
         if come(line, state, product, order, fixed.when_full):
             n_kept += 1
-    push(state, ENTRY, product)
     for i in range(fixed.first_child, fixed.first_child + fixed.n_children):
         child = line.uses[i]
         when_full = line.products[child.product].when_full
         for _ in range(n_kept * child.quantity):
             come(line, state, child.product, order, when_full)
-        push(state, ENTRY, child.product)
 
 
 @jit

@@ -1,0 +1,308 @@
+"""Laws that every line obeys at every instant, held against many random lines.
+
+Besides the exact sums of `check_laws` these are laws of order: lists and servers agree
+on where a part is, no buffer holds more than its places, a server is in the one mode
+that its state asks for, and *nobody waits for what is there*: no part stands before a
+free place, no ready server beside a part that it may start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from linewright import tables as t
+from linewright.lower import Lowered, lower, new_draws, new_state
+from linewright.replicate import check_laws, run_until, snapshot
+from tests.random_lines import HOUR_US, random_line
+
+INSTANTS_US = (0, HOUR_US // 3, 2 * HOUR_US, 9 * HOUR_US, 21 * HOUR_US, 50 * HOUR_US)
+N_SEEDS = 320
+STOPPED = {t.DEADLOCK, t.STANDSTILL}
+
+
+class Sight:
+    """A state read in plain Python, independent of the kernel's own code."""
+
+    def __init__(self, lowered: Lowered, state: t.State) -> None:
+        self.line = lowered.tables
+        self.state = state
+        self.now = int(state.clock["now"][0])
+        self.n_queues, self.n_dests = (
+            int(self.line.settings[row]) for row in (t.S_N_QUEUES, t.S_N_DESTS)
+        )
+        self.alive = np.flatnonzero(state.parts["product"] >= 0)
+
+    def members(self, row: int) -> Iterator[int]:
+        p = int(self.state.lists["head"][row])
+        while p >= 0:
+            yield p
+            p = int(self.state.parts["next"][p])
+
+    def waiting(self, d: int) -> Iterator[int]:
+        return self.members(self.n_queues + d)
+
+    def stored(self, product: int) -> int:
+        return len(list(self.members(self.n_queues + self.n_dests + product)))
+
+    def outside(self, product: int) -> list[int]:
+        n_products = len(self.state.products)
+        row = self.n_queues + self.n_dests + n_products + product
+        return list(self.members(row))
+
+    def targets(self, d: int) -> t.Records:
+        dest = self.line.dests[d]
+        first = int(dest["first_target"])
+        return self.line.targets[first : first + int(dest["n_targets"])]
+
+    def has_room(self, b: int) -> bool:
+        return bool(self.state.buffers["level"][b] < self.line.buffers["slots"][b])
+
+    def next_dest(self, k: int) -> int:
+        """Return where a part goes after a step, or -1 where it needs no place."""
+        step = self.line.steps[k]
+        if step["n_makes"] > 0:
+            return -1
+        if step["next"] >= 0:
+            return int(self.line.steps["dest"][step["next"]])
+        return int(self.line.products["store"][step["product"]])
+
+    def room_behind(self, k: int) -> bool:
+        d = self.next_dest(k)
+        return d < 0 or any(self.has_room(int(x["buffer"])) for x in self.targets(d))
+
+    def eligible(self, station: int, k: int) -> bool:
+        line, step = self.line, self.line.steps[k]
+        first = int(step["first_use"])
+        uses = line.uses[first : first + int(step["n_uses"])]
+        if any(self.stored(int(u["product"])) < u["quantity"] for u in uses):
+            return False
+        if step["shift_end"] == t.END_FIT and step["mean_us"] > self.left(station):
+            return False
+        return not line.stations["before_service"][station] or self.room_behind(k)
+
+    def left(self, station: int) -> int:
+        """Return the working time that is left of a station's shift."""
+        c = int(self.line.stations["calendar"][station])
+        if c < 0:
+            return t.NEVER
+        tick = int(self.line.calendars["first"][c])
+        row = self.line.ticks[tick + int(self.state.stations["next_tick"][station]) - 1]
+        return int(row["on_left"] - (self.now - row["at"]))
+
+    def carried(self, p: int, station: int) -> bool:
+        """Say whether a part would take time to get to a station."""
+        part = self.state.parts[p]
+        if self.line.steps["transport"][part["step"]] >= 0:
+            return True
+        if part["station"] < 0:
+            return False
+        origin = self.line.stations[int(part["station"])]
+        first = int(origin["first_transport"])
+        ways = self.line.transports[first : first + int(origin["n_transports"])]
+        return bool((ways["to"] == station).any())
+
+    def servers(self, station: int) -> range:
+        fixed = self.line.stations[station]
+        first = int(fixed["first_server"])
+        return range(first, first + int(fixed["n_servers"]))
+
+    def may_start(self, p: int, d: int) -> bool:
+        """Say whether a server of a destination stands ready for a part outside."""
+        k = int(self.state.parts["step"][p])
+        return any(
+            x["station"] >= 0
+            and self.state.stations["n_ready"][x["station"]] > 0
+            and not self.carried(p, int(x["station"]))
+            and self.eligible(int(x["station"]), k)
+            for x in self.targets(d)
+        )
+
+
+def hold_lists(sight: Sight) -> None:
+    state = sight.state
+    for row, ends in enumerate(state.lists):
+        members = list(sight.members(row))
+        assert len(members) == ends["count"]
+        assert members == [] or members[-1] == ends["tail"]
+        assert all(state.parts["list"][p] == row for p in members)
+    listed = int(state.lists["count"].sum())
+    assert listed == int((state.parts["list"][sight.alive] >= 0).sum())
+    free, p = 0, int(state.clock["free_part"][0])
+    while p >= 0:
+        free, p = free + 1, int(state.parts["next"][p])
+    assert free == state.clock["n_free"][0] == len(state.parts) - len(sight.alive)
+    assert state.clock["n_todo"][0] == state.clock["n_requests"][0] == 0
+    moving = int((state.parts["where"][sight.alive] == t.MOVING).sum())
+    assert moving == state.clock["n_moving"][0] == state.clock["n_heap"][0]
+
+
+def hold_buffers(sight: Sight) -> None:
+    state, parts = sight.state, sight.state.parts[sight.alive]
+    held = np.isin(parts["where"], (t.IN_OUTPUT, t.IN_QUEUE, t.MOVING, t.IN_STORE))
+    places = np.where(held, parts["place"], parts["reserved"])
+    for b, buffer in enumerate(state.buffers):
+        assert 0 <= buffer["level"] == (places == b).sum() <= buffer["highest"]
+        assert buffer["highest"] <= sight.line.buffers["slots"][b]
+
+
+def hold_servers(sight: Sight) -> None:
+    state, line = sight.state, sight.line
+    on_server = np.isin(
+        state.parts["where"][sight.alive], (t.ON_SERVER, t.BLOCKED_ON_SERVER)
+    )
+    assert on_server.sum() == (state.servers["part"] >= 0).sum()
+    assert state.servers["running"].sum() == state.clock["n_running"][0]
+    for s, server in enumerate(state.servers):
+        p, k = int(server["part"]), int(server["station"])
+        if p >= 0:
+            assert state.parts["place"][p] == s
+            blocked = state.parts["where"][p] == t.BLOCKED_ON_SERVER
+            assert blocked == (server["phase"] == t.DONE)
+        else:
+            assert server["phase"] == t.NONE
+            assert not server["running"]
+        assert server["running"] == 0 or server["down"] < 0
+        if server["ready"]:
+            assert p < 0
+            assert server["down"] < 0
+            assert state.stations["shift"][k] == t.CALENDAR_ON
+        assert server["mode"] == expected_mode(sight, s), f"server {s}"
+        own = range(server["first_mode"], server["first_mode"] + server["n_modes"])
+        pending = sum(int(state.modes["pending"][m]) for m in own)
+        assert server["pending"] == pending
+        assert all(line.server_modes["server"][m] == s for m in own)
+    for k, station in enumerate(state.stations):
+        ready = sum(int(state.servers["ready"][s]) for s in sight.servers(k))
+        assert station["n_ready"] == ready
+
+
+def expected_mode(sight: Sight, s: int) -> int:
+    server = sight.state.servers[s]
+    k = int(server["station"])
+    shift = sight.state.stations["shift"][k]
+    if server["down"] >= 0:
+        mode = sight.line.server_modes["mode"][server["down"]]
+        return t.MAINTENANCE if sight.line.modes["planned"][mode] else t.FAILED
+    if server["running"]:
+        return t.SETUP if server["phase"] == t.SETTING_UP else t.PROCESSING
+    if shift != t.CALENDAR_ON:
+        return t.BREAK if shift == t.CALENDAR_BREAK else t.OFF_SHIFT
+    if server["phase"] == t.DONE or held_back(sight, k):
+        return t.BLOCKED
+    return t.STARVED
+
+
+def held_back(sight: Sight, k: int) -> bool:
+    """Say whether a part waits that the station may not start for want of room."""
+    station = sight.line.stations[k]
+    if not station["before_service"]:
+        return False
+    first, first_always = int(station["first_queue"]), int(station["first_always"])
+    queues = sight.line.links[first : first + int(station["n_queues"])]
+    always = sight.line.links[first_always : first_always + int(station["n_always"])]
+    steps = [int(sight.state.parts["step"][p]) for q in queues for p in sight.members(q)]
+    steps += [int(sight.line.products["first_step"][i]) for i in always]
+    return any(not sight.room_behind(step) for step in steps)
+
+
+def hold_nobody_waits_for_what_is_there(sight: Sight) -> None:
+    state, line = sight.state, sight.line
+    for d in range(sight.n_dests):
+        for p in sight.waiting(d):
+            part = state.parts[p]
+            free = [x for x in sight.targets(d) if sight.has_room(int(x["buffer"]))]
+            together = part["split"] > 0 and line.steps["together"][part["step"]]
+            assert together or not free, f"part {p} stands before a free place"
+            in_split = part["split"] > 0 or part["step"] < 0
+            assert in_split or not sight.may_start(p, d), f"part {p} could start"
+            if part["where"] == t.BLOCKED_ON_SERVER and part["split"] == 0:
+                station = state.servers["station"][part["place"]]
+                out = int(line.stations["out_buffer"][station])
+                assert out < 0 or not sight.has_room(out), f"part {p} could step aside"
+    for k in np.flatnonzero(state.stations["n_ready"] > 0):
+        first = int(line.stations["first_queue"][k])
+        queues = line.links[first : first + int(line.stations["n_queues"][k])]
+        for p in (p for q in queues for p in sight.members(q)):
+            step = int(state.parts["step"][p])
+            assert not sight.eligible(int(k), step), f"{k} is ready for part {p}"
+    for i, product in enumerate(line.products):
+        outside = sight.outside(i)
+        if outside and below_caps(sight, i):
+            d = int(line.steps["dest"][product["first_step"]])
+            rooms = [sight.has_room(int(x["buffer"])) for x in sight.targets(d)]
+            assert not any(rooms), f"product {i} stands outside an open door"
+            assert not sight.may_start(outside[0], d)
+
+
+def below_caps(sight: Sight, product: int) -> bool:
+    cap, all_cap = (
+        int(sight.line.products["cap"][product]),
+        int(sight.line.settings[t.S_LINE_CAP]),
+    )
+    wip = sight.state.products["wip"]
+    return not (0 <= cap <= wip[product] or 0 <= all_cap <= wip.sum())
+
+
+def hold_caps(sight: Sight) -> None:
+    """No cap is exceeded; units that a split sets free are not held back by one."""
+    line, wip = sight.line, sight.state.products["wip"]
+    made = {
+        int(use["product"])
+        for step in line.steps
+        for use in line.uses[int(step["first_make"]) :][: int(step["n_makes"])]
+    }
+    for i, product in enumerate(line.products):
+        assert product["cap"] < 0 or i in made or wip[i] <= product["cap"]
+    cap = int(line.settings[t.S_LINE_CAP])
+    assert cap < 0 or made or wip.sum() <= cap
+    assert sight.state.clock["wip"][0] == wip.sum()
+
+
+def hold_everything(lowered: Lowered, state: t.State) -> None:
+    """Hold a state between two events against every law."""
+    broken = [check for check in check_laws(lowered, state) if not check.ok]
+    assert not broken, broken
+    accounts = snapshot(state).accounts
+    assert (accounts >= 0).all()
+    sight = Sight(lowered, state)
+    hold_lists(sight)
+    hold_buffers(sight)
+    hold_servers(sight)
+    hold_caps(sight)
+    hold_nobody_waits_for_what_is_there(sight)
+
+
+def run_and_hold(seed: int, instants_us: tuple[int, ...] = INSTANTS_US) -> int:
+    """Run a random line, hold it at every instant, and return why it stopped."""
+    lowered = lower(random_line(seed), instants_us[-1])
+    state = new_state(lowered)
+    draws = new_draws(lowered, seed, 0)
+    code = t.REACHED
+    for instant_us in instants_us:
+        code, state = run_until(lowered, state, draws, instant_us)
+        hold_everything(lowered, state)
+        if code in STOPPED:
+            break
+    return code
+
+
+@pytest.mark.parametrize("block", range(0, N_SEEDS, 20))
+def test_every_law_holds_on_random_lines(block: int) -> None:
+    codes = {run_and_hold(seed) for seed in range(block, block + 20)}
+    assert codes <= {t.REACHED, *STOPPED}
+
+
+@pytest.mark.boundscheck
+@pytest.mark.parametrize("block", range(0, 100, 25))
+def test_no_index_is_out_of_range(block: int) -> None:
+    for seed in range(N_SEEDS + block, N_SEEDS + block + 25):
+        run_and_hold(seed)
+
+
+@pytest.mark.nojit
+@pytest.mark.parametrize("seed", range(12))
+def test_the_laws_hold_in_plain_python(seed: int) -> None:
+    run_and_hold(seed, (0, 2 * HOUR_US))
