@@ -147,10 +147,10 @@ def speed(args: argparse.Namespace, away: list[str]) -> str:
     text = [
         "## One core",
         "",
-        f"CPU time of the run itself, pinned to core {args.core}. An event is one service",
-        "completion. One kernel runs all models; none has a path of its own. Estimates",
-        "are departures per minute (M1, M2) and mean time in the system in minutes (M3),",
-        "with 95 % intervals from 20 batches.",
+        f"CPU time of the run itself, pinned to core {args.core}. An event is one",
+        "service completion. One kernel runs all models; none has a path of its own.",
+        "Estimates are departures per minute (M1, M2) and mean time in the system in",
+        "minutes (M3), with 95 % intervals from 20 batches.",
     ]
     for key, model in MODELS.items():
         rows = {k.partition(" ")[2]: v for k, v in found.items() if k.startswith(key)}

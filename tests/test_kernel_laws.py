@@ -73,11 +73,15 @@ class Sight:
         d = self.next_dest(k)
         return d < 0 or any(self.has_room(int(x["buffer"])) for x in self.targets(d))
 
+    def has_kit(self, k: int) -> bool:
+        step = self.line.steps[k]
+        first = int(step["first_use"])
+        uses = self.line.uses[first : first + int(step["n_uses"])]
+        return all(self.stored(int(u["product"])) >= u["quantity"] for u in uses)
+
     def eligible(self, station: int, k: int) -> bool:
         line, step = self.line, self.line.steps[k]
-        first = int(step["first_use"])
-        uses = line.uses[first : first + int(step["n_uses"])]
-        if any(self.stored(int(u["product"])) < u["quantity"] for u in uses):
+        if not self.has_kit(k):
             return False
         if step["shift_end"] == t.END_FIT and step["mean_us"] > self.left(station):
             return False
@@ -200,22 +204,38 @@ def held_back(sight: Sight, k: int) -> bool:
     station = sight.line.stations[k]
     if not station["before_service"]:
         return False
+    links, parts = sight.line.links, sight.state.parts
     first, first_always = int(station["first_queue"]), int(station["first_always"])
-    queues = sight.line.links[first : first + int(station["n_queues"])]
-    always = sight.line.links[first_always : first_always + int(station["n_always"])]
-    steps = [int(sight.state.parts["step"][p]) for q in queues for p in sight.members(q)]
+    queues = links[first : first + int(station["n_queues"])]
+    always = links[first_always : first_always + int(station["n_always"])]
+    steps = [int(parts["step"][p]) for q in queues for p in sight.members(q)]
     steps += [int(sight.line.products["first_step"][i]) for i in always]
-    return any(not sight.room_behind(step) for step in steps)
+    return any(sight.has_kit(step) and not sight.room_behind(step) for step in steps)
+
+
+def kept_places(sight: Sight) -> set[int]:
+    """Return the buffers at which units that leave together wait for enough room."""
+    kept = set()
+    for d in range(sight.n_dests):
+        for p in sight.waiting(d):
+            part = sight.state.parts[p]
+            if part["split"] > 0 and sight.line.steps["together"][part["step"]]:
+                kept |= {int(x["buffer"]) for x in sight.targets(d)}
+    return kept
 
 
 def hold_nobody_waits_for_what_is_there(sight: Sight) -> None:
     state, line = sight.state, sight.line
+    kept = kept_places(sight)
+
+    def free(d: int) -> bool:
+        buffers = {int(x["buffer"]) for x in sight.targets(d)} - kept
+        return any(map(sight.has_room, buffers))
+
     for d in range(sight.n_dests):
         for p in sight.waiting(d):
             part = state.parts[p]
-            free = [x for x in sight.targets(d) if sight.has_room(int(x["buffer"]))]
-            together = part["split"] > 0 and line.steps["together"][part["step"]]
-            assert together or not free, f"part {p} stands before a free place"
+            assert not free(d), f"part {p} stands before a free place"
             in_split = part["split"] > 0 or part["step"] < 0
             assert in_split or not sight.may_start(p, d), f"part {p} could start"
             if part["where"] == t.BLOCKED_ON_SERVER and part["split"] == 0:
@@ -228,12 +248,15 @@ def hold_nobody_waits_for_what_is_there(sight: Sight) -> None:
         for p in (p for q in queues for p in sight.members(q)):
             step = int(state.parts["step"][p])
             assert not sight.eligible(int(k), step), f"{k} is ready for part {p}"
+        first = int(line.stations["first_always"][k])
+        always = line.links[first : first + int(line.stations["n_always"][k])]
+        steps = line.products["first_step"][always]
+        assert not any(sight.eligible(int(k), int(step)) for step in steps)
     for i, product in enumerate(line.products):
         outside = sight.outside(i)
         if outside and below_caps(sight, i):
             d = int(line.steps["dest"][product["first_step"]])
-            rooms = [sight.has_room(int(x["buffer"])) for x in sight.targets(d)]
-            assert not any(rooms), f"product {i} stands outside an open door"
+            assert not free(d), f"product {i} stands outside an open door"
             assert not sight.may_start(outside[0], d)
 
 

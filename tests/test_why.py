@@ -84,7 +84,6 @@ def test_servers_and_output_buffers_are_named_in_the_circle() -> None:
     assert "cut 1 holds" in found or "cut output holds" in found
 
 
-@pytest.mark.xfail(reason="a server that is down with a finished part", strict=True)
 def test_a_deadlock_that_closes_while_a_server_is_down_is_found() -> None:
     jam = "failures: {jam: {every: 3 cycles, repair: 1 min}}"
     text = DEADLOCK.replace("buffer: 0}", f"buffer: 0, {jam}}}")

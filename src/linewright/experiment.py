@@ -59,6 +59,12 @@ def experiment_of(  # noqa: PLR0913
         raise ValueError(msg)
     cut = line.study.warmup if warmup is None else warmup
     warmup_us = None if cut == "auto" else _duration(cut)
+    if units is not None:
+        if units < 1:
+            msg = f"units is {units}; it is one or more"
+            raise ValueError(msg)
+        # the end is not known beforehand, and so no half of the run either
+        warmup_us = 0 if warmup_us is None else warmup_us
     if kind == "terminating":
         if warmup not in (None, 0, "0", "auto"):
             msg = (

@@ -359,9 +359,9 @@ def _lower_modes(
         )
         build.mode_names.append(mode_name)
     row["n_modes"] = len(build.modes) - first_mode
-    row["has_processing_modes"] = any(
-        m["clock"] == t.CLOCK_PROCESSING for m in build.modes[first_mode:]
-    )
+    clocks = {m["clock"] for m in build.modes[first_mode:]}
+    row["has_processing_modes"] = t.CLOCK_PROCESSING in clocks
+    row["has_cycle_modes"] = t.CLOCK_CYCLES in clocks
     for number in range(station.servers):
         build.server_names.append(
             name if station.servers == 1 else f"{name} {number + 1}"
@@ -485,6 +485,7 @@ def _lower_step(
             "dest": dest,
             "first_work": first_work,
             "first_target": build.dests[dest]["first_target"],
+            "only_dist": build.work[first_work],
             "only_station": rows[0] if len(rows) == 1 else -1,
             "only_buffer": buffers[0] if len(rows) == 1 else -1,
             "first_use": first_use,
@@ -774,12 +775,12 @@ def _sharing(build: _Build, d: int) -> list[int]:
 
 def _components(after: dict[int, set[int]]) -> list[list[int]]:
     """Return the strongly connected components of a graph."""
-    from scipy.sparse import csr_matrix  # noqa: PLC0415 - slow to import
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
-
     pairs = [(a, b) for a, ends in after.items() for b in ends]
     if all(b > a for a, b in pairs):  # a line that only goes forward has no circle
         return [[k] for k in after]
+    from scipy.sparse import csr_matrix  # noqa: PLC0415 - slow to import
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
     rows, columns = zip(*pairs, strict=True)
     graph = csr_matrix((np.ones(len(pairs)), (rows, columns)), shape=(len(after),) * 2)
     _, labels = connected_components(graph, directed=True, connection="strong")
@@ -1005,6 +1006,7 @@ def new_state(
     state.lists["tail"] = -1
     state.modes["left"] = t.UNKNOWN
     state.modes["due"] = t.NEVER
+    state.modes["clock"] = line.modes["clock"][line.server_modes["mode"]]
     state.orders["finished"] = -1
     state.clock["free_part"] = -1
     state.clock["tracing"] = n_trace > 0

@@ -101,6 +101,7 @@ def simulate(  # noqa: PLR0913
     try:
         for replication in _in_order(lowered, experiment, cuts, workers):
             _raise_deadlock(lowered, replication)
+            _raise_too_short(experiment, replication)
             done.append(replication)
             if on_progress:
                 on_progress(_progress(lowered, experiment, done))
@@ -152,6 +153,15 @@ def _raise_deadlock(lowered: Lowered, replication: Replication) -> None:
         raise DeadlockError(describe_deadlock(lowered, replication.state))
 
 
+def _raise_too_short(experiment: Experiment, replication: Replication) -> None:
+    if len(replication.snapshots) < 2:
+        msg = (
+            f"replication {replication.number} finished {experiment.units} units before "
+            "the end of the warm-up; ask for more units or a shorter warm-up"
+        )
+        raise ValueError(msg)
+
+
 def leaves_line(lowered: Lowered) -> np.ndarray:
     """Say which products leave the line, rather than go into others."""
     out: np.ndarray = lowered.tables.products["store"] < 0
@@ -200,7 +210,7 @@ def find_warmup(
     if experiment.study == "terminating":
         return 0, "terminating study: nothing is cut"
     if experiment.warmup_us is not None:
-        return 0, "as asked"
+        return 0, "as asked" if experiment.warmup_us else "nothing is cut"
     n_products = len(lowered.names.products)
     length = min(len(r.series) for r in done)
     series = np.array([r.series[:length] for r in done])

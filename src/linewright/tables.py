@@ -136,7 +136,8 @@ def _record(names: str, floats: str = "") -> np.dtype[np.void]:
 STATION = _record(
     "first_server n_servers out_buffer dispatch calendar plain before_service"
     " setup_first setup_stream setup_by n_modes first_queue n_queues first_dest n_dests"
-    " first_always n_always in_loop has_processing_modes first_transport n_transports"
+    " first_always n_always in_loop has_processing_modes has_cycle_modes"
+    " first_transport n_transports"
 )
 MODE = _record("clock planned part together every repair cycles")
 SERVER_MODE = _record("mode server leaf every_stream repair_stream")
@@ -145,7 +146,7 @@ STEP = _record(
     "product next dest first_work inspected rework_to rework_limit rework_priority"
     " first_use n_uses first_make n_makes together shift_end process_stream"
     " quality_stream transport_stream transport per_unit mean_us left_us first_target"
-    " only_station only_buffer",
+    " only_station only_buffer only_dist",
     "good rework_share false_accept false_reject defect",
 )
 DEST = _record("first_target n_targets choose queue first_source n_sources")
@@ -219,7 +220,7 @@ STATION_STATE = _record(
     "n_ready shift started completed failures setups wait_us waited together next_tick"
     " planned_us rejected"
 )
-MODE_STATE = _record("left n due pending")
+MODE_STATE = _record("left n due pending clock")
 BUFFER_STATE = _record("level area_us wait_us entered left waiters highest")
 LIST = _record("head tail count")
 PART = _record(

@@ -273,22 +273,32 @@ def pick_waiting(line: LineTables, state: State, station):
         p = state.lists[line.settings[S_N_QUEUES] + line.links[i]].head
         while p >= 0:
             part = state.parts[p]
-            k = part.step
-            if part.split == 0 and not needs_move(line, state, p, station):
-                value = score(line, state, station, p)
-                better = best < 0 or value < best_score
-                if not better and value == best_score:
-                    better = part.sequence < state.parts[best].sequence
-                if better and eligible(line, state, station, k):
-                    best = p
-                    best_score = value
-            elif part.split > 0 and best < 0:
-                return p
+            value = score(line, state, station, p)
+            better = best < 0 or value < best_score
+            if not better and value == best_score:
+                better = part.sequence < state.parts[best].sequence
+            if better and may_come(line, state, p, station):
+                best = p
+                best_score = value
             if best >= 0 and fixed.dispatch == FIFO:
                 if part.sequence >= state.parts[best].sequence:
                     break
             p = part.next
     return best
+
+
+@jit
+def may_come(line: LineTables, state: State, p, station):
+    """Say whether a part, or a unit that it is split into, may come and start."""
+    part = state.parts[p]
+    k = part.step
+    if part.split > 0:
+        if line.steps[k].together and _all_fit(line, state, p) >= 0:
+            return False
+        k = line.products[split_product(line, state, p)].first_step
+    if way_to(line, part.station, k, station) >= 0:
+        return False
+    return eligible(line, state, station, k)
 
 
 @jit
@@ -301,12 +311,18 @@ def needs_move(line: LineTables, state: State, p, station):
 def transport_dist(line: LineTables, state: State, p, station):
     """Return the distribution of a part's way to a station, or -1 for no time."""
     part = state.parts[p]
+    return way_to(line, part.station, part.step, station)
+
+
+@jit
+def way_to(line: LineTables, start_from, k, station):
+    """Return the distribution of the way to a station for step `k`, or -1."""
     if station < 0:
         return -1
-    if part.step >= 0 and line.steps[part.step].transport >= 0:
-        return line.steps[part.step].transport
-    if part.station >= 0:
-        origin = line.stations[part.station]
+    if k >= 0 and line.steps[k].transport >= 0:
+        return line.steps[k].transport
+    if start_from >= 0:
+        origin = line.stations[start_from]
         for i in range(
             origin.first_transport, origin.first_transport + origin.n_transports
         ):
@@ -534,12 +550,16 @@ def carry_or_queue(line: LineTables, state: State, p, d):
 
 @jit
 def look_again(line: LineTables, state: State, d):
-    """Let ready servers that need a place behind see that a part waits for them."""
+    """Let ready servers see a part in their queue that was not offered to them.
+
+    They may share the queue, or need a place behind and be blocked from now on.
+    """
     dest = line.dests[d]
     for j in range(dest.first_target, dest.first_target + dest.n_targets):
         t = line.targets[j].station
-        if t >= 0 and line.stations[t].before_service and state.stations[t].n_ready:
-            push(state, KIT, t)
+        if t >= 0 and state.stations[t].n_ready > 0:
+            if dest.queue >= 0 or line.stations[t].before_service:
+                push(state, KIT, t)
 
 
 @hot
@@ -606,10 +626,6 @@ def settle_in(line: LineTables, state: State, p, d):
             q = t
         join_queue(state, p, target.buffer, q)
         look_again(line, state, d)
-        if line.dests[d].queue >= 0:
-            dest = line.dests[d]
-            for j in range(dest.first_target, dest.first_target + dest.n_targets):
-                push(state, KIT, line.targets[j].station)
 
 
 @jit
@@ -783,6 +799,7 @@ def pull(line: LineTables, state: State, s):
         p = pick_waiting(line, state, k)
         if p >= 0:
             set_mode(state, s, STARVED)
+            push(state, PULL, s)  # should the part find another place, look again
             push(state, OFFER, p)
             return
     if fixed.n_always > 0 and take_always(line, state, k):
@@ -814,26 +831,32 @@ def held_back(line: LineTables, state: State, k):
     for i in range(fixed.first_queue, fixed.first_queue + fixed.n_queues):
         p = state.lists[line.links[i]].head
         while p >= 0:
-            if next_room(line, state, state.parts[p].step) == -1:
+            if lacks_room(line, state, state.parts[p].step):
                 return True
             p = state.parts[p].next
     for i in range(fixed.first_always, fixed.first_always + fixed.n_always):
-        first = line.products[line.links[i]].first_step
-        if next_room(line, state, first) == -1:
+        if lacks_room(line, state, line.products[line.links[i]].first_step):
             return True
     return False
+
+
+@jit
+def lacks_room(line: LineTables, state: State, k):
+    """Say whether only a place behind is missing for a part to start step `k`."""
+    return next_room(line, state, k) == -1 and has_kit(line, state, k)
 
 
 @hot
 def waiting_for(line: LineTables, state: State, k):
     """Say whether parts wait somewhere for room at a station."""
     fixed = line.stations[k]
+    found = False
     for i in range(fixed.first_dest, fixed.first_dest + fixed.n_dests):
         if state.lists[line.settings[S_N_QUEUES] + line.links[i]].count > 0:
-            return True
+            found = True
         if line.dests[line.links[i]].n_sources > 0:
             wake_sources(line, state, line.links[i])
-    return False
+    return found
 
 
 @jit
@@ -1286,7 +1309,7 @@ def finish(line: LineTables, state: State, s, outcome):
     here = state.stations[server.station]
     here.completed += 1
     here.planned_us += step.mean_us
-    if server.n_modes > 0:
+    if line.stations[server.station].has_cycle_modes:
         count_cycle(line, state, s)
     if step.inspected or outcome:
         if judge(line, state, p, outcome):

@@ -213,7 +213,9 @@ def draw(line: LineTables, state: State, draws: Draws, kind, row):
         p = state.servers[row].part
         part = state.parts[p]
         step = line.steps[part.step]
-        dist = line.work[step.first_work + part.target - step.first_target]
+        dist = step.only_dist
+        if step.only_station < 0:
+            dist = line.work[step.first_work + part.target - step.first_target]
         if step.per_unit == 1:
             return sample(
                 line, draws, dist, step.process_stream, part.serial, part.visits
@@ -343,7 +345,10 @@ def may_go_on(line: LineTables, state: State, until, enough, time):
         return clock.status
     if time > until:
         clock.now = until
-        return STANDSTILL if time == NEVER >> 4 and clock.wip > 0 else REACHED
+        # calendars are laid out to the horizon only: after their last change no timer
+        # may be left in a line that is sound
+        still = time == NEVER >> 4 and clock.wip > 0 and len(line.calendars) == 0
+        return STANDSTILL if still else REACHED
     if clock.finished >= enough:
         return ENOUGH
     if clock.n_free < line.settings[S_MARGIN]:

@@ -110,7 +110,7 @@ def _next_failure(line: LineTables, state: State, s, remaining):
     server.fails = -1
     for m in range(server.first_mode, server.first_mode + server.n_modes):
         left = state.modes[m].left
-        clock = line.modes[line.server_modes[m].mode].clock
+        clock = state.modes[m].clock
         if clock == CLOCK_PROCESSING and 0 <= left < least:
             least = left
             server.fails = m
@@ -159,7 +159,7 @@ def stop(line: LineTables, state: State, s):
 def _age(line: LineTables, state: State, s, elapsed):
     server = state.servers[s]
     for m in range(server.first_mode, server.first_mode + server.n_modes):
-        clock = line.modes[line.server_modes[m].mode].clock
+        clock = state.modes[m].clock
         if clock == CLOCK_PROCESSING and state.modes[m].left >= 0:
             state.modes[m].left -= elapsed
 
@@ -222,7 +222,7 @@ def operate(line: LineTables, state: State, s):
     server = state.servers[s]
     on = server.down < 0 and state.stations[server.station].shift == CALENDAR_ON
     for m in range(server.first_mode, server.first_mode + server.n_modes):
-        if line.modes[line.server_modes[m].mode].clock == CLOCK_OPERATING:
+        if state.modes[m].clock == CLOCK_OPERATING:
             if on:
                 _run_clock(line, state, m)
             else:
@@ -425,7 +425,7 @@ def count_cycle(line: LineTables, state: State, s):
     """Age the cycle clocks of a server by one finished part."""
     server = state.servers[s]
     for m in range(server.first_mode, server.first_mode + server.n_modes):
-        if line.modes[line.server_modes[m].mode].clock == CLOCK_CYCLES:
+        if state.modes[m].clock == CLOCK_CYCLES:
             if state.modes[m].left > 0:
                 state.modes[m].left -= 1
                 if state.modes[m].left == 0:
