@@ -90,6 +90,7 @@ build: $(STAMP)  ## Build the wheel and the sdist in dist/
 
 docs: $(STAMP)  ## Write the model reference and build the manual in build/docs/
 	$(BIN)/python docs/generate_reference.py
+	$(BIN)/python docs/generate_results.py
 	$(BIN)/sphinx-build --quiet --fail-on-warning --builder html docs build/docs
 	@echo build/docs/index.html
 

@@ -63,13 +63,13 @@ class _Maker:
 
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
-        self.stations = [f"S{k}" for k in range(self.int(2, 5))]
-        self.products = [f"P{i}" for i in range(self.int(1, 5))]
-        self.shared = [f"shared {i}" for i in range(self.int(0, 2))]
+        self.stations = [f"S{k}" for k in range(self.whole(2, 5))]
+        self.products = [f"P{i}" for i in range(self.whole(1, 5))]
+        self.shared = [f"shared {i}" for i in range(self.whole(0, 2))]
 
     # ------------------------------------------------------------ coins
 
-    def int(self, low: int, high: int) -> int:
+    def whole(self, low: int, high: int) -> int:
         """Return a whole number, both ends included."""
         return int(self.rng.integers(low, high + 1))
 
@@ -77,23 +77,23 @@ class _Maker:
         return bool(self.rng.random() < chance)
 
     def pick(self, of: Any) -> Any:
-        return of[self.int(0, len(of) - 1)]
+        return of[self.whole(0, len(of) - 1)]
 
     def some(self, of: list[str], n: int) -> list[str]:
         return [str(x) for x in self.rng.permutation(of)[:n]]
 
     def seconds(self, low: float, high: float) -> str:
-        return f"{self.int(round(low), round(high))} s"
+        return f"{self.whole(round(low), round(high))} s"
 
     def time(self, mean_s: float = 240) -> Any:
         """Return a distribution of any kind."""
-        m = self.int(round(mean_s / 2), round(mean_s * 2))
+        m = self.whole(round(mean_s / 2), round(mean_s * 2))
         texts: tuple[Any, ...] = (
             f"{m} s",
             f"uniform({m // 2} s, {m * 2} s)",
             f"triangular({m // 3} s, {m} s, {m * 2} s)",
             f"exponential({m} s)",
-            f"erlang(mean={m} s, stages={self.int(1, 4)})",
+            f"erlang(mean={m} s, stages={self.whole(1, 4)})",
             f"gamma(mean={m} s, cv={self.pick((0.4, 1.7))})",
             f"lognormal(mean={m} s, cv=0.6)",
             f"normal(mean={m} s, sd={m // 2} s)",
@@ -127,7 +127,7 @@ class _Maker:
             "part": self.pick(("resume", "restart", "scrap")),
         }
         if out["clock"] == "cycles":
-            out["every"] = f"{self.int(1, 12)} cycles"
+            out["every"] = f"{self.whole(1, 12)} cycles"
         elif out["clock"] != "processing":
             out["together"] = self.maybe(0.4)
         return out
@@ -135,7 +135,9 @@ class _Maker:
     def maintenance(self) -> dict[str, Any]:
         clock = self.pick(("calendar", "processing", "operating", "cycles"))
         every = (
-            f"{self.int(2, 15)} cycles" if clock == "cycles" else self.seconds(2e3, 2e4)
+            f"{self.whole(2, 15)} cycles"
+            if clock == "cycles"
+            else self.seconds(2e3, 2e4)
         )
         return {"every": every, "duration": self.time(500), "clock": clock}
 
@@ -169,7 +171,7 @@ class _Maker:
         if self.maybe(0.35):
             out["setup"] = self.setup(families)
         if self.maybe(0.4):
-            out["failures"] = {f"f{i}": self.failure() for i in range(self.int(1, 2))}
+            out["failures"] = {f"f{i}": self.failure() for i in range(self.whole(1, 2))}
         if self.maybe(0.25):
             out["maintenance"] = {"m": self.maintenance()}
         if self.maybe(0.3):
@@ -209,13 +211,13 @@ class _Maker:
     def inspection(self, route: list[dict[str, Any]], i: int) -> dict[str, Any]:
         out: dict[str, Any] = {"pass": self.pick((0.6, 0.9))}
         if self.maybe(0.75):
-            out["rework_to"] = route[self.int(0, i)]["operation"]
+            out["rework_to"] = route[self.whole(0, i)]["operation"]
             if self.maybe(0.5):
                 out |= {"rework": 0.08}
             if self.maybe(0.5):
-                out["rework_limit"] = self.int(0, 3)
+                out["rework_limit"] = self.whole(0, 3)
             if self.maybe(0.4):
-                out["rework_priority"] = self.int(-1, 3)
+                out["rework_priority"] = self.whole(-1, 3)
         for key in ("false_accept", "false_reject"):
             if self.maybe(0.3):
                 out[key] = 0.1
@@ -223,7 +225,7 @@ class _Maker:
 
     def route(self) -> list[dict[str, Any]]:
         shares = self.pick(self.shared) if self.shared else None
-        route = [self.step(i, shares) for i in range(self.int(1, 4))]
+        route = [self.step(i, shares) for i in range(self.whole(1, 4))]
         for i, step in enumerate(route):
             if self.maybe(0.25):
                 step["inspection"] = self.inspection(route, i)
@@ -254,7 +256,7 @@ class _Maker:
         elif kind == "always":
             out["share"] = self.pick((1.0, 2.5))
         if kind != "never" and self.maybe(0.3):
-            out["conwip"] = self.int(1, 6)
+            out["conwip"] = self.whole(1, 6)
         return out
 
     def product(self, i: int, components: set[str], made: set[str]) -> dict[str, Any]:
@@ -262,7 +264,7 @@ class _Maker:
         later = [p for p in self.products[i + 1 :] if p not in made]
         out: dict[str, Any] = {
             "route": self.route(),
-            "priority": self.int(-1, 2),
+            "priority": self.whole(-1, 2),
             "lot_size": self.pick((1, 1, 1, 3)),
             "release": self.release(name in components, name in made),
         }
@@ -272,9 +274,9 @@ class _Maker:
             out["store"] = self.pick(("unlimited", 8, 12))
         first = out["route"][0]
         if later and self.maybe(0.45):
-            taken = self.some(later, self.int(1, 2))
+            taken = self.some(later, self.whole(1, 2))
             components.update(taken)
-            out["bom"] = {c: {"quantity": self.int(1, 2)} for c in taken}
+            out["bom"] = {c: {"quantity": self.whole(1, 2)} for c in taken}
             out["bom"]["screw"] = {"quantity": 8, "bought": True}
             if len(out["route"]) > 1 and self.maybe(0.5):
                 last = [s for s in out["route"] if not s.get("rework_only")][-1]
@@ -284,7 +286,7 @@ class _Maker:
             targets = [p for p in later if p not in components]
             if targets and not out["route"][-1].get("rework_only"):
                 made.add(targets[0])
-                out["route"][-1]["makes"] = {targets[0]: self.int(1, 5)}
+                out["route"][-1]["makes"] = {targets[0]: self.whole(1, 5)}
                 out["route"][-1]["makes_together"] = self.maybe(0.4)
         return out
 
@@ -292,18 +294,18 @@ class _Maker:
         wanted = [n for n, p in products.items() if p["release"]["kind"] == "orders"]
         out = []
         for name in wanted:
-            for _ in range(self.int(1, 4)):
-                release = self.int(0, 24)
+            for _ in range(self.whole(1, 4)):
+                release = self.whole(0, 24)
                 out.append(
                     {
                         "product": name,
-                        "quantity": self.int(1, 9),
+                        "quantity": self.whole(1, 9),
                         "release": f"{release} h",
-                        "priority": self.int(-1, 3),
+                        "priority": self.whole(-1, 3),
                     }
                 )
                 if self.maybe(0.7):
-                    out[-1]["due"] = f"{release + self.int(1, 30)} h"
+                    out[-1]["due"] = f"{release + self.whole(1, 30)} h"
         return out
 
     def line(self) -> dict[str, Any]:
@@ -318,7 +320,7 @@ class _Maker:
             "schema_version": 1,
             "name": "random",
             "calendars": _CALENDARS,
-            "buffers": {b: {"slots": self.int(1, 6)} for b in self.shared},
+            "buffers": {b: {"slots": self.whole(1, 6)} for b in self.shared},
             "stations": {name: self.station(families) for name in self.stations},
             "products": products,
             "orders": self.orders(products),
@@ -326,7 +328,7 @@ class _Maker:
         if self.maybe(0.3):
             out["calendar"] = self.pick(list(_CALENDARS))
         if self.maybe(0.25):
-            out["conwip"] = self.int(2, 12)
+            out["conwip"] = self.whole(2, 12)
         if self.maybe(0.3):
             ends = [*self.stations, "any"]
             pairs = {(self.pick(ends), self.pick(ends)) for _ in range(3)}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from docs import generate_reference
+from docs import generate_reference, generate_results
 from linewright.model.line import Line
 from tests.parts import PROJECT
 
@@ -23,6 +23,11 @@ _LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#[\w-]*)?\)")
 def test_the_model_reference_is_current() -> None:
     committed = generate_reference.PAGE.read_text(encoding="utf-8")
     assert committed == generate_reference.reference(), "run `make docs` and commit"
+
+
+def test_the_page_of_results_is_current() -> None:
+    committed = generate_results.PAGE.read_text(encoding="utf-8")
+    assert committed == generate_results.results(), "run `make docs` and commit"
 
 
 def test_the_model_reference_says_what_every_key_means() -> None:

@@ -108,6 +108,11 @@ class Sight:
         ways = self.line.transports[first : first + int(origin["n_transports"])]
         return bool((ways["to"] == station).any())
 
+    def drawing(self, b: int) -> set[int]:
+        """Return the stations that draw on a buffer; -1 for those that use a store."""
+        targets = self.line.targets
+        return set(targets["station"][targets["buffer"] == b].tolist())
+
     def servers(self, station: int) -> range:
         fixed = self.line.stations[station]
         first = int(fixed["first_server"])
@@ -173,7 +178,7 @@ def hold_servers(sight: Sight) -> None:
             assert p < 0
             assert server["down"] < 0
             assert state.stations["shift"][k] == t.CALENDAR_ON
-        assert server["mode"] == expected_mode(sight, s), f"server {s}"
+        assert server["mode"] in allowed_modes(sight, s), f"server {s}"
         own = range(server["first_mode"], server["first_mode"] + server["n_modes"])
         pending = sum(int(state.modes["pending"][m]) for m in own)
         assert server["pending"] == pending
@@ -183,59 +188,50 @@ def hold_servers(sight: Sight) -> None:
         assert station["n_ready"] == ready
 
 
-def expected_mode(sight: Sight, s: int) -> int:
+def allowed_modes(sight: Sight, s: int) -> tuple[int, ...]:
     server = sight.state.servers[s]
     k = int(server["station"])
     shift = sight.state.stations["shift"][k]
     if server["down"] >= 0:
         mode = sight.line.server_modes["mode"][server["down"]]
-        return t.MAINTENANCE if sight.line.modes["planned"][mode] else t.FAILED
+        return (t.MAINTENANCE if sight.line.modes["planned"][mode] else t.FAILED,)
     if server["running"]:
-        return t.SETUP if server["phase"] == t.SETTING_UP else t.PROCESSING
+        return (t.SETUP if server["phase"] == t.SETTING_UP else t.PROCESSING,)
     if shift != t.CALENDAR_ON:
-        return t.BREAK if shift == t.CALENDAR_BREAK else t.OFF_SHIFT
-    if server["phase"] == t.DONE or held_back(sight, k):
-        return t.BLOCKED
-    return t.STARVED
+        return (t.BREAK if shift == t.CALENDAR_BREAK else t.OFF_SHIFT,)
+    if server["phase"] == t.DONE:
+        return (t.BLOCKED,)
+    held_back = steps_held_back(sight, k)
+    if any(map(sight.has_kit, held_back)):
+        return (t.BLOCKED,)
+    # held back, and since then another station has taken the kit as well
+    return (t.STARVED, t.BLOCKED) if held_back else (t.STARVED,)
 
 
-def held_back(sight: Sight, k: int) -> bool:
-    """Say whether a part waits that the station may not start for want of room."""
+def steps_held_back(sight: Sight, k: int) -> list[int]:
+    """Return steps for which parts wait that may not start for want of room behind."""
     station = sight.line.stations[k]
     if not station["before_service"]:
-        return False
+        return []
     links, parts = sight.line.links, sight.state.parts
     first, first_always = int(station["first_queue"]), int(station["first_always"])
     queues = links[first : first + int(station["n_queues"])]
     always = links[first_always : first_always + int(station["n_always"])]
     steps = [int(parts["step"][p]) for q in queues for p in sight.members(q)]
     steps += [int(sight.line.products["first_step"][i]) for i in always]
-    return any(sight.has_kit(step) and not sight.room_behind(step) for step in steps)
-
-
-def kept_places(sight: Sight) -> set[int]:
-    """Return the buffers at which units that leave together wait for enough room."""
-    kept = set()
-    for d in range(sight.n_dests):
-        for p in sight.waiting(d):
-            part = sight.state.parts[p]
-            if part["split"] > 0 and sight.line.steps["together"][part["step"]]:
-                kept |= {int(x["buffer"]) for x in sight.targets(d)}
-    return kept
+    return [step for step in steps if not sight.room_behind(step)]
 
 
 def hold_nobody_waits_for_what_is_there(sight: Sight) -> None:
     state, line = sight.state, sight.line
-    kept = kept_places(sight)
 
     def free(d: int) -> bool:
-        buffers = {int(x["buffer"]) for x in sight.targets(d)} - kept
-        return any(map(sight.has_room, buffers))
+        return any(sight.has_room(int(x["buffer"])) for x in sight.targets(d))
 
     for d in range(sight.n_dests):
         for p in sight.waiting(d):
             part = state.parts[p]
-            assert not free(d), f"part {p} stands before a free place"
+            assert is_together(sight, p) or not free(d), f"part {p} could go on"
             in_split = part["split"] > 0 or part["step"] < 0
             assert in_split or not sight.may_start(p, d), f"part {p} could start"
             if part["where"] == t.BLOCKED_ON_SERVER and part["split"] == 0:
@@ -258,6 +254,54 @@ def hold_nobody_waits_for_what_is_there(sight: Sight) -> None:
             d = int(line.steps["dest"][product["first_step"]])
             assert not free(d), f"product {i} stands outside an open door"
             assert not sight.may_start(outside[0], d)
+
+
+def is_together(sight: Sight, p: int) -> bool:
+    """Say whether a part waits for room for all the units that it is split into."""
+    part = sight.state.parts[p]
+    return bool(part["split"] > 0 and sight.line.steps["together"][part["step"]])
+
+
+def stuck_stations(sight: Sight) -> set[int]:
+    """Return the stations that can never move again, as the greatest such set."""
+    stuck = set(range(len(sight.state.stations)))
+    while free := {k for k in stuck if may_move(sight, k, stuck)}:
+        stuck -= free
+    return stuck
+
+
+def may_move(sight: Sight, k: int, stuck: set[int]) -> bool:
+    """Say whether a station may move although these others cannot."""
+    state, out = sight.state, int(sight.line.stations["out_buffer"][k])
+    parts = []
+    for s in sight.servers(k):
+        p = int(state.servers["part"][s])
+        held = p >= 0 and state.parts["where"][p] == t.BLOCKED_ON_SERVER
+        if not held or state.servers["down"][s] >= 0:
+            return True
+        parts.append(p)
+    if out >= 0:
+        alive = state.parts[sight.alive]
+        there = (alive["where"] == t.IN_OUTPUT) & (alive["place"] == out)
+        parts += sight.alive[there].tolist()
+    return any(
+        sight.has_room(b) or not sight.drawing(b) <= stuck
+        for p in parts
+        for b in sight.targets(int(state.parts["list"][p]) - sight.n_queues)["buffer"]
+    )
+
+
+def hold_deadlock(sight: Sight) -> None:
+    """A line stops when, and only when, some of its stations can never move again.
+
+    Units that leave together may also be shut in by a part that comes from elsewhere,
+    which nobody looks for.
+    """
+    stuck = stuck_stations(sight)
+    if sight.state.clock["status"][0] == t.DEADLOCK:
+        assert stuck
+    elif not any(is_together(sight, int(p)) for p in sight.alive):
+        assert not stuck
 
 
 def below_caps(sight: Sight, product: int) -> bool:
@@ -295,6 +339,7 @@ def hold_everything(lowered: Lowered, state: t.State) -> None:
     hold_buffers(sight)
     hold_servers(sight)
     hold_caps(sight)
+    hold_deadlock(sight)
     hold_nobody_waits_for_what_is_there(sight)
 
 

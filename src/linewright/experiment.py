@@ -9,6 +9,8 @@ from linewright.units import MAX_US, parse_duration_us
 
 __all__ = ["Experiment", "experiment_of"]
 
+_MOST_REPLICATIONS = 1000  # with a precision to reach and no number given
+
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
@@ -54,48 +56,62 @@ def experiment_of(  # noqa: PLR0913
     """
     horizon_us = line.study.horizon if horizon is None else _duration(horizon)
     kind = study or line.study.kind
-    if kind not in ("terminating", "steady_state"):
-        msg = f'"{kind}" is not a kind of study; allowed are terminating, steady_state'
-        raise ValueError(msg)
-    cut = line.study.warmup if warmup is None else warmup
-    warmup_us = None if cut == "auto" else _duration(cut)
-    if units is not None:
-        if units < 1:
-            msg = f"units is {units}; it is one or more"
-            raise ValueError(msg)
-        # the end is not known beforehand, and so no half of the run either
-        warmup_us = 0 if warmup_us is None else warmup_us
-    if kind == "terminating":
-        if warmup not in (None, 0, "0", "auto"):
-            msg = (
-                "a terminating study cuts no warm-up; leave it out or use steady_state"
-            )
-            raise ValueError(msg)
-        warmup_us = 0
+    warmup_us = _warmup(line, kind, warmup, units)
     n = line.study.replications if replications is None else replications
-    if n < 1:
-        msg = f"replications is {n}; it is one or more"
-        raise ValueError(msg)
-    if precision is not None:
-        if not 0 < precision < 1:
-            msg = (
-                f"precision is {precision}; it is a share between 0 and 1, such as 0.01"
-            )
-            raise ValueError(msg)
-        n = max(n, 1000) if replications is None else n
-    if not 0 < horizon_us < MAX_US:
-        msg = f"the horizon is {horizon_us} microseconds; it is above zero and finite"
-        raise ValueError(msg)
-    if warmup_us is not None and warmup_us >= horizon_us:
-        msg = "the warm-up is as long as the run; make the horizon longer"
-        raise ValueError(msg)
-    if not 0 < confidence < 1:
-        msg = f"confidence is {confidence}; it lies between 0 and 1"
-        raise ValueError(msg)
     seed = line.study.seed if seed is None else seed
+    _require(
+        (
+            kind in ("terminating", "steady_state"),
+            f'"{kind}" is not a kind of study; allowed are terminating, steady_state',
+        ),
+        (units is None or units >= 1, f"units is {units}; it is one or more"),
+        (n >= 1, f"replications is {n}; it is one or more"),
+        (
+            precision is None or 0 < precision < 1,
+            f"precision is {precision}; it is a share between 0 and 1, such as 0.01",
+        ),
+        (
+            0 < horizon_us < MAX_US,
+            f"the horizon is {horizon_us} microseconds; it is above zero and finite",
+        ),
+        (
+            warmup_us is None or 0 <= warmup_us < horizon_us,
+            "the warm-up is as long as the run; make the horizon longer",
+        ),
+        (
+            0 < confidence < 1,
+            f"confidence is {confidence}; it lies between 0 and 1",
+        ),
+        (0 <= seed < 2**63, f"seed is {seed}; it is zero or more and below 2**63"),
+    )
+    if precision is not None and replications is None:
+        n = max(n, _MOST_REPLICATIONS)
     return Experiment(
         horizon_us, n, seed, kind, warmup_us, precision, confidence, units
     )
+
+
+def _require(*rules: tuple[bool, str]) -> None:
+    """Raise with everything that is wrong, not the first of it."""
+    broken = [message for holds, message in rules if not holds]
+    if broken:
+        raise ValueError("; ".join(broken))
+
+
+def _warmup(
+    line: Line, kind: str, warmup: str | int | None, units: int | None
+) -> int | None:
+    """Return what is cut, microseconds, or None where the run itself shall say."""
+    if kind == "terminating":
+        if warmup not in (None, 0, "0", "auto"):
+            msg = "a terminating study cuts no warm-up; use steady_state for one"
+            raise ValueError(msg)
+        return 0
+    cut = line.study.warmup if warmup is None else warmup
+    if cut != "auto":
+        return _duration(cut)
+    # with a number of units the end is not known beforehand, nor any half of the run
+    return None if units is None else 0
 
 
 def _duration(value: str | int) -> int:

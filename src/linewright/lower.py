@@ -34,6 +34,7 @@ from linewright.model.meaning import (
     transport_times,
     uses_of,
 )
+from linewright.units import UNITS_US
 
 __all__ = [
     "Lowered",
@@ -66,6 +67,7 @@ _CHOOSE = {
     "first_free": t.CHOOSE_FIRST_FREE,
 }
 _FULL = {"wait": t.FULL_WAIT, "block": t.FULL_BLOCK, "lose": t.FULL_LOSE}
+_BEYOND_US = 28 * UNITS_US["d"]
 _RELEASE = {
     "always": t.ALWAYS,
     "arrivals": t.ARRIVALS,
@@ -249,11 +251,11 @@ def _lower_calendars(build: _Build) -> None:
     line = build.line
     used = [s.calendar or line.calendar for s in line.stations.values()]
     for name in dict.fromkeys(filter(None, used)):
-        ticks = expand(
-            line.calendars[name], line.start, line.time_zone, build.horizon_us
-        )
+        # beyond the end, so that what fits into a shift does not depend on the horizon
+        until_us = build.horizon_us + _BEYOND_US
+        ticks = expand(line.calendars[name], line.start, line.time_zone, until_us)
         first = len(build.ticks)
-        end = max(build.horizon_us, int(ticks.at_us[-1])) + 1
+        end = max(until_us, int(ticks.at_us[-1])) + 1
         ends = np.append(ticks.at_us[1:], end)
         left, on_left = 0, []
         rows = list(zip(ticks.at_us, ends, ticks.mode, strict=True))
@@ -995,7 +997,10 @@ def new_state(
         flow=np.zeros((n_products, t.N_FLOW_BUCKETS), np.int64),
         tree_key=np.full(2 * n_pad, t.NEVER, np.int64),
         tree_leaf=leaves,
-        leaf_station=lowered.leaf_station,
+        # padded like the tree, which looks at leaves without a timer too
+        leaf_station=np.pad(
+            lowered.leaf_station, (0, n_pad - len(lowered.leaf_station))
+        ),
         heap=np.zeros((0, 4), np.int64),
         todo=np.zeros(0, np.int64),
         requests=np.zeros(0, np.int64),

@@ -156,8 +156,8 @@ def _raise_deadlock(lowered: Lowered, replication: Replication) -> None:
 def _raise_too_short(experiment: Experiment, replication: Replication) -> None:
     if len(replication.snapshots) < 2:
         msg = (
-            f"replication {replication.number} finished {experiment.units} units before "
-            "the end of the warm-up; ask for more units or a shorter warm-up"
+            f"replication {replication.number} finished {experiment.units} units "
+            "before the end of the warm-up; ask for more units or a shorter warm-up"
         )
         raise ValueError(msg)
 

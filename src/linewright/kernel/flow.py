@@ -185,6 +185,8 @@ def next_room(line: LineTables, state: State, k):
 def eligible(line: LineTables, state: State, station, k):
     """Say whether a part for step `k` may start at a station with a server ready."""
     step = line.steps[k]
+    if ends_now(line, state, station):
+        return False
     if step.n_uses > 0 and not has_kit(line, state, k):
         return False
     if step.shift_end == END_FIT and not _fits(line, state, station, k):
@@ -293,7 +295,7 @@ def may_come(line: LineTables, state: State, p, station):
     part = state.parts[p]
     k = part.step
     if part.split > 0:
-        if line.steps[k].together and _all_fit(line, state, p) >= 0:
+        if not fits_together(line, state, p):
             return False
         k = line.products[split_product(line, state, p)].first_step
     if way_to(line, part.station, k, station) >= 0:
@@ -379,11 +381,15 @@ def choose(line: LineTables, state: State, p, d):
     if t < 0:
         return choose_among(line, state, p, d)
     here = state.stations[t]
-    if here.n_ready > 0 and (
-        line.stations[t].plain
-        or (
-            not needs_move(line, state, p, t)
-            and eligible(line, state, t, state.parts[p].step)
+    if (
+        here.n_ready > 0
+        and not ends_now(line, state, t)
+        and (
+            line.stations[t].plain
+            or (
+                not needs_move(line, state, p, t)
+                and eligible(line, state, t, state.parts[p].step)
+            )
         )
     ):
         return 2 * step.first_target + 1
@@ -550,9 +556,9 @@ def carry_or_queue(line: LineTables, state: State, p, d):
 
 @jit
 def look_again(line: LineTables, state: State, d):
-    """Let ready servers see a part in their queue that was not offered to them.
+    """Let ready servers look at their queue again after a part joined or left it.
 
-    They may share the queue, or need a place behind and be blocked from now on.
+    It may be shared, or hold what they cannot start for want of a place behind.
     """
     dest = line.dests[d]
     for j in range(dest.first_target, dest.first_target + dest.n_targets):
@@ -764,6 +770,9 @@ def pull(line: LineTables, state: State, s):
     """Let a free server take the next part, or stand ready for one."""
     server = state.servers[s]
     if server.part >= 0 or server.down >= 0:
+        if server.phase == DONE and server.down < 0:
+            d = state.parts[server.part].list - line.settings[S_N_QUEUES]
+            find_deadlock(line, state, server.part, d)
         return
     k = server.station
     here = state.stations[k]
@@ -791,6 +800,8 @@ def pull(line: LineTables, state: State, s):
         here.wait_us += now - part.entered
         here.waited += 1
         leave_buffer(state, part.place, p)
+        if not fixed.plain:
+            look_again(line, state, line.steps[part.step].dest)
         begin(line, state, p, s)
         return
     server.ready = 1
@@ -863,7 +874,9 @@ def waiting_for(line: LineTables, state: State, k):
 def wake_sources(line: LineTables, state: State, d):
     """Let parts outside look again at their first station."""
     dest = line.dests[d]
-    for i in range(dest.first_source, dest.first_source + dest.n_sources):
+    # the last one pushed goes first: go backward, so that the file's order counts
+    last = dest.first_source + dest.n_sources - 1
+    for i in range(last, dest.first_source - 1, -1):
         product = line.links[i]
         if wants_in(line, state, product):
             push(state, ENTRY, product)
@@ -927,11 +940,12 @@ def room(line: LineTables, state: State, b):
             better = best < 0 or value < best_score
             if not better and value == best_score:
                 better = part.sequence < state.parts[best].sequence
-            if better and part.woken < 0:
+            if better and part.woken < 0 and fits_together(line, state, p):
                 best = p
                 best_score = value
             if station < 0 or line.stations[station].dispatch == FIFO:
-                break
+                if best >= 0 and part.sequence >= state.parts[best].sequence:
+                    break
             p = part.next
     if best >= 0:
         state.parts[best].woken = b
@@ -940,7 +954,7 @@ def room(line: LineTables, state: State, b):
     for i in range(fixed.first_dest, fixed.first_dest + fixed.n_dests):
         if line.dests[line.links[i]].n_sources > 0:
             wake_sources(line, state, line.links[i])
-    for i in range(fixed.first_early, fixed.first_early + fixed.n_early):
+    for i in range(fixed.first_early + fixed.n_early - 1, fixed.first_early - 1, -1):
         push(state, KIT, line.links[i])
     if fixed.n_feeders > 0:
         push(state, ROOM_OUTPUT, b)
@@ -1248,6 +1262,18 @@ def _all_fit(line: LineTables, state: State, p):
         if free < make.quantity:
             return d
     return -1
+
+
+@jit
+def fits_together(line: LineTables, state: State, p):
+    """Say whether no room is missing for units that leave all at once or not at all.
+
+    Places are not kept for them: what needs fewer goes first.
+    """
+    part = state.parts[p]
+    if part.split == 0 or not line.steps[part.step].together:
+        return True
+    return _all_fit(line, state, p) < 0
 
 
 @jit

@@ -13,7 +13,6 @@ from linewright.kernel.calendar import set_timer, timer_key
 from linewright.kernel.moves import (
     CAPS,
     KIT,
-    OFFER,
     PULL,
     ROOM,
     ask,
@@ -395,7 +394,7 @@ def come_up(line: LineTables, state: State, s):
     operate(line, state, s)
     go_on(line, state, s)
     if server.phase == DONE and line.stations[server.station].in_loop:
-        push(state, OFFER, server.part)  # it may have closed a circle while down
+        push(state, PULL, s)  # it may have closed a circle while it was down
 
 
 @jit
@@ -463,7 +462,9 @@ def shift_change(line: LineTables, state: State, k, shift):
 def kit_arrived(line: LineTables, state: State, product):
     """Let the stations that use a component look for work again."""
     users = line.products[product]
-    for i in range(users.first_station, users.first_station + users.n_stations):
+    # the last one pushed goes first: go backward, so that the file's order counts
+    last = users.first_station + users.n_stations - 1
+    for i in range(last, users.first_station - 1, -1):
         k = line.links[i]
         if state.stations[k].n_ready > 0:
             push(state, KIT, k)

@@ -303,5 +303,5 @@ def _store_without_limit(
         if product.release.kind == "always" and unlimited and not capped and is_faster:
             msg = f'"{name}" is always released, faster than its parents take it, and '
             msg += "its store has no limit"
-            hint = "say release: with_parent, or give the store a number of places"
+            hint = "give the store a number of places, or the release a conwip"
             notes.warning("LW306", ("products", name), msg, hint)

@@ -31,7 +31,7 @@ def check_routes(line: Line, notes: Notes) -> None:
     for name, product in line.products.items():
         _takes_its_bom(name, product, notes)
         _splits_at_the_end(line, name, notes)
-        _released(name, product, parents[name], notes)
+        _released(line, name, parents[name], notes)
         _orders_release(name, product, first_order.get(name), notes)
         _finished_units_are_used(name, product, parents[name], notes)
         _passes_time(line, name, product, notes)
@@ -202,7 +202,17 @@ def _has_room_on_arrival(
             if any(move is not None and move.mean_us > 0 for move in moves):
                 msg = f'transport to "{end}" needs a buffer of one place or more'
                 notes.error("LW211", ("products", name, "route", i), msg)
+            early = [b for b in before if b and _is_early(line, b)]
+            if early:
+                msg = f'"{early[0]}" reserves a place behind it before it starts '
+                msg += f'(blocking: before_service), and "{end}" has none'
+                hint = "give it a buffer of one place or more"
+                notes.error("LW211", ("products", name, "route", i), msg, hint)
         before = step.stations
+
+
+def _is_early(line: Line, station: str) -> bool:
+    return line.stations[station].blocking == "before_service"
 
 
 def _passes_time(line: Line, name: str, product: Product, notes: Notes) -> None:
@@ -314,7 +324,8 @@ _ONLY_WITH = {
 }
 
 
-def _released(name: str, product: Product, parents: list[str], notes: Notes) -> None:
+def _released(line: Line, name: str, parents: list[str], notes: Notes) -> None:
+    product = line.products[name]
     release, path = product.release, ("products", name, "release")
     for key, kinds in _ONLY_WITH.items():
         is_default = getattr(release, key) == Release.model_fields[key].default
@@ -326,6 +337,11 @@ def _released(name: str, product: Product, parents: list[str], notes: Notes) -> 
     if release.kind == "with_parent" and not parents:
         msg = f'no bom has "{name}", so no parent releases it'
         notes.error("LW212", path, msg)
+    kinds = {line.products[parent].release.kind for parent in parents}
+    if release.kind == "with_parent" and kinds and kinds <= {"always", "never"}:
+        msg = f'"{name}" is released with its parent, and {parents[0]} is never '
+        msg += f"released ahead of its start (release: {kinds.pop()})"
+        notes.error("LW212", path, msg, "release it always, with a finite store")
 
 
 def _arrivals(path: Path, release: Release, notes: Notes) -> None:

@@ -1,0 +1,178 @@
+"""Write `results.md`: the result folder and every column of its tables, from the code.
+
+The columns and their meanings are `results.COLUMNS`, those of the event log
+`traces.LOG_COLUMNS`; what the manifest and the measures of `summary` mean stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from linewright.results import COLUMNS, RESULT_SCHEMA_VERSION
+from linewright.traces import LOG_COLUMNS, LOG_KINDS
+
+__all__ = ["MANIFEST", "MEASURES", "PAGE", "results"]
+
+PAGE = Path(__file__).parent / "results.md"
+
+_HEAD = f"""\
+<!-- Written by docs/generate_results.py (`make docs`); edit that instead. -->
+
+# Results
+
+`linewright simulate MODEL --out FOLDER` writes a folder. `brief` and `compare` read it
+as they read a model, and so do other tools: the tables are Parquet files.
+
+| File | What it is |
+| --- | --- |
+| `manifest.json` | what was simulated, and how |
+| `model.json` | the model, overlays applied; `linewright simulate` reads it again |
+| `NAME.parquet` | a table for each name below |
+
+A folder is written as a whole or not at all, and replaces an older result of the same
+name. `result_schema_version`, now {RESULT_SCHEMA_VERSION}, is raised when a column or a
+key is taken away or changes its meaning; new ones leave it as it is.
+
+From Python, `result.table("stations")` is an Arrow table; `result.to_pandas(name)` and
+`result.to_polars(name)` are data frames (extras `pandas`, `polars`), and
+`linewright.Result.load(folder)` reads a folder. `result.throughput`, `.flow_time`,
+`.wip`, `.utilization` and `result.measure(name)` give intervals by name.
+
+Counts, times in states and means are taken from the end of the warm-up to the end of
+the run, unless a table says otherwise. A name that ends in `_us` is in microseconds, in
+`_s` in seconds; instants count from the `start` of the model. What the figures mean
+stands in the [model reference](model-reference.md#what-the-figures-mean), how their
+intervals are made in [statistics](statistics.md).
+"""
+
+MANIFEST: Mapping[str, str] = {
+    "result_schema_version": "version of this format",
+    "linewright_version": "version that wrote it",
+    "model_name": "`name` of the model",
+    "description": "`description` of the model",
+    "model_hash": "hash of the model's content; comments and layout do not change it",
+    "seed": "seed of all random numbers",
+    "replications": "replications in the tables",
+    "replications_asked": "replications asked for; with `precision`, the most",
+    "horizon_us": "length of a replication",
+    "warmup_us": "what was cut from its start",
+    "warmup_reason": "how the warm-up was found, or why none was",
+    "study": "`terminating` or `steady_state`",
+    "precision": "relative half-width at which to stop, or null",
+    "confidence": "confidence of all intervals",
+    "units": "units at which each replication was stopped, or null",
+    "start": "local date and time of instant 0",
+    "time_zone": "zone of the line",
+    "stages": "groups of stations, in order",
+    "events": "events of all replications",
+    "stopped_early": "whether it was interrupted; what was done by then is here",
+    "standstill": "numbers of the replications in which the line stood still for good",
+}
+"""Keys of the manifest and what they mean."""
+
+MEASURES: Mapping[str, tuple[str, str]] = {
+    "throughput_per_h": ("product", "units that finished their route, per hour"),
+    "throughput_total_per_h": ("line", "units that left the line, per hour"),
+    "flow_mean_s": ("product", "mean flow time"),
+    "flow_p50_s": ("product", "flow time that half of the units keep below"),
+    "flow_p90_s": ("product", "flow time that 9 of 10 units keep below"),
+    "flow_p95_s": ("product", "flow time that 19 of 20 units keep below"),
+    "wip_mean": ("product, line", "time average of the parts in the line"),
+    "first_pass_yield": (
+        "product",
+        "share of finished and scrapped units that came through without rework",
+    ),
+    "scrap_share": ("product", "scrapped units, as a share of finished and scrapped"),
+    "rework_per_unit": ("product", "rework loops for each unit finished or scrapped"),
+    "on_time_share": (
+        "line",
+        "share of the orders due before the end that were finished in time",
+    ),
+    "tardiness_mean_s": ("line", "mean tardiness of these orders"),
+    "utilization": (
+        "station",
+        "processing, as a share of all server-time but breaks and time off shift",
+    ),
+    "oee": ("station", "the product of availability, performance and quality"),
+    "oee_availability": (
+        "station",
+        "processing, as a share of the time planned for work: all but maintenance, "
+        "breaks and time off shift",
+    ),
+    "oee_performance": (
+        "station",
+        "mean processing time of the parts completed, as a share of the processing",
+    ),
+    "oee_quality": ("station", "parts not rejected here, as a share of all completed"),
+    "queue_wait_mean_s": (
+        "station",
+        "mean time in its input buffer of the parts started, 0 for those that did "
+        "not wait",
+    ),
+    "level_mean": ("buffer", "time average of the places taken"),
+    "wait_mean_s": ("buffer", "mean stay in the buffer"),
+}
+"""Measures of `summary`: what they are measured of, and what they mean."""
+
+_TABLES: Mapping[str, str] = {
+    "summary": "Every measure with its interval, a row for each measure and thing.",
+    "products": "A row for each replication and product.",
+    "stations": "A row for each replication and station. The eight states add up to "
+    "the length counted, times the number of servers.",
+    "buffers": "A row for each replication and buffer. A station's own buffer has the "
+    "station's name, its output buffer `NAME output`, a product's own store "
+    "`NAME store`.",
+    "orders": "A row for each replication and order, over the whole run.",
+    "periods": "Time series over the whole run, warm-up included, in about a hundred "
+    "equal periods.",
+    "flow": "Flow times as counts in buckets, of all replications together. The middle "
+    "of a bucket is within 0.8 % of each time in it.",
+    "gantt": "What each server did in the first days of replication 0; filled in by "
+    "the command, empty from Python.",
+    "checks": "The laws that each replication was held against, over the whole run.",
+}
+
+_LOG = """\
+## The event log
+
+`linewright trace MODEL --out log.parquet` writes all that happened in one replication.
+A trace changes no random number. The kinds of rows are:
+"""
+
+
+def results() -> str:
+    """Return the text of the page."""
+    assert set(_TABLES) == set(COLUMNS), "every table has its line here"
+    sections = [_HEAD, "## The manifest", _table(("Key", "Meaning"), MANIFEST)]
+    for name, columns in COLUMNS.items():
+        sections += [
+            f"## {name}",
+            _TABLES[name],
+            _table(("Column", "Meaning"), columns),
+        ]
+        if name == "summary":
+            sections += ["The measures are:", _measures()]
+    sections += [_LOG, _table(("Kind", "What happened"), LOG_KINDS)]
+    sections += ["Its columns are:", _table(("Column", "Meaning"), LOG_COLUMNS)]
+    return "\n\n".join(section.strip() for section in sections) + "\n"
+
+
+def _table(head: tuple[str, str], rows: Mapping[str, str]) -> str:
+    lines = [f"| {head[0]} | {head[1]} |", "| --- | --- |"]
+    return "\n".join(lines + [f"| `{key}` | {text} |" for key, text in rows.items()])
+
+
+def _measures() -> str:
+    lines = ["| Measure | Of each | Meaning |", "| --- | --- | --- |"]
+    lines += [f"| `{key}` | {of} | {text} |" for key, (of, text) in MEASURES.items()]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(results(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
