@@ -1,54 +1,82 @@
-"""Slow, plain answers to hold the kernel against; they share no code with it but draws.
+"""Slow, plain answers to hold the kernel against; they share only its random draws.
 
-`departures` is the recursion of a serial line. `SlowLine` is an event simulation written
-for reading: it looks at everything after every event until nothing moves any more.
+`departures` is the recursion of a serial line. `SlowLine` is an event simulation made
+to be read: it looks at everything after every event until nothing moves any more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from linewright import tables as t
 from linewright.kernel._jit import entry
 from linewright.kernel._views import open_draws, open_line, pack
 from linewright.kernel.sample import sample, uniform
 from linewright.kernel.streams import uniform_at
-from linewright.lower import Lowered
+from linewright.lower import Lowered, new_draws
 
-__all__ = ["SlowLine", "SlowPart", "SlowStation", "departures", "draw", "draw_uniform"]
+__all__ = ["SlowLine", "SlowPart", "SlowStation", "Source", "departures"]
 
 
-@entry
-def _sample(line_directory, draws_directory, dist, stream, n, visit):  # type: ignore[no-untyped-def]
+def _sample_all(  # type: ignore[no-untyped-def]
+    line_directory, draws_directory, name, numbers, out
+):
     line = open_line(line_directory)
     draws = open_draws(draws_directory)
-    return sample(line, draws, dist, stream, n, visit)
+    dist, stream, visit = name
+    for i in range(len(numbers)):
+        out[i] = sample(line, draws, dist, stream, numbers[i], visit)
 
 
-@entry
-def _uniform(draws_directory, stream, n, visit, j):  # type: ignore[no-untyped-def]
+def _uniform_all(  # type: ignore[no-untyped-def]
+    draws_directory, stream, numbers, visit, j, out
+):
     draws = open_draws(draws_directory)
-    if j == 0:
-        return uniform(draws, stream, n, visit)
-    return uniform_at(draws, stream, n, visit, j)
+    for i in range(len(numbers)):
+        if j == 0:
+            out[i] = uniform(draws, stream, numbers[i], visit)
+        else:
+            out[i] = uniform_at(draws, stream, numbers[i], visit, j)
 
 
-def draw(  # noqa: PLR0913
-    lowered: Lowered, draws: t.Draws, dist: int, stream: int, n: int, visit: int = 0
-) -> int:
-    """Return the kernel's own draw of a distribution, microseconds."""
-    packed = pack(lowered.tables), pack(draws)
-    return int(_sample(*packed, int(dist), int(stream), int(n), int(visit)))
+_sample: Callable[..., Any] = entry(_sample_all)
+_uniform: Callable[..., Any] = entry(_uniform_all)
 
 
-def draw_uniform(
-    draws: t.Draws, stream: int, n: int, visit: int = 0, j: int = 0
-) -> float:
-    """Return the kernel's uniform of a name: the first one, or the j-th further one."""
-    return float(_uniform(pack(draws), int(stream), int(n), int(visit), int(j)))
+class Source:
+    """The kernel's own random numbers, by name: what it draws, and nothing else."""
+
+    def __init__(self, lowered: Lowered, seed: int, replication: int = 0) -> None:
+        self.lowered = lowered
+        self.draws = new_draws(lowered, seed, replication)
+
+    def times_us(self, dist: int, stream: int, numbers: t.Ints, visit: int) -> t.Ints:
+        """Return draws of a distribution, microseconds."""
+        out = np.zeros(len(numbers), np.int64)
+        packed = pack(self.lowered.tables), pack(self.draws)
+        _sample(*packed, (int(dist), int(stream), int(visit)), numbers, out)
+        return out
+
+    def time_us(self, dist: int, stream: int, n: int, visit: int = 0) -> int:
+        """Return one draw of a distribution, microseconds."""
+        return int(self.times_us(dist, stream, np.array([n]), visit)[0])
+
+    def uniforms(
+        self, stream: int, numbers: t.Ints, visit: int = 0, j: int = 0
+    ) -> npt.NDArray[np.float64]:
+        """Return uniforms: the first of each number, or its j-th further one."""
+        out = np.zeros(len(numbers))
+        _uniform(pack(self.draws), int(stream), numbers, int(visit), j, out)
+        return out
+
+    def uniform(self, stream: int, n: int, visit: int = 0, j: int = 0) -> float:
+        """Return one uniform."""
+        return float(self.uniforms(stream, np.array([n]), visit, j)[0])
 
 
 def departures(process_us: t.Ints, slots: Sequence[int | None]) -> t.Ints:
@@ -93,7 +121,7 @@ class SlowPart:
 
 @dataclass
 class SlowServer:
-    """A server, its part, its clock of processing time, and what it did with its time."""
+    """A server, its part, its clock of processing time, and its accounts."""
 
     number: int
     mode: str = IDLE

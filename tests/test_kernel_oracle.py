@@ -1,4 +1,4 @@
-"""The kernel against slow, independent answers: equal to the microsecond, part by part."""
+"""The kernel against slow, independent answers: equal to the microsecond."""
 
 from __future__ import annotations
 
@@ -85,16 +85,10 @@ def test_departures_match_the_recursion(line: Line, seed: int) -> None:
     lowered = lower(line, 6 * HOUR_US)
     state, rows = run_with_trace(lowered, seed, 6 * HOUR_US)
     n_parts = int(state.products["finished"][0])
-    draws = new_draws(lowered, seed, 0)
+    source, numbers = oracle.Source(lowered, seed), np.arange(n_parts)
     work, streams = lowered.tables.work, lowered.tables.steps["process_stream"]
-    process_us = np.array(
-        [
-            [
-                oracle.draw(lowered, draws, work[m], streams[m], n)
-                for m in range(len(work))
-            ]
-            for n in range(n_parts)
-        ]
+    process_us = np.column_stack(
+        [source.times_us(work[m], streams[m], numbers, 0) for m in range(len(work))]
     )
     slots = [s.buffer for s in line.stations.values()][1:]
     places = [s if isinstance(s, int) else None for s in slots]
@@ -161,12 +155,12 @@ def wider_lines(draw: st.DrawFn) -> Line:
     return read({"stations": stations, "products": {"p": product}})
 
 
-def slow_line(lowered: Lowered, draws: t.Draws, line: Line) -> SlowLine:
-    tables = lowered.tables
+def slow_line(source: oracle.Source, line: Line) -> SlowLine:
+    tables = source.lowered.tables
     server_modes = tables.server_modes
 
     def sampler(dist: int, stream: int) -> Callable[[int, int], int]:
-        return lambda n, visit: oracle.draw(lowered, draws, dist, stream, n, visit)
+        return lambda n, visit: source.time_us(dist, stream, n, visit)
 
     def of_server(k: int, which: str, stream: str) -> Callable[[int, int], int]:
         first = int(tables.stations["first_server"][k])
@@ -174,7 +168,7 @@ def slow_line(lowered: Lowered, draws: t.Draws, line: Line) -> SlowLine:
         def value(number: int, n: int) -> int:
             row = np.flatnonzero(server_modes["server"] == first + number)[0]
             dist = tables.modes[which][server_modes["mode"][row]]
-            return oracle.draw(lowered, draws, dist, server_modes[stream][row], n)
+            return source.time_us(dist, server_modes[stream][row], n)
 
         return value
 
@@ -183,7 +177,7 @@ def slow_line(lowered: Lowered, draws: t.Draws, line: Line) -> SlowLine:
         slots = station.buffer if isinstance(station.buffer, int) else None
         step = tables.steps[k]
         process = sampler(int(tables.work[k]), int(step["process_stream"]))
-        slow = SlowStation(station.servers, slots, process, verdict_of(draws, step))
+        slow = SlowStation(station.servers, slots, process, verdict_of(source, step))
         if station.failures:
             slow.failure_us = of_server(k, "every", "every_stream")
             slow.repair_us = of_server(k, "repair", "repair_stream")
@@ -198,15 +192,15 @@ def slow_line(lowered: Lowered, draws: t.Draws, line: Line) -> SlowLine:
     return SlowLine(stations, lambda n: sampler(dist, stream)(n, 0))
 
 
-def verdict_of(draws: t.Draws, step: Any) -> Callable[[int, int], str | int]:
+def verdict_of(source: oracle.Source, step: Any) -> Callable[[int, int], str | int]:
     stream, share = int(step["quality_stream"]), float(step["rework_share"])
 
     def verdict(serial: int, visit: int) -> str | int:
         if step["inspected"] == 0:
             return "pass"
-        if oracle.draw_uniform(draws, stream, serial, visit) <= step["good"]:
+        if source.uniform(stream, serial, visit) <= step["good"]:
             return "pass"
-        again = oracle.draw_uniform(draws, stream, serial, visit, 3) <= share
+        again = source.uniform(stream, serial, visit, 3) <= share
         return int(step["rework_to"]) if share >= 1 or (share and again) else "scrap"
 
     return verdict
@@ -218,7 +212,7 @@ def test_a_slow_simulation_agrees_to_the_microsecond(line: Line, seed: int) -> N
     end_us = 2 * HOUR_US
     lowered = lower(line, end_us)
     state, rows = run_with_trace(lowered, seed, end_us)
-    slow = slow_line(lowered, new_draws(lowered, seed, 0), line)
+    slow = slow_line(oracle.Source(lowered, seed), line)
     slow.run(end_us)
     for kind, want in ((t.T_EXIT, slow.left_at), (t.T_SCRAP, slow.scrapped_at)):
         of = rows[rows[:, 1] == kind]

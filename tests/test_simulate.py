@@ -1,0 +1,296 @@
+"""From a line and an experiment to a result: order, stopping, warm-up, size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from linewright import tables as t
+from linewright.errors import DeadlockError, ModelError
+from linewright.lower import lower, new_draws, new_state
+from linewright.model.line import Line
+from linewright.replicate import run_until
+from linewright.results import Result
+from linewright.simulate import Progress, simulate
+from tests.random_lines import HOUR_US, random_line
+
+
+def line_of(**model: Any) -> Line:
+    return Line.model_validate({"schema_version": 1, "name": "small", **model})
+
+
+def serial(n_stations: int, time: str = "exponential(1 min)", slots: int = 5) -> Line:
+    """Return a saturated line of equal stations."""
+    stations: dict[str, Any] = {
+        f"S{k}": {"process": time, "buffer": slots} for k in range(n_stations)
+    }
+    del stations["S0"]["buffer"]
+    return line_of(stations=stations, products={"part": {"route": list(stations)}})
+
+
+def queue(rate: str = "9/h") -> Line:
+    """Return one exponential station of ten an hour with Poisson arrivals."""
+    return line_of(
+        stations={"S": {"process": "exponential(6 min)"}},
+        products={"part": {"route": ["S"], "release": {"rate": rate}}},
+    )
+
+
+def hold_same_tables(a: Result, b: Result) -> None:
+    assert a.tables.keys() == b.tables.keys()
+    for name, table in a.tables.items():
+        assert table.schema.equals(b.tables[name].schema)
+        for column in table.column_names:  # as text, so that "nan" equals "nan"
+            one, two = (x.tables[name].column(column).to_pylist() for x in (a, b))
+            assert list(map(repr, one)) == list(map(repr, two)), f"{name}.{column}"
+    same = set(a.manifest) - {"created", "seconds", "wall_s", "workers"}
+    assert {k: a.manifest[k] for k in same} == {k: b.manifest[k] for k in same}
+
+
+# ------------------------------------------------------------------ replications
+
+
+def test_one_worker_or_many_give_the_same_tables() -> None:
+    one, three = (
+        simulate(serial(4), horizon="2 d", replications=7, workers=n) for n in (1, 3)
+    )
+    hold_same_tables(one, three)
+
+
+def result_or_deadlock(seed: int, workers: int) -> Result | str:
+    options: dict[str, Any] = {"horizon": "20 h", "replications": 5, "warmup": 0}
+    try:
+        return simulate(random_line(seed), workers=workers, **options)
+    except DeadlockError as error:
+        return str(error)
+
+
+def test_many_workers_give_the_same_result_on_random_lines() -> None:
+    done = 0
+    for seed in range(12):
+        one, four = (result_or_deadlock(seed, n) for n in (1, 4))
+        if isinstance(one, str) or isinstance(four, str):
+            assert one == four
+        else:
+            assert one.failed_checks == []
+            hold_same_tables(one, four)
+            done += 1
+    assert done >= 5
+
+
+def test_replications_are_reported_in_their_order() -> None:
+    seen: list[Progress] = []
+    simulate(serial(2), horizon="1 d", replications=6, on_progress=seen.append)
+    assert [p.done for p in seen] == [1, 2, 3, 4, 5, 6]
+    assert {p.asked for p in seen} == {6}
+    assert seen[0].throughput is None
+    assert all(p.throughput is not None for p in seen[1:])
+
+
+def test_more_replications_begin_with_the_same_ones() -> None:
+    few, many = (
+        simulate(queue(), horizon="2 d", replications=n, warmup=0) for n in (3, 6)
+    )
+    for name in ("finished", "flow_mean_s", "wip_mean"):
+        first, all_of_them = (
+            r.table("products").column(name).to_pylist() for r in (few, many)
+        )
+        assert first == all_of_them[:3]
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_precision_stops_at_the_first_replication_that_reaches_it(workers: int) -> None:
+    seen: list[Progress] = []
+    options: dict[str, Any] = {"horizon": "4 d", "warmup": "1 d", "seed": 3}
+    result = simulate(
+        queue(), precision=0.03, workers=workers, on_progress=seen.append, **options
+    )
+    n = result.manifest["replications"]
+    assert n == len(seen)
+    assert 2 < n < 1000
+    half_widths = [
+        p.throughput.half_width / p.throughput.mean for p in seen if p.throughput
+    ]
+    assert half_widths[-1] <= 0.03 < min(half_widths[1:-1])
+    hold = simulate(queue(), replications=n, **options)
+    assert result.throughput == hold.throughput
+
+
+def test_precision_that_is_never_reached_ends_with_the_replications_asked() -> None:
+    result = simulate(queue(), horizon="5 h", precision=0.0001, replications=5)
+    assert result.manifest["replications"] == 5
+
+
+def test_the_seed_decides_and_is_kept() -> None:
+    a, b = (simulate(queue(), horizon="2 d", replications=2, seed=s) for s in (1, 2))
+    assert (a.manifest["seed"], b.manifest["seed"]) == (1, 2)
+    assert a.throughput != b.throughput
+
+
+# ------------------------------------------------------------------ warm-up
+
+
+def made_per_hour(result: Result) -> float:
+    return result.throughput["part"].mean
+
+
+def test_a_terminating_study_counts_from_the_start() -> None:
+    line = line_of(
+        stations={"S": {"process": "1 h"}}, products={"part": {"route": ["S"]}}
+    )
+    whole = simulate(line, horizon="10 h", study="terminating", replications=2)
+    assert made_per_hour(whole) == 1.0
+    assert whole.manifest["warmup_us"] == 0
+
+
+def test_a_terminating_study_with_a_warmup_is_refused() -> None:
+    with pytest.raises(ValueError, match="terminating"):
+        simulate(serial(1), study="terminating", warmup="1 h")
+
+
+def test_the_warmup_that_is_asked_for_is_cut() -> None:
+    line = line_of(
+        stations={
+            "A": {"process": "1 min"},
+            "oven": {"process": "5 h", "servers": 1000},
+        },
+        products={"part": {"route": ["A", "oven"]}},
+    )
+    options: dict[str, Any] = {"horizon": "25 h", "replications": 2}
+    cold = simulate(line, warmup=0, **options)
+    warm = simulate(line, warmup="10 h", **options)
+    assert made_per_hour(cold) == pytest.approx(60 * 20 / 25, rel=0.01)
+    assert made_per_hour(warm) == pytest.approx(60.0)
+    assert warm.manifest["warmup_us"] == 10 * HOUR_US
+
+
+def test_the_automatic_warmup_finds_the_empty_start() -> None:
+    line = line_of(
+        stations={
+            "A": {"process": "exponential(1 min)"},
+            "oven": {"process": "6 h", "servers": 1000},
+        },
+        products={"part": {"route": ["A", "oven"]}},
+    )
+    result = simulate(line, horizon="60 h", replications=10, warmup="auto")
+    assert 5 * HOUR_US <= result.manifest["warmup_us"] <= 30 * HOUR_US
+    assert made_per_hour(result) == pytest.approx(60, rel=0.02)
+
+
+@pytest.mark.parametrize("warmup", ["4 weeks", 10**18])
+def test_a_warmup_as_long_as_the_run_is_refused(warmup: str | int) -> None:
+    with pytest.raises(ValueError, match="warm-up"):
+        simulate(serial(1), horizon="1 week", warmup=warmup)
+
+
+def test_a_run_ends_with_the_units_asked_for() -> None:
+    result = simulate(
+        serial(3), horizon="52 weeks", units=200, replications=4, warmup=0
+    )
+    finished = result.table("products").column("finished").to_numpy()
+    np.testing.assert_array_equal(finished, 200)
+
+
+def test_the_known_throughput_of_two_exponential_stations() -> None:
+    """Hunt (1956), Operations Research 4(6), 674-683: no buffer, rates equal."""
+    result = simulate(serial(2, slots=0), horizon="30 d", warmup="1 d", replications=16)
+    interval = result.throughput["part"]
+    assert interval.low <= 60 * 2 / 3 <= interval.high
+    assert interval.half_width < 0.01 * interval.mean
+
+
+# ------------------------------------------------------------------ what may go wrong
+
+
+def circle() -> Line:
+    """Return two stations without buffers whose parts want to change places."""
+    return line_of(
+        stations={
+            name: {"process": "exponential(1 min)", "buffer": 0} for name in ("A", "B")
+        },
+        products={"there": {"route": ["A", "B"]}, "back": {"route": ["B", "A"]}},
+    )
+
+
+def test_a_deadlock_names_who_waits_for_whom() -> None:
+    with pytest.raises(DeadlockError) as caught:
+        simulate(circle(), horizon="4 weeks", replications=3)
+    for words in ("waits for room at A", "waits for room at B"):
+        assert words in str(caught.value)
+
+
+def test_a_deadlock_that_closes_while_a_server_is_down_is_found() -> None:
+    line = line_of(
+        stations={
+            "A": {
+                "process": "1 min",
+                "buffer": 0,
+                "maintenance": {"m": {"every": "1 cycles", "duration": "2 h"}},
+            },
+            "B": {"process": "10 min", "buffer": 0},
+        },
+        products={"there": {"route": ["A", "B"]}, "back": {"route": ["B", "A"]}},
+    )
+    with pytest.raises(DeadlockError):
+        simulate(line, horizon="1 d", replications=1)
+
+
+def test_a_line_with_errors_is_not_simulated() -> None:
+    line = line_of(stations={"A": {}}, products={"part": {"route": ["A"]}})
+    with pytest.raises(ModelError):
+        simulate(line)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"horizon": 0},
+        {"replications": 0},
+        {"precision": 1.5},
+        {"confidence": 1.0},
+        {"study": "endless"},
+        {"units": 0},
+        {"seed": -1},
+    ],
+    ids=str,
+)
+def test_an_argument_out_of_range_is_refused(wrong: dict[str, Any]) -> None:
+    (name,) = wrong
+    with pytest.raises(ValueError, match=name):
+        simulate(serial(1), **wrong)
+
+
+# ------------------------------------------------------------------ results and size
+
+
+def test_a_saved_result_is_read_as_it_was(tmp_path: Path) -> None:
+    result = simulate(serial(3), horizon="2 d", replications=4)
+    loaded = Result.load(result.save(tmp_path / "result"))
+    assert loaded.manifest == result.manifest
+    assert loaded.line == result.line
+    hold_same_tables(loaded, result)
+    assert loaded.throughput == result.throughput
+
+
+def test_a_thousand_stations_work() -> None:
+    random = serial(1000, "exponential(1 min)", 3)
+    assert simulate(random, horizon="1 d", replications=1).failed_checks == []
+    steady = serial(1000, "1 min", 0)
+    result = simulate(steady, horizon="2 d", warmup="1 d", replications=1)
+    assert result.failed_checks == []
+    assert made_per_hour(result) == 60.0
+
+
+def test_memory_does_not_grow_with_the_length_of_the_run() -> None:
+    """Line M1: ten exponential stations, buffers of five, never short of parts."""
+    lowered = lower(serial(10), 1000 * HOUR_US)
+    draws = new_draws(lowered, 1, 0)
+    code, state = run_until(lowered, new_state(lowered), draws, 100 * HOUR_US)
+    before = {name: array.nbytes for name, array in state._asdict().items()}
+    code, state = run_until(lowered, state, draws, 1000 * HOUR_US)
+    assert code == t.REACHED
+    assert {name: array.nbytes for name, array in state._asdict().items()} == before
+    assert state.products["finished"][0] > 30_000
