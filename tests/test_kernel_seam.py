@@ -7,6 +7,11 @@ known and nothing is drawn. Every transition must come again, one by one.
 
 from __future__ import annotations
 
+import hashlib
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -14,6 +19,7 @@ from linewright import tables as t
 from linewright.kernel.run import external
 from linewright.lower import Lowered, lower, new_draws, new_state, part_capacity
 from linewright.replicate import check_laws, run_until
+from tests.parts import PROJECT
 from tests.random_lines import HOUR_US, random_line
 
 N_PARTS = 8_000
@@ -107,6 +113,37 @@ def test_the_random_lines_do_everything_that_lines_do() -> None:
         transitions |= set(rows[:, 1].tolist())
     assert events == set(range(t.BEGIN + 1))
     assert transitions == set(range(len(t.TRACE_NAMES)))
+
+
+def digest(n_seeds: int = 8) -> str:
+    """Return a hash of every transition of some random lines."""
+    found = hashlib.sha256()
+    for seed in range(n_seeds):
+        lowered = lower(random_line(seed), 4 * HOUR_US)
+        found.update(rows_of(simulated(lowered, seed, 4 * HOUR_US)).tobytes())
+    return found.hexdigest()
+
+
+@pytest.mark.parametrize("flag", ["NUMBA_DISABLE_JIT", "NUMBA_BOUNDSCHECK"])
+def test_however_compiled_the_kernel_makes_the_same_transitions(flag: str) -> None:
+    code = "from tests.test_kernel_seam import digest; print(digest())"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONPATH": str(PROJECT), flag: "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == digest()
+
+
+@pytest.mark.nojit
+def test_no_column_of_a_table_hides_behind_one_of_numpys_own_names() -> None:
+    """A record's attribute of that name would be a method of NumPy, uncompiled."""
+    for dtypes in (t.LINE_DTYPES, t.STATE_DTYPES):
+        for dtype in dtypes.values():
+            assert not set(dtype.names or ()) & set(dir(np.record))
 
 
 @pytest.mark.boundscheck

@@ -446,7 +446,7 @@ def _dest(build: _Build, pairs: tuple[tuple[int, int], ...], choose: int) -> int
             {
                 "first_target": len(build.targets),
                 "n_targets": len(pairs),
-                "choose": key[1],
+                "rule": key[1],
                 "queue": queue,
             }
         )

@@ -149,7 +149,7 @@ STEP = _record(
     " only_station only_buffer only_dist",
     "good rework_share false_accept false_reject defect",
 )
-DEST = _record("first_target n_targets choose queue first_source n_sources")
+DEST = _record("first_target n_targets rule queue first_source n_sources")
 TARGET = _record("station buffer")
 QUANTITY = _record("product quantity")
 PRODUCT = _record(

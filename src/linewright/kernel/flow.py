@@ -28,6 +28,7 @@ from linewright.kernel.moves import (
     ask,
     enter_buffer,
     free_part,
+    insert,
     leave_buffer,
     new_part,
     push,
@@ -275,6 +276,7 @@ def pick_waiting(line: LineTables, state: State, station):
         p = state.lists[line.settings[S_N_QUEUES] + line.links[i]].head
         while p >= 0:
             part = state.parts[p]
+            behind = part.next
             value = score(line, state, station, p)
             better = best < 0 or value < best_score
             if not better and value == best_score:
@@ -285,7 +287,7 @@ def pick_waiting(line: LineTables, state: State, station):
             if best >= 0 and fixed.dispatch == FIFO:
                 if part.sequence >= state.parts[best].sequence:
                     break
-            p = part.next
+            p = behind
     return best
 
 
@@ -295,7 +297,7 @@ def may_come(line: LineTables, state: State, p, station):
     part = state.parts[p]
     k = part.step
     if part.split > 0:
-        if not fits_together(line, state, p):
+        if not together(line, state, p):
             return False
         k = line.products[split_product(line, state, p)].first_step
     if way_to(line, part.station, k, station) >= 0:
@@ -358,10 +360,10 @@ def choose_among(line: LineTables, state: State, p, d):
         ):
             here = 2 * j
         if here >= 0:
-            if dest.choose != CHOOSE_SHORTEST:
+            if dest.rule != CHOOSE_SHORTEST:
                 if here & 1 or best < 0:
                     best = here
-                if best & 1 or dest.choose == 0:
+                if best & 1 or dest.rule == 0:
                     return best
             else:
                 waiting = -1
@@ -420,17 +422,6 @@ def release_origin(line: LineTables, state: State, p):
 
 
 @hot
-def dest_of(line: LineTables, state: State, p):
-    """Return the destination that a part waits for, as a row of `dests`, or -1."""
-    part = state.parts[p]
-    if part.split > 0:
-        return line.steps[line.products[split_product(line, state, p)].first_step].dest
-    if part.step == _COMPLETE:
-        return line.products[part.product].store
-    return line.steps[part.step].dest
-
-
-@hot
 def stop_waiting(line: LineTables, state: State, p):
     """Take a part out of the list of its destination."""
     part = state.parts[p]
@@ -445,24 +436,28 @@ def stop_waiting(line: LineTables, state: State, p):
 
 
 @jit
+def start_waiting(line: LineTables, state: State, p, d):
+    """Put a part into the list of a destination, in the order in which parts came."""
+    insert(state, line.settings[S_N_QUEUES] + d, p)
+    dest = line.dests[d]
+    for j in range(dest.first_target, dest.first_target + dest.n_targets):
+        state.buffers[line.targets[j].buffer].waiters += 1
+
+
+@jit
 def wait_for(line: LineTables, state: State, p, d):
     """Let a part wait for room at a destination, on its server or in an output."""
     part = state.parts[p]
     part.woken = -1
     if part.where == BLOCKED_ON_SERVER or part.where == IN_OUTPUT:
-        if part.list == line.settings[S_N_QUEUES] + d:
-            find_deadlock(line, state, p, d)
-            return
-        stop_waiting(line, state, p)
-    append(state, line.settings[S_N_QUEUES] + d, p)
-    dest = line.dests[d]
-    for j in range(dest.first_target, dest.first_target + dest.n_targets):
-        state.buffers[line.targets[j].buffer].waiters += 1
-    if part.where != ON_SERVER:
+        if part.list != line.settings[S_N_QUEUES] + d:
+            stop_waiting(line, state, p)
+            start_waiting(line, state, p, d)
         find_deadlock(line, state, p, d)
         return
     state.clock[0].sequence += 1
     part.sequence = state.clock[0].sequence
+    start_waiting(line, state, p, d)
     s = part.place
     station = state.servers[s].station
     o = line.stations[station].out_buffer
@@ -934,19 +929,20 @@ def room(line: LineTables, state: State, b):
         p = state.lists[line.settings[S_N_QUEUES] + d].head
         while p >= 0:
             part = state.parts[p]
+            behind = part.next
             value = 0
             if station >= 0 and part.split == 0:
                 value = score(line, state, station, p)
             better = best < 0 or value < best_score
             if not better and value == best_score:
                 better = part.sequence < state.parts[best].sequence
-            if better and part.woken < 0 and fits_together(line, state, p):
+            if better and part.woken < 0 and together(line, state, p):
                 best = p
                 best_score = value
             if station < 0 or line.stations[station].dispatch == FIFO:
                 if best >= 0 and part.sequence >= state.parts[best].sequence:
                     break
-            p = part.next
+            p = behind
     if best >= 0:
         state.parts[best].woken = b
         push(state, OFFER, best)
@@ -1265,15 +1261,21 @@ def _all_fit(line: LineTables, state: State, p):
 
 
 @jit
-def fits_together(line: LineTables, state: State, p):
-    """Say whether no room is missing for units that leave all at once or not at all.
+def together(line: LineTables, state: State, p):
+    """Say whether units that leave all at once or not at all find room, each its own.
 
-    Places are not kept for them: what needs fewer goes first.
+    If not, the part waits on for the destination that is full now: room may have come
+    at the one it waited for and still be missing at another. Places are not kept for
+    it: what needs fewer goes first.
     """
     part = state.parts[p]
     if part.split == 0 or not line.steps[part.step].together:
         return True
-    return _all_fit(line, state, p) < 0
+    full = _all_fit(line, state, p)
+    if full < 0:
+        return True
+    wait_for(line, state, p, full)
+    return False
 
 
 @jit

@@ -20,6 +20,7 @@ __all__ = [
     "ask",
     "enter_buffer",
     "free_part",
+    "insert",
     "leave_buffer",
     "new_part",
     "push",
@@ -114,6 +115,29 @@ def append(state: State, row, p):
     else:
         ends.head = p
     ends.tail = p
+    ends.count += 1
+
+
+@jit
+def insert(state: State, row, p):
+    """Put a part into a list that is in the order of the parts' sequence numbers."""
+    part = state.parts[p]
+    ends = state.lists[row]
+    before = ends.tail
+    while before >= 0 and state.parts[before].sequence > part.sequence:
+        before = state.parts[before].prev
+    if before == ends.tail:
+        append(state, row, p)
+        return
+    part.list = row
+    part.prev = before
+    if before >= 0:
+        part.next = state.parts[before].next
+        state.parts[before].next = p
+    else:
+        part.next = ends.head
+        ends.head = p
+    state.parts[part.next].prev = p
     ends.count += 1
 
 
