@@ -596,6 +596,7 @@ def _lower_links(build: _Build) -> None:
         calendar["first_station"], calendar["n_stations"] = build.link(rows)
     _lower_transports(build)
     _mark_plain(build)
+    _mark_straight(build)
     _mark_loops(build)
 
 
@@ -742,6 +743,44 @@ def _mark_plain(build: _Build) -> None:
             and station["n_queues"] == 1
             and not station["before_service"]
         )
+
+
+def _mark_straight(build: _Build) -> None:
+    """Mark what goes the common way, for which the kernel asks fewer questions.
+
+    A step is straight when its part goes on to one plain station with one buffer,
+    without verdict, split or place kept for it. The only buffer of a station and the
+    only destination of a buffer are named where nothing else draws on them or waits for
+    them but straight parts.
+    """
+    for k, station in enumerate(build.stations):
+        station["only_buffer"] = -1
+        dests = build.links[int(station["first_dest"]) :][: int(station["n_dests"])]
+        if station["plain"] and station["setup_first"] < 0 and len(dests) == 1:
+            target, *others = _targets_of(build, dests[0])
+            if not others and build.dests[dests[0]]["queue"] < 0:
+                station["only_buffer"] = int(target["buffer"])
+    for buffer in build.buffers:
+        buffer["only_dest"] = -1
+        dests = build.links[int(buffer["first_dest"]) :][: int(buffer["n_dests"])]
+        if len(dests) == 1 and not (buffer["n_feeders"] or buffer["n_early"]):
+            dest = build.dests[dests[0]]
+            station = int(_targets_of(build, dests[0])[0]["station"])
+            if dest["n_targets"] == 1 and dest["n_sources"] == 0 and station >= 0:
+                if build.stations[station]["only_buffer"] >= 0:
+                    buffer["only_dest"] = dests[0]
+    for step in build.steps:
+        step["straight"] = 0
+        if step["inspected"] or step["n_makes"] or step["next"] < 0:
+            continue
+        following = build.steps[int(step["next"])]
+        k = int(following["only_station"])
+        early = any(
+            build.stations[j]["before_service"]
+            for j in _stations_of(build, int(step["dest"]))
+        )
+        if k >= 0 and build.stations[k]["only_buffer"] >= 0 and not early:
+            step["straight"] = 1
 
 
 def _mark_loops(build: _Build) -> None:

@@ -137,16 +137,18 @@ STATION = _record(
     "first_server n_servers out_buffer dispatch calendar plain before_service"
     " setup_first setup_stream setup_by n_modes first_queue n_queues first_dest n_dests"
     " first_always n_always in_loop has_processing_modes has_cycle_modes"
-    " first_transport n_transports"
+    " first_transport n_transports only_buffer"
 )
 MODE = _record("clock planned part together every repair cycles")
 SERVER_MODE = _record("mode server leaf every_stream repair_stream")
-BUFFER = _record("slots first_dest n_dests first_feeder n_feeders first_early n_early")
+BUFFER = _record(
+    "slots first_dest n_dests first_feeder n_feeders first_early n_early only_dest"
+)
 STEP = _record(
     "product next dest first_work inspected rework_to rework_limit rework_priority"
     " first_use n_uses first_make n_makes together shift_end process_stream"
     " quality_stream transport_stream transport per_unit mean_us left_us first_target"
-    " only_station only_buffer only_dist",
+    " only_station only_buffer only_dist straight",
     "good rework_share false_accept false_reject defect",
 )
 DEST = _record("first_target n_targets rule queue first_source n_sources")

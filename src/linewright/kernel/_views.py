@@ -7,6 +7,10 @@ to it, and ``state.servers[s]`` is two loads and an addition. The loads of the d
 are marked invariant, because it does not change while compiled code runs. Indices are
 not negative: nothing counts from the end. ``NUMBA_BOUNDSCHECK=1`` checks every index.
 
+Every load and store says which column of which table it touches (LLVM's type-based
+alias analysis), so that writing one column does not make the compiler read all others
+again; the columns of the line are marked as never written.
+
 Without compilation (``NUMBA_DISABLE_JIT=1``) a set of tables is the tuple itself.
 """
 
@@ -20,7 +24,11 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.imputils import lower_builtin, lower_getattr_generic
+from numba.core.imputils import (
+    lower_builtin,
+    lower_getattr_generic,
+    lower_setattr_generic,
+)
 from numba.core.typing.templates import (
     AbstractTemplate,
     AttributeTemplate,
@@ -32,17 +40,36 @@ from numba.extending import intrinsic, models, register_model
 
 from linewright import tables
 
-__all__ = ["open_draws", "open_line", "open_state", "pack"]
+__all__ = ["choose_blindly", "open_draws", "open_line", "open_state", "pack"]
 
 _I64 = ir.IntType(64)
+
+# width of the tables with two dimensions; it is fixed so that steps are constants
+_WIDTHS = {
+    "accounts": tables.N_MODES,
+    "flow": tables.N_FLOW_BUCKETS,
+    "heap": 4,
+    "trace": len(tables.TRACE_COLUMNS),
+}
+
+
+class RowType(types.Type):
+    """The Numba type of one row of a table of records: a pointer to it."""
+
+    def __init__(self, table: str, record: types.Record, constant: bool) -> None:
+        self.table, self.record, self.constant = table, record, constant
+        super().__init__(name=f"Row({table})")
 
 
 class TableType(types.Type):
     """The Numba type of a table: of its items, and how many are in a row."""
 
-    def __init__(self, dtype: Any, width: int) -> None:
-        self.dtype, self.width = dtype, width
-        super().__init__(name=f"Table({dtype}, {width})")
+    def __init__(self, name: str, dtype: np.dtype[Any], constant: bool) -> None:
+        self.table, self.constant = name, constant
+        self.width = _WIDTHS.get(name.partition(".")[2], 0)
+        item = numba.from_dtype(dtype)
+        self.dtype = RowType(name, item, constant) if dtype.names else item
+        super().__init__(name=f"Table({name})")
 
 
 class TableSet(types.Type):
@@ -62,6 +89,14 @@ class _TableModel(models.StructModel):
     def __init__(self, dmm: Any, fe_type: Any) -> None:
         members = [("address", types.int64), ("length", types.int64)]
         super().__init__(dmm, fe_type, members)
+
+
+@register_model(RowType)
+class _RowModel(models.PrimitiveModel):
+    """The address of a row, as a pointer to bytes."""
+
+    def __init__(self, dmm: Any, fe_type: Any) -> None:
+        super().__init__(dmm, fe_type, ir.IntType(8).as_pointer())
 
 
 @register_model(TableSet)
@@ -134,7 +169,6 @@ def _pointer(
 ) -> Any:
     """Return the address of an item as a pointer to it."""
     proxy = cgutils.create_struct_proxy(kind)(context, builder, table)
-    data = context.get_data_type(kind.dtype)
     row = builder.extract_value(index, 0) if kind.width else index
     if numba.config.BOUNDSCHECK:
         _check_bound(context, builder, row, proxy.length)
@@ -145,8 +179,58 @@ def _pointer(
             _check_bound(context, builder, column, ir.Constant(_I64, kind.width))
         at = builder.add(builder.mul(row, ir.Constant(_I64, kind.width)), column)
     # a step from a base and no sum of numbers: LLVM makes vector code of the one only
+    if isinstance(kind.dtype, RowType):
+        bytes_ = ir.ArrayType(ir.IntType(8), kind.dtype.record.size)
+        base = builder.inttoptr(proxy.address, bytes_.as_pointer())
+        row_pointer = builder.gep(base, [at], inbounds=True)
+        return builder.bitcast(row_pointer, ir.IntType(8).as_pointer())
+    data = context.get_data_type(kind.dtype)
     base = builder.inttoptr(proxy.address, data.as_pointer())
     return builder.gep(base, [at], inbounds=True)
+
+
+def _tag(builder: Any, instruction: Any, place: str, constant: bool) -> Any:
+    """Say which column or table a load or store touches, and return the instruction."""
+    module = builder.module
+    zero = ir.Constant(_I64, 0)
+    root = module.add_metadata(["linewright"])
+    column = module.add_metadata([place, root, zero])
+    access = [column, column, zero]
+    if constant:
+        access.append(ir.Constant(_I64, 1))
+        instruction.set_metadata("invariant.load", module.add_metadata([]))
+    instruction.set_metadata("tbaa", module.add_metadata(access))
+    return instruction
+
+
+def _column_pointer(builder: Any, typ: RowType, row: Any, column: str) -> Any:
+    offset = ir.Constant(_I64, typ.record.offset(column))
+    is_int = typ.record.typeof(column) == types.int64
+    kind = _I64 if is_int else ir.DoubleType()
+    place = builder.gep(row, [offset], inbounds=True)
+    return builder.bitcast(place, kind.as_pointer())
+
+
+@infer_getattr
+class _RowAttributes(AttributeTemplate):
+    key = RowType
+
+    def generic_resolve(self, typ: Any, attr: str) -> Any:
+        """Return the type of a column."""
+        return typ.record.typeof(attr) if attr in typ.record.fields else None
+
+
+@lower_getattr_generic(RowType)
+def _read(context: Any, builder: Any, typ: RowType, value: Any, attr: str) -> Any:
+    found = builder.load(_column_pointer(builder, typ, value, attr))
+    return _tag(builder, found, f"{typ.table}.{attr}", typ.constant)
+
+
+@lower_setattr_generic(RowType)
+def _write(context: Any, builder: Any, sig: Any, args: Any, attr: str) -> Any:
+    typ = sig.args[0]
+    done = builder.store(args[1], _column_pointer(builder, typ, args[0], attr))
+    return _tag(builder, done, f"{typ.table}.{attr}", False)
 
 
 def _check_bound(context: Any, builder: Any, row: Any, length: Any) -> None:
@@ -160,35 +244,51 @@ def _check_bound(context: Any, builder: Any, row: Any, length: Any) -> None:
 def _get(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     kind = sig.args[0]
     pointer = _pointer(context, builder, kind, *args)
-    return pointer if isinstance(kind.dtype, types.Record) else builder.load(pointer)
+    if isinstance(kind.dtype, RowType):
+        return pointer
+    return _tag(builder, builder.load(pointer), kind.table, kind.constant)
 
 
 @lower_builtin(operator.setitem, TableType, types.Any, types.Any)
 def _set(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    builder.store(args[2], _pointer(context, builder, sig.args[0], args[0], args[1]))
+    kind = sig.args[0]
+    pointer = _pointer(context, builder, kind, args[0], args[1])
+    _tag(builder, builder.store(args[2], pointer), kind.table, False)
     return context.get_dummy_value()
 
 
-# width of the tables with two dimensions; it is fixed so that steps are constants
-_WIDTHS = {
-    "accounts": tables.N_MODES,
-    "flow": tables.N_FLOW_BUCKETS,
-    "heap": 4,
-    "trace": len(tables.TRACE_COLUMNS),
-}
-
-
-def _table_set(name: str, dtypes: dict[str, np.dtype[Any]]) -> TableSet:
+def _table_set(
+    name: str, dtypes: dict[str, np.dtype[Any]], constant: bool = False
+) -> TableSet:
     return TableSet(
         name,
         {
-            field: TableType(numba.from_dtype(dtype), _WIDTHS.get(field, 0))
+            field: TableType(f"{name}.{field}", dtype, constant)
             for field, dtype in dtypes.items()
         },
     )
 
 
-_LINE = _table_set("line", tables.LINE_DTYPES)
+if numba.config.DISABLE_JIT:
+
+    def choose_blindly(condition: Any, one: Any, other: Any) -> Any:
+        """Return one of two integers."""
+        return one if condition else other
+else:
+
+    @intrinsic
+    def choose_blindly(typingctx: Any, condition: Any, one: Any, other: Any):
+        """Return one of two integers without a branch, which would often be missed."""
+
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            chosen = builder.select(*args)
+            chosen.set_metadata("unpredictable", builder.module.add_metadata([]))
+            return chosen
+
+        return types.int64(types.boolean, types.int64, types.int64), codegen
+
+
+_LINE = _table_set("line", tables.LINE_DTYPES, constant=True)
 _STATE = _table_set("state", tables.STATE_DTYPES)
 _DRAWS = _table_set("draws", tables.DRAWS_DTYPES)
 

@@ -10,6 +10,7 @@ heap. A change costs the logarithm of the number of timers.
 from __future__ import annotations
 
 from linewright.kernel._jit import hot, jit
+from linewright.kernel._views import choose_blindly
 from linewright.tables import NEVER, State
 
 __all__ = ["heap_pop", "heap_push", "set_timer", "timer_key"]
@@ -21,6 +22,42 @@ def timer_key(time, kind):
     return (time << 4) | kind
 
 
+@hot
+def set_timer(state: State, leaf, key):
+    """Set the timer of a leaf and play its matches up to the root.
+
+    The winner so far is carried along and only its next opponent is loaded, so that no
+    match waits for what the last one stored.
+    """
+    keys = state.tree_key
+    leaves = state.tree_leaf
+    node = (len(keys) >> 1) + leaf
+    keys[node] = key
+    winner = leaf
+    while node > 1:
+        other_key = keys[node ^ 1]
+        other = leaves[node ^ 1]
+        lost = other_key < key
+        if other_key == key and key != NEVER:
+            lost = _comes_first(state, other, winner)
+        key = choose_blindly(lost, other_key, key)
+        winner = choose_blindly(lost, other, winner)
+        node >>= 1
+        keys[node] = key
+        leaves[node] = winner
+
+
+@jit
+def _comes_first(state: State, one, other):
+    """Say whether of two leaves with one key the first comes first."""
+    stations = state.leaf_station
+    if stations[one] != stations[other]:
+        return stations[one] < stations[other]
+    a = _part_number(state, one)
+    b = _part_number(state, other)
+    return a < b or (a == b and one < other)
+
+
 @jit
 def _part_number(state: State, leaf):
     if leaf < len(state.servers):
@@ -28,45 +65,6 @@ def _part_number(state: State, leaf):
         if p >= 0:
             return state.parts[p].serial
     return leaf
-
-
-@jit
-def _comes_first(state: State, one, other):
-    """Say whether of two leaves with one key and one station the first comes first."""
-    a = _part_number(state, one)
-    b = _part_number(state, other)
-    return a < b or (a == b and one < other)
-
-
-@hot
-def set_timer(state: State, leaf, key):
-    """Set the timer of a leaf and play its matches up to the root.
-
-    The winner so far is carried along and only its next opponent is loaded, so that no
-    match waits for what the last one stored; and a match is decided without a branch,
-    which would be missed half of the time.
-    """
-    keys = state.tree_key
-    leaves = state.tree_leaf
-    stations = state.leaf_station
-    node = (len(keys) >> 1) + leaf
-    keys[node] = key
-    winner = leaf
-    station = stations[leaf]
-    while node > 1:
-        other_key = keys[node ^ 1]
-        other = leaves[node ^ 1]
-        other_station = stations[other]
-        tied = other_key == key
-        lost = (other_key < key) | (tied & (other_station < station))
-        if tied & (other_station == station) & (key != NEVER):
-            lost = _comes_first(state, other, winner)
-        key = other_key if lost else key
-        winner = other if lost else winner
-        station = other_station if lost else station
-        node >>= 1
-        keys[node] = key
-        leaves[node] = winner
 
 
 @jit

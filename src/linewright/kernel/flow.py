@@ -697,17 +697,25 @@ def begin(line: LineTables, state: State, p, s):
     if not fixed.plain:
         prepare(line, state, p, station)
     trace(state, T_START, s, p, station, part.visits)
-    if fixed.setup_first >= 0 and needs_setup(line, state, p, s) >= 0:
+    if fixed.setup_first >= 0 and begin_setup(line, state, p, s):
+        return
+    server.phase = WORKING
+    set_mode(state, s, PROCESSING)
+    ask(state, ASK_PROCESS, s)
+
+
+@jit
+def begin_setup(line: LineTables, state: State, p, s):
+    """Set a server up for a part if it needs it; say whether it does."""
+    server = state.servers[s]
+    if needs_setup(line, state, p, s) >= 0:
         server.phase = SETTING_UP
-        state.stations[station].setups += 1
+        state.stations[server.station].setups += 1
         set_mode(state, s, SETUP)
         ask(state, ASK_SETUP, s)
-    else:
-        if fixed.setup_first >= 0:
-            server.family = family_of(line, station, part.product)
-        server.phase = WORKING
-        set_mode(state, s, PROCESSING)
-        ask(state, ASK_PROCESS, s)
+        return True
+    server.family = family_of(line, server.station, state.parts[p].product)
+    return False
 
 
 @jit
@@ -782,23 +790,23 @@ def pull(line: LineTables, state: State, s):
     fixed = line.stations[k]
     if fixed.plain:
         p = state.lists[k].head
+        if p >= 0:
+            start_first(line, state, p, s)
+            return
     else:
         server.ready = 1  # the rule of least setup looks at the servers that ask
         p = pick(line, state, k)
         server.ready = 0
         if p >= 0:
             aim(line, state, p, k)
-    if p >= 0:
-        part = state.parts[p]
-        unlink(state, p)
-        now = state.clock[0].now
-        here.wait_us += now - part.entered
-        here.waited += 1
-        leave_buffer(state, part.place, p)
-        if not fixed.plain:
+            part = state.parts[p]
+            unlink(state, p)
+            here.wait_us += state.clock[0].now - part.entered
+            here.waited += 1
+            leave_buffer(state, part.place, p)
             look_again(line, state, line.steps[part.step].dest)
-        begin(line, state, p, s)
-        return
+            begin(line, state, p, s)
+            return
     server.ready = 1
     here.n_ready += 1
     if waiting_for(line, state, k):
@@ -887,6 +895,12 @@ def take_always(line: LineTables, state: State, k):
     fixed = line.stations[k]
     best = -1
     total = 0.0
+    if fixed.n_always == 1:
+        best = line.links[fixed.first_always]
+        if not eligible(line, state, k, line.products[best].first_step):
+            return False
+        start_new(line, state, best, k)
+        return True
     for i in range(fixed.first_always, fixed.first_always + fixed.n_always):
         product = line.links[i]
         if eligible(line, state, k, line.products[product].first_step):
@@ -905,14 +919,55 @@ def take_always(line: LineTables, state: State, k):
         if eligible(line, state, k, line.products[product].first_step):
             state.products[product].credit += line.products[product].share
     state.products[best].credit -= total
-    p = create(line, state, best, -1)
-    enter_line(line, state, p)
-    aim(line, state, p, k)
-    start(line, state, p, k)
+    start_new(line, state, best, k)
     return True
 
 
+@jit
+def start_new(line: LineTables, state: State, product, k):
+    """Make a unit of a product and start it at its first station."""
+    p = create(line, state, product, -1)
+    enter_line(line, state, p)
+    aim(line, state, p, k)
+    start(line, state, p, k)
+
+
 # ------------------------------------------------------------------ room
+
+
+@hot
+def let_in(line: LineTables, state: State, b):
+    """Let the first of the straight parts that wait for a buffer in.
+
+    This is `room` where only one destination counts, with the same result.
+    """
+    d = line.buffers[b].only_dest
+    t = line.targets[line.dests[d].first_target].station
+    ends = state.lists[line.settings[S_N_QUEUES] + d]
+    p = ends.head
+    buffer = state.buffers[b]
+    if p < 0 or buffer.level >= line.buffers[b].slots:
+        return
+    part = state.parts[p]
+    if (
+        part.where != BLOCKED_ON_SERVER
+        or part.split > 0
+        or part.reserved >= 0
+        or part.woken >= 0
+        or state.stations[t].n_ready > 0
+    ):
+        room(line, state, b)
+        return
+    s = part.place
+    unlink(state, p)
+    buffer.waiters -= 1
+    leave_server(state, s)
+    enter_buffer(state, b, p)
+    part.target = line.dests[d].first_target
+    join_queue(state, p, b, t)
+    if buffer.waiters > 0 and buffer.level < line.buffers[b].slots:
+        push(state, ROOM, b)
+    take_next(line, state, s)
 
 
 @jit
@@ -1331,7 +1386,6 @@ def finish(line: LineTables, state: State, s, outcome):
     server = state.servers[s]
     stop(line, state, s)
     p = server.part
-    part = state.parts[p]
     step = line.steps[server.step]
     server.phase = DONE
     here = state.stations[server.station]
@@ -1339,14 +1393,96 @@ def finish(line: LineTables, state: State, s, outcome):
     here.planned_us += step.mean_us
     if line.stations[server.station].has_cycle_modes:
         count_cycle(line, state, s)
+    if step.straight and outcome == 0:
+        if hand_on(line, state, p, s, step.next):
+            take_next(line, state, s)
+        return
     if step.inspected or outcome:
         if judge(line, state, p, outcome):
             return
     elif step.n_makes > 0:
-        part.split = 1
+        state.parts[p].split = 1
     else:
-        part.step = step.next
+        state.parts[p].step = step.next
+        if step.next < 0 and line.products[step.product].store < 0:
+            complete(line, state, p)
+            return
     push(state, OFFER, p)
+
+
+@hot
+def hand_on(line: LineTables, state: State, p, s, k):
+    """Pass a part on to the one plain station of its next step; say whether it went.
+
+    This is `offer` for the way that most parts go, with the same result.
+    """
+    step = line.steps[k]
+    part = state.parts[p]
+    part.step = k
+    part.target = step.first_target
+    t = step.only_station
+    b = step.only_buffer
+    if state.stations[t].n_ready > 0 and not ends_now(line, state, t):
+        leave_server(state, s)
+        start(line, state, p, t)
+        return True
+    if state.buffers[b].level < line.buffers[b].slots:
+        leave_server(state, s)
+        enter_buffer(state, b, p)
+        join_queue(state, p, b, t)
+        return True
+    wait_for(line, state, p, step.dest)
+    return False
+
+
+@hot
+def leave_server(state: State, s):
+    """Free a server of the part that moves on."""
+    state.servers[s].part = -1
+    state.servers[s].phase = NONE
+
+
+@hot
+def take_next(line: LineTables, state: State, s):
+    """Let a server that has become free go on.
+
+    This is `pull` for a server that is up and on shift and for whose station only one
+    buffer counts, with the same result.
+    """
+    server = state.servers[s]
+    k = server.station
+    b = line.stations[k].only_buffer
+    here = state.stations[k]
+    if (
+        b < 0
+        or server.pending > 0
+        or server.down >= 0
+        or here.shift != CALENDAR_ON
+        or ends_now(line, state, k)
+    ):
+        push(state, PULL, s)
+        return
+    p = state.lists[k].head
+    if p >= 0:
+        start_first(line, state, p, s)
+    elif state.buffers[b].waiters > 0 or line.stations[k].n_always > 0:
+        push(state, PULL, s)
+    else:
+        server.ready = 1
+        here.n_ready += 1
+        set_mode(state, s, STARVED)
+
+
+@hot
+def start_first(line: LineTables, state: State, p, s):
+    """Start the first part of a plain station's queue on a free server."""
+    here = state.stations[state.servers[s].station]
+    part = state.parts[p]
+    unlink(state, p)
+    here.wait_us += state.clock[0].now - part.entered
+    here.waited += 1
+    leave_buffer(state, part.place, p)
+    begin(line, state, p, s)
 
 
 @jit
@@ -1512,5 +1648,7 @@ def settle(line: LineTables, state: State):
             offer(line, state, row)
         elif kind == PULL:
             pull(line, state, row)
+        elif kind == ROOM and line.buffers[row].only_dest >= 0:
+            let_in(line, state, row)
         else:
             settle_rare(line, state, kind, row)

@@ -90,7 +90,8 @@ def apply(line: LineTables, state: State, kind, row, outcome):
         setup_done(line, state, row)
     else:
         apply_rare(line, state, kind, row)
-    settle(line, state)
+    if state.clock[0].n_todo > 0:
+        settle(line, state)
 
 
 @jit
