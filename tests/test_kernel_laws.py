@@ -163,7 +163,6 @@ def hold_servers(sight: Sight) -> None:
         state.parts["where"][sight.alive], (t.ON_SERVER, t.BLOCKED_ON_SERVER)
     )
     assert on_server.sum() == (state.servers["part"] >= 0).sum()
-    assert state.servers["running"].sum() == state.clock["n_running"][0]
     for s, server in enumerate(state.servers):
         p, k = int(server["part"]), int(server["station"])
         if p >= 0:

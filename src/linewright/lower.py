@@ -748,8 +748,8 @@ def _mark_plain(build: _Build) -> None:
 def _mark_straight(build: _Build) -> None:
     """Mark what goes the common way, for which the kernel asks fewer questions.
 
-    A step is straight when its part goes on to one plain station with one buffer,
-    without verdict, split or place kept for it. The only buffer of a station and the
+    A step is straight when its part leaves the line, or goes on to one plain station
+    with one buffer, without verdict, split or place kept for it. The only buffer of a station and the
     only destination of a buffer are named where nothing else draws on them or waits for
     them but straight parts.
     """
@@ -771,16 +771,17 @@ def _mark_straight(build: _Build) -> None:
                     buffer["only_dest"] = dests[0]
     for step in build.steps:
         step["straight"] = 0
-        if step["inspected"] or step["n_makes"] or step["next"] < 0:
-            continue
-        following = build.steps[int(step["next"])]
-        k = int(following["only_station"])
         early = any(
             build.stations[j]["before_service"]
             for j in _stations_of(build, int(step["dest"]))
         )
-        if k >= 0 and build.stations[k]["only_buffer"] >= 0 and not early:
-            step["straight"] = 1
+        if step["inspected"] or step["n_makes"] or early:
+            continue
+        if step["next"] < 0:
+            step["straight"] = build.products[int(step["product"])]["store"] < 0
+            continue
+        k = int(build.steps[int(step["next"])]["only_station"])
+        step["straight"] = k >= 0 and build.stations[k]["only_buffer"] >= 0
 
 
 def _mark_loops(build: _Build) -> None:
@@ -891,8 +892,9 @@ def _lower_leaves(build: _Build) -> None:
         calendar["leaf"] = leaf(c, 0)
     for i, product in enumerate(build.products):
         product["leaf"] = leaf(i, i) if product["kind"] == t.ARRIVALS else -1
-    build.settings[t.S_ORDER_LEAF] = leaf(0, 0)
-    build.settings[t.S_MOVE_LEAF] = leaf(0, 0)
+    build.settings[t.S_ORDER_LEAF] = leaf(0, 0) if build.orders else -1
+    carried = build.transports or any(s["transport"] >= 0 for s in build.steps)
+    build.settings[t.S_MOVE_LEAF] = leaf(0, 0) if carried else -1
     build.settings[t.S_N_LEAVES] = len(build.leaf_row)
 
 
@@ -1034,7 +1036,7 @@ def new_state(
         orders=_zeros(t.ORDER_STATE, len(line.orders)),
         accounts=np.zeros((n_stations, t.N_MODES), np.int64),
         flow=np.zeros((n_products, t.N_FLOW_BUCKETS), np.int64),
-        tree_key=np.full(2 * n_pad, t.NEVER, np.int64),
+        tree_key=t.NEVER + leaves,
         tree_leaf=leaves,
         # padded like the tree, which looks at leaves without a timer too
         leaf_station=np.pad(

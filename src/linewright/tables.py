@@ -210,7 +210,7 @@ class LineTables(NamedTuple):
 # ------------------------------------------------------------------ what moves
 
 CLOCK = _record(
-    "now n_todo n_requests wip sequence n_running n_moving free_part n_free status who"
+    "now n_todo n_requests wip sequence n_moving free_part n_free status who"
     " n_trace tracing finished events next_order begun n_heap n_pending_sources"
     " period period_us n_periods watch"
 )

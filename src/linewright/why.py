@@ -332,7 +332,7 @@ class _Story:
             key = self.timer(int(fixed["leaf"]))
         else:
             key = int(self.state.servers["due"][fixed["server"]])
-        until = f"until {self.when(key >> 4)}" if key != t.NEVER else "for unknown time"
+        until = f"until {self.when(key >> 4)}" if key < t.NEVER else "for unknown time"
         return f"{verb} ({self.names.modes[fixed['mode']]}) {until}"
 
     def timer(self, leaf: int) -> int:

@@ -27,18 +27,20 @@ def set_timer(state: State, leaf, key):
     """Set the timer of a leaf and play its matches up to the root.
 
     The winner so far is carried along and only its next opponent is loaded, so that no
-    match waits for what the last one stored.
+    match waits for what the last one stored. Keys from NEVER on are not set.
     """
     keys = state.tree_key
     leaves = state.tree_leaf
     node = (len(keys) >> 1) + leaf
+    if key == NEVER:
+        key += leaf  # no tie between timers that are not set
     keys[node] = key
     winner = leaf
     while node > 1:
         other_key = keys[node ^ 1]
         other = leaves[node ^ 1]
         lost = other_key < key
-        if other_key == key and key != NEVER:
+        if other_key == key:
             lost = _comes_first(state, other, winner)
         key = choose_blindly(lost, other_key, key)
         winner = choose_blindly(lost, other, winner)

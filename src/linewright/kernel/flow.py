@@ -33,6 +33,7 @@ from linewright.kernel.moves import (
     new_part,
     push,
     set_mode,
+    take_first,
     trace,
     unlink,
 )
@@ -44,6 +45,7 @@ from linewright.kernel.work import (
     scrap,
     show,
     stop,
+    stop_finished,
     unreserve,
 )
 from linewright.tables import (
@@ -959,7 +961,7 @@ def let_in(line: LineTables, state: State, b):
         room(line, state, b)
         return
     s = part.place
-    unlink(state, p)
+    take_first(state, line.settings[S_N_QUEUES] + d, p)
     buffer.waiters -= 1
     leave_server(state, s)
     enter_buffer(state, b, p)
@@ -1192,8 +1194,14 @@ def come_all(line: LineTables, state: State, product, n, order):
 def arrive(line: LineTables, state: State, product):
     """Bring an arrival of a product to the line's door."""
     state.products[product].arrivals += 1
+    fixed = line.products[product]
+    if fixed.quantity == 1 and fixed.n_children == 0 and state.clock[0].n_todo == 0:
+        come(line, state, product, -1, fixed.when_full)
+        settle(line, state)
+        next_arrival(line, state, product)
+        return
     push(state, NEXT_ARRIVAL, product)
-    come_all(line, state, product, line.products[product].quantity, -1)
+    come_all(line, state, product, fixed.quantity, -1)
 
 
 @jit
@@ -1257,16 +1265,23 @@ def count_finished(line: LineTables, state: State, p):
 
 
 @jit
+def leave(line: LineTables, state: State, p):
+    """Let a finished unit that holds no place any more leave the line."""
+    part = state.parts[p]
+    count_finished(line, state, p)
+    trace(state, T_EXIT, part.station, p, part.order, 0)
+    state.clock[0].finished += line.products[part.product].lot
+    leave_line(line, state, p)
+
+
+@jit
 def complete(line: LineTables, state: State, p):
     """Let a unit at the end of its routing leave the line, or go into its store."""
     part = state.parts[p]
     d = line.products[part.product].store
     if d < 0:
         release_origin(line, state, p)
-        count_finished(line, state, p)
-        trace(state, T_EXIT, part.station, p, part.order, 0)
-        state.clock[0].finished += line.products[part.product].lot
-        leave_line(line, state, p)
+        leave(line, state, p)
         return
     b = line.targets[line.dests[d].first_target].buffer
     if part.reserved >= 0:
@@ -1384,7 +1399,7 @@ def split(line: LineTables, state: State, p):
 def finish(line: LineTables, state: State, s, outcome):
     """End the work on a part with its verdict and offer it to what comes next."""
     server = state.servers[s]
-    stop(line, state, s)
+    stop_finished(line, state, s)
     p = server.part
     step = line.steps[server.step]
     server.phase = DONE
@@ -1394,7 +1409,18 @@ def finish(line: LineTables, state: State, s, outcome):
     if line.stations[server.station].has_cycle_modes:
         count_cycle(line, state, s)
     if step.straight and outcome == 0:
-        if hand_on(line, state, p, s, step.next):
+        gone = True
+        if step.next >= 0:
+            gone = hand_on(line, state, p, s, step.next)
+        elif state.clock[0].n_pending_sources > 0:
+            state.parts[p].step = _COMPLETE
+            complete(line, state, p)
+            gone = False  # its place is looked at after those who may come in now
+        else:
+            state.parts[p].step = _COMPLETE
+            leave_server(state, s)
+            leave(line, state, p)
+        if gone:
             take_next(line, state, s)
         return
     if step.inspected or outcome:
@@ -1404,9 +1430,6 @@ def finish(line: LineTables, state: State, s, outcome):
         state.parts[p].split = 1
     else:
         state.parts[p].step = step.next
-        if step.next < 0 and line.products[step.product].store < 0:
-            complete(line, state, p)
-            return
     push(state, OFFER, p)
 
 
@@ -1431,7 +1454,25 @@ def hand_on(line: LineTables, state: State, p, s, k):
         enter_buffer(state, b, p)
         join_queue(state, p, b, t)
         return True
-    wait_for(line, state, p, step.dest)
+    here = state.stations[state.servers[s].station]
+    fixed = line.stations[state.servers[s].station]
+    if (
+        fixed.out_buffer >= 0
+        or fixed.in_loop
+        or state.servers[s].pending > 0
+        or here.shift != CALENDAR_ON
+    ):
+        wait_for(line, state, p, step.dest)
+        return False
+    clock = state.clock[0]
+    clock.sequence += 1
+    part.sequence = clock.sequence
+    part.woken = -1
+    append(state, line.settings[S_N_QUEUES] + step.dest, p)
+    state.buffers[b].waiters += 1
+    part.where = BLOCKED_ON_SERVER
+    trace(state, T_BLOCK, state.servers[s].station, p, s, step.dest)
+    set_mode(state, s, BLOCKED)
     return False
 
 
@@ -1476,9 +1517,10 @@ def take_next(line: LineTables, state: State, s):
 @hot
 def start_first(line: LineTables, state: State, p, s):
     """Start the first part of a plain station's queue on a free server."""
-    here = state.stations[state.servers[s].station]
+    k = state.servers[s].station
+    here = state.stations[k]
     part = state.parts[p]
-    unlink(state, p)
+    take_first(state, k, p)
     here.wait_us += state.clock[0].now - part.entered
     here.waited += 1
     leave_buffer(state, part.place, p)

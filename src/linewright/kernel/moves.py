@@ -25,6 +25,7 @@ __all__ = [
     "new_part",
     "push",
     "set_mode",
+    "take_first",
     "trace",
     "unlink",
 ]
@@ -154,6 +155,21 @@ def unlink(state: State, p):
         state.parts[part.next].prev = part.prev
     else:
         ends.tail = part.prev
+    ends.count -= 1
+    part.list = -1
+
+
+@hot
+def take_first(state: State, row, p):
+    """Take the first part, which is `p`, out of a list."""
+    part = state.parts[p]
+    ends = state.lists[row]
+    behind = part.next
+    ends.head = behind
+    if behind >= 0:
+        state.parts[behind].prev = -1
+    else:
+        ends.tail = -1
     ends.count -= 1
     part.list = -1
 

@@ -134,6 +134,8 @@ def tick(line: LineTables, state: State, c):
 def next_order(line: LineTables, state: State):
     """Set the timer of the next dated order."""
     o = state.clock[0].next_order
+    if len(line.orders) == 0:
+        return
     key = NEVER
     if o < len(line.orders):
         key = timer_key(max(line.orders[o].release, 0), ORDER)
@@ -173,21 +175,20 @@ def push_request(state: State, kind, row):
 
 
 @hot
-def answer(line: LineTables, state: State, kind, row, amount):
-    """Give the kernel the answer to a question, in microseconds or UNKNOWN."""
-    if kind == ASK_PROCESS or kind == ASK_SETUP:
-        server = state.servers[row]
-        server.remaining = amount
-        server.total = amount
-        run(line, state, row)
-    else:
-        answer_rare(line, state, kind, row, amount)
+def answer_process(line: LineTables, state: State, s, amount):
+    """Tell a server how long its work takes, in microseconds or UNKNOWN."""
+    server = state.servers[s]
+    server.remaining = amount
+    server.total = amount
+    run(line, state, s)
 
 
 @jit
-def answer_rare(line: LineTables, state: State, kind, row, amount):
-    """Take an answer that is not about a server's work."""
-    if kind == ASK_REPAIR:
+def answer(line: LineTables, state: State, kind, row, amount):
+    """Give the kernel the answer to a question, in microseconds or UNKNOWN."""
+    if kind == ASK_PROCESS or kind == ASK_SETUP:
+        answer_process(line, state, row, amount)
+    elif kind == ASK_REPAIR:
         start_repair(line, state, row, amount)
     elif kind == ASK_CLOCK:
         set_clock(line, state, row, amount)
@@ -208,25 +209,36 @@ def answer_rare(line: LineTables, state: State, kind, row, amount):
 
 
 @hot
-def draw(line: LineTables, state: State, draws: Draws, kind, row):
-    """Draw the simulator's answer to a question of the kernel."""
-    if kind == ASK_PROCESS:
-        p = state.servers[row].part
-        part = state.parts[p]
-        step = line.steps[part.step]
-        dist = step.only_dist
-        if step.only_station < 0:
-            dist = line.work[step.first_work + part.target - step.first_target]
-        if step.per_unit == 1:
-            return sample(
-                line, draws, dist, step.process_stream, part.serial, part.visits
-            )
-        total = 0
-        for i in range(step.per_unit):
-            n = part.serial * step.per_unit + i
-            total += sample(line, draws, dist, step.process_stream, n, part.visits)
-        return total
-    return draw_rare(line, state, draws, kind, row)
+def draw_process(line: LineTables, state: State, draws: Draws, s):
+    """Draw how long the work that starts on a server takes."""
+    server = state.servers[s]
+    part = state.parts[server.part]
+    step = line.steps[server.step]
+    dist = step.only_dist
+    if step.only_station < 0:
+        dist = line.work[step.first_work + part.target - step.first_target]
+    if step.per_unit == 1:
+        return sample(line, draws, dist, step.process_stream, part.serial, part.visits)
+    return draw_units(line, state, draws, s, dist)
+
+
+@jit
+def draw_units(line: LineTables, state: State, draws: Draws, s, dist):
+    """Draw how long the work on a lot takes, unit by unit."""
+    server = state.servers[s]
+    part = state.parts[server.part]
+    step = line.steps[server.step]
+    total = 0
+    for i in range(step.per_unit):
+        n = part.serial * step.per_unit + i
+        total += sample(line, draws, dist, step.process_stream, n, part.visits)
+    return total
+
+
+@jit
+def answer_by_draw(line: LineTables, state: State, draws: Draws, kind, row):
+    """Draw and give the answer to a question that is not about processing."""
+    answer(line, state, kind, row, draw_rare(line, state, draws, kind, row))
 
 
 @jit
@@ -348,7 +360,7 @@ def may_go_on(line: LineTables, state: State, until, enough, time):
         clock.now = until
         # calendars are laid out to the horizon only: after their last change no timer
         # may be left in a line that is sound
-        still = time == NEVER >> 4 and clock.wip > 0 and len(line.calendars) == 0
+        still = time >= NEVER >> 4 and clock.wip > 0 and len(line.calendars) == 0
         return STANDSTILL if still else REACHED
     if clock.finished >= enough:
         return ENOUGH
@@ -428,6 +440,8 @@ def _drive(
             if kind == FINISH:
                 if line.steps[state.servers[leaf].step].inspected:
                     outcome = verdict(line, state, draws, leaf)
+            elif kind == ARRIVAL:
+                row = line.leaf_row[leaf]
             elif kind != SETUP_DONE:
                 row = rare_row(line, state, leaf, kind)
         clock.events += 1
@@ -436,11 +450,15 @@ def _drive(
         while i < clock.n_requests:
             item = state.requests[i]
             i += 1
+            kind = item & 7
+            row = item >> 3
             if outside:
-                amount = known(line, item & 7, item >> 3)
+                answer(line, state, kind, row, known(line, kind, row))
+            elif kind == ASK_PROCESS:
+                amount = draw_process(line, state, draws, row)
+                answer_process(line, state, row, amount)
             else:
-                amount = draw(line, state, draws, item & 7, item >> 3)
-            answer(line, state, item & 7, item >> 3, amount)
+                answer_by_draw(line, state, draws, kind, row)
         clock.n_requests = 0
         if leaf < len(state.servers) and state.servers[leaf].due == NEVER:
             set_timer(state, leaf, NEVER)

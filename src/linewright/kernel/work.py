@@ -68,6 +68,7 @@ __all__ = [
     "show",
     "start_repair",
     "stop",
+    "stop_finished",
 ]
 
 
@@ -123,18 +124,15 @@ def run(line: LineTables, state: State, s):
     server = state.servers[s]
     server.running = 1
     server.resumed = clock.now
-    clock.n_running += 1
-    if server.phase == WORKING:
-        until = server.remaining
-        kind = FINISH
-        if line.stations[server.station].has_processing_modes:
-            fails = _next_failure(line, state, s, until if until != UNKNOWN else NEVER)
-            if fails >= 0:
-                until = fails
-                kind = FAILURE
-    else:
-        until = server.remaining
+    until = server.remaining
+    kind = FINISH
+    if server.phase != WORKING:
         kind = SETUP_DONE
+    elif line.stations[server.station].has_processing_modes:
+        fails = _next_failure(line, state, s, until if until != UNKNOWN else NEVER)
+        if fails >= 0:
+            until = fails
+            kind = FAILURE
     server.due = NEVER if until == UNKNOWN else timer_key(clock.now + until, kind)
     set_timer(state, s, server.due)
 
@@ -146,11 +144,21 @@ def stop(line: LineTables, state: State, s):
     server = state.servers[s]
     elapsed = clock.now - server.resumed
     server.running = 0
-    clock.n_running -= 1
     if server.remaining != UNKNOWN:
         server.remaining -= elapsed
     if server.phase == WORKING and line.stations[server.station].has_processing_modes:
         _age(line, state, s, elapsed)
+    server.due = NEVER
+
+
+@hot
+def stop_finished(line: LineTables, state: State, s):
+    """Stop the work of a server that has come to its end."""
+    server = state.servers[s]
+    server.running = 0
+    server.remaining = 0
+    if line.stations[server.station].has_processing_modes:
+        _age(line, state, s, state.clock[0].now - server.resumed)
     server.due = NEVER
 
 
