@@ -27,7 +27,7 @@ N_TRACE = 120_000
 
 # what only a driver that knows durations keeps: its timers, and how far they are
 TIMERS = {
-    "servers": {"due", "remaining", "total", "fails", "resumed"},
+    "servers": {"due", "remaining", "total", "fails", "resumed", "next_failure"},
     "modes": {"left", "due"},
     "clock": {"n_heap", "next_order", "watch"},
 }

@@ -110,8 +110,10 @@ def test_a_draw_depends_on_its_name_alone() -> None:
 
 def test_an_exponential_stream_holds_minus_the_logarithm_of_the_uniform() -> None:
     source, ((dist, stream),) = source_of("exponential(1 h)")
-    assert source.draws.kind[stream] == t.EXPONENTIAL
+    assert source.draws.kind[stream] == t.TIMES
     x = source.times_us(dist, stream, np.arange(1000), 0)
+    source.draws.kind[stream] = t.UNIFORM
+    source.draws.block[stream] = -1
     u = source.uniforms(stream, np.arange(1000))
     np.testing.assert_allclose(x, -np.log(u) * HOUR_US, rtol=1e-12, atol=1)
 

@@ -83,13 +83,15 @@ class Lowered(NamedTuple):
     Attributes:
         tables: What the kernel reads.
         names: Row to name.
-        stream_kinds: What each stream holds, uniform or exponential.
+        stream_kinds: What each stream holds: uniforms, exponentials or times.
+        stream_scales: Mean of the times in microseconds, of streams that hold them.
         leaf_station: Place of each timer among simultaneous events of one kind.
     """
 
     tables: t.LineTables
     names: t.Names
     stream_kinds: t.Ints
+    stream_scales: t.Floats
     leaf_station: t.Ints
 
 
@@ -128,6 +130,7 @@ class _Build:
     dest_rows: dict[Any, int] = field(default_factory=dict)
     streams: dict[str, int] = field(default_factory=dict)
     stream_kinds: list[int] = field(default_factory=list)
+    stream_scales: list[float] = field(default_factory=list)
     dists: list[dict[str, float]] = field(default_factory=list)
     dist_rows: dict[Distribution, int] = field(default_factory=dict)
     data: list[float] = field(default_factory=list)
@@ -162,12 +165,21 @@ class _Build:
         self.links.extend(rows)
         return first, len(self.links) - first
 
-    def stream(self, *name: object, kind: int = t.UNIFORM) -> int:
-        """Return the row of the stream of a name."""
+    def stream(self, *name: object, of: Iterable[Distribution | None] = ()) -> int:
+        """Return the row of the stream of a name, which serves some distributions.
+
+        A stream of one exponential holds its times ready made.
+        """
         text = "\0".join(map(str, name))
         if text not in self.streams:
             self.streams[text] = len(self.stream_kinds)
+            served = {d for d in of if d is not None}
+            kind, scale = t.UNIFORM, 0.0
+            if served and {d.kind for d in served} == {"exponential"}:
+                kind = t.TIMES if len(served) == 1 else t.EXPONENTIAL
+                scale = next(iter(served)).parameters[0] if len(served) == 1 else 0.0
             self.stream_kinds.append(kind)
+            self.stream_scales.append(scale)
         return self.streams[text]
 
     def dist(self, distribution: Distribution) -> int:
@@ -362,7 +374,6 @@ def _lower_modes(
         build.mode_names.append(mode_name)
     row["n_modes"] = len(build.modes) - first_mode
     clocks = {m["clock"] for m in build.modes[first_mode:]}
-    row["has_processing_modes"] = t.CLOCK_PROCESSING in clocks
     row["has_cycle_modes"] = t.CLOCK_CYCLES in clocks
     for number in range(station.servers):
         build.server_names.append(
@@ -417,7 +428,7 @@ def _lower_products(build: _Build) -> None:
                 "cap": -1 if release.conwip is None else release.conwip,
                 "kind": t.ALWAYS_CAPPED if kind == t.ALWAYS and capped else kind,
                 "source_stream": build.stream(
-                    "arrivals", name, kind=_stream_kind(source)
+                    "arrivals", name, of=[source]
                 ),
                 "source_dist": -1 if source is None else build.dist(source),
                 "quantity": release.quantity,
@@ -426,11 +437,6 @@ def _lower_products(build: _Build) -> None:
                 "share": release.share,
             }
         )
-
-
-def _stream_kind(*distributions: Distribution | None) -> int:
-    kinds = {d.kind for d in distributions if d is not None}
-    return t.EXPONENTIAL if kinds == {"exponential"} else t.UNIFORM
 
 
 def _dest(build: _Build, pairs: tuple[tuple[int, int], ...], choose: int) -> int:
@@ -497,7 +503,7 @@ def _lower_step(
             "together": step.makes_together,
             "shift_end": _END[shift_end],
             "process_stream": build.stream(
-                "process", name, step.operation, kind=_stream_kind(*times)
+                "process", name, step.operation, of=times
             ),
             "quality_stream": build.stream("quality", name, step.operation),
             "transport_stream": build.stream("transport", name, step.operation),
@@ -966,7 +972,9 @@ def _finish(build: _Build) -> Lowered:
         streams=tuple(build.streams),
     )
     kinds = np.array(build.stream_kinds, np.int64)
-    return Lowered(tables, names, kinds, np.array(build.leaf_station, np.int64))
+    scales = np.array(build.stream_scales, np.float64)
+    stations = np.array(build.leaf_station, np.int64)
+    return Lowered(tables, names, kinds, scales, stations)
 
 
 # ---------------------------------------------------------------- state and streams
@@ -1000,6 +1008,7 @@ def new_draws(lowered: Lowered, seed: int, replication: int) -> t.Draws:
         block=np.full(n, -1, np.int64),
         visit=np.full(n, -1, np.int64),
         values=np.zeros(n * t.BLOCK),
+        scale=lowered.stream_scales,
         setting=np.array([replication, t.BLOCK // 2, 10], np.int64),
     )
 
@@ -1084,6 +1093,7 @@ def _begin_servers(line: t.LineTables, state: t.State) -> None:
     for name, value in (("part", -1), ("down", -1), ("family", -1), ("fails", -1)):
         servers[name] = value
     servers["due"] = t.NEVER
+    servers["next_failure"] = t.NEVER
     mode_servers = line.server_modes["server"]
     for k, station in enumerate(line.stations):
         first, n = int(station["first_server"]), int(station["n_servers"])

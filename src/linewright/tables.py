@@ -40,7 +40,7 @@ UNLIMITED = 2**40  # places of a buffer without a limit
 UNKNOWN = -1  # a duration that only the machine knows
 
 # what a stream holds
-UNIFORM, EXPONENTIAL = 0, 1
+UNIFORM, EXPONENTIAL, TIMES = range(3)
 
 # what a server does with its time; exclusive and exhaustive
 STARVED, PROCESSING, SETUP, BLOCKED, FAILED, MAINTENANCE, BREAK, OFF_SHIFT = range(8)
@@ -136,7 +136,7 @@ def _record(names: str, floats: str = "") -> np.dtype[np.void]:
 STATION = _record(
     "first_server n_servers out_buffer dispatch calendar plain before_service"
     " setup_first setup_stream setup_by n_modes first_queue n_queues first_dest n_dests"
-    " first_always n_always in_loop has_processing_modes has_cycle_modes"
+    " first_always n_always in_loop has_cycle_modes"
     " first_transport n_transports only_buffer"
 )
 MODE = _record("clock planned part together every repair cycles")
@@ -216,7 +216,7 @@ CLOCK = _record(
 )
 SERVER = _record(
     "station number part phase running mode ready down remaining total resumed family"
-    " setups first_mode n_modes due fails step pending"
+    " setups first_mode n_modes due fails step pending worked next_failure"
 )
 STATION_STATE = _record(
     "n_ready shift started completed failures setups wait_us waited together next_tick"
@@ -266,7 +266,8 @@ class Draws(NamedTuple):
     """Random streams of one replication, with the block of draws last used of each.
 
     `key` (n,) uint64, `kind` (n,), `block` and `visit` (n,) name the block held,
-    `values` (n * BLOCK,), `setting` is (replication, BLOCK // 2, rounds of Philox).
+    `values` (n * BLOCK,); `scale` (n,) is the mean in microseconds of a stream that holds
+    whole exponential times; `setting` is (replication, BLOCK // 2, rounds of Philox).
     """
 
     key: npt.NDArray[np.uint64]
@@ -274,6 +275,7 @@ class Draws(NamedTuple):
     block: Ints
     visit: Ints
     values: Floats
+    scale: Floats
     setting: Ints
 
 
@@ -312,5 +314,6 @@ STATE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "series": _I,
 }  # fmt: skip
 DRAWS_DTYPES: dict[str, np.dtype[np.generic]] = {
-    "key": _U, "kind": _I, "block": _I, "visit": _I, "values": _F, "setting": _I,
+    "key": _U, "kind": _I, "block": _I, "visit": _I, "values": _F,
+    "scale": _F, "setting": _I,
 }  # fmt: skip

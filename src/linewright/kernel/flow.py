@@ -686,6 +686,13 @@ def start(line: LineTables, state: State, p, station):
 @hot
 def begin(line: LineTables, state: State, p, s):
     """Put a part on a free server and ask how long its setup or its work takes."""
+    if put_on(line, state, p, s):
+        ask(state, ASK_PROCESS, s)
+
+
+@hot
+def put_on(line: LineTables, state: State, p, s):
+    """Put a part on a free server; say whether its work begins, after no setup."""
     server = state.servers[s]
     part = state.parts[p]
     station = server.station
@@ -700,10 +707,10 @@ def begin(line: LineTables, state: State, p, s):
         prepare(line, state, p, station)
     trace(state, T_START, s, p, station, part.visits)
     if fixed.setup_first >= 0 and begin_setup(line, state, p, s):
-        return
+        return False
     server.phase = WORKING
     set_mode(state, s, PROCESSING)
-    ask(state, ASK_PROCESS, s)
+    return True
 
 
 @jit
@@ -759,7 +766,7 @@ def needs_setup(line: LineTables, state: State, p, s):
 def setup_done(line: LineTables, state: State, s):
     """End a setup and ask for the work itself."""
     server = state.servers[s]
-    stop(line, state, s)
+    stop(state, s)
     server.setups += 1
     server.family = family_of(line, server.station, state.parts[server.part].product)
     server.phase = WORKING
@@ -793,7 +800,8 @@ def pull(line: LineTables, state: State, s):
     if fixed.plain:
         p = state.lists[k].head
         if p >= 0:
-            start_first(line, state, p, s)
+            if start_first(line, state, p, s):
+                ask(state, ASK_PROCESS, s)
             return
     else:
         server.ready = 1  # the rule of least setup looks at the servers that ask
@@ -969,7 +977,8 @@ def let_in(line: LineTables, state: State, b):
     join_queue(state, p, b, t)
     if buffer.waiters > 0 and buffer.level < line.buffers[b].slots:
         push(state, ROOM, b)
-    take_next(line, state, s)
+    if take_next(line, state, s):
+        ask(state, ASK_PROCESS, s)
 
 
 @jit
@@ -1397,9 +1406,13 @@ def split(line: LineTables, state: State, p):
 
 @hot
 def finish(line: LineTables, state: State, s, outcome):
-    """End the work on a part with its verdict and offer it to what comes next."""
+    """End the work on a part with its verdict and offer it to what comes next.
+
+    Returns whether the server begins work on another part, of which it is still to be
+    asked how long it takes.
+    """
     server = state.servers[s]
-    stop_finished(line, state, s)
+    stop_finished(state, s)
     p = server.part
     step = line.steps[server.step]
     server.phase = DONE
@@ -1420,17 +1433,16 @@ def finish(line: LineTables, state: State, s, outcome):
             state.parts[p].step = _COMPLETE
             leave_server(state, s)
             leave(line, state, p)
-        if gone:
-            take_next(line, state, s)
-        return
+        return gone and take_next(line, state, s)
     if step.inspected or outcome:
         if judge(line, state, p, outcome):
-            return
+            return False
     elif step.n_makes > 0:
         state.parts[p].split = 1
     else:
         state.parts[p].step = step.next
     push(state, OFFER, p)
+    return False
 
 
 @hot
@@ -1485,9 +1497,9 @@ def leave_server(state: State, s):
 
 @hot
 def take_next(line: LineTables, state: State, s):
-    """Let a server that has become free go on.
+    """Let a server that has become free go on; say whether work begins on it.
 
-    This is `pull` for a server that is up and on shift and for whose station only one
+    How long that takes is still to be asked. This is `pull` for a server that is up and on shift and for whose station only one
     buffer counts, with the same result.
     """
     server = state.servers[s]
@@ -1502,21 +1514,22 @@ def take_next(line: LineTables, state: State, s):
         or ends_now(line, state, k)
     ):
         push(state, PULL, s)
-        return
+        return False
     p = state.lists[k].head
     if p >= 0:
-        start_first(line, state, p, s)
-    elif state.buffers[b].waiters > 0 or line.stations[k].n_always > 0:
+        return start_first(line, state, p, s)
+    if state.buffers[b].waiters > 0 or line.stations[k].n_always > 0:
         push(state, PULL, s)
     else:
         server.ready = 1
         here.n_ready += 1
         set_mode(state, s, STARVED)
+    return False
 
 
 @hot
 def start_first(line: LineTables, state: State, p, s):
-    """Start the first part of a plain station's queue on a free server."""
+    """Put the first part of a plain station's queue on a free server; see `put_on`."""
     k = state.servers[s].station
     here = state.stations[k]
     part = state.parts[p]
@@ -1524,7 +1537,7 @@ def start_first(line: LineTables, state: State, p, s):
     here.wait_us += state.clock[0].now - part.entered
     here.waited += 1
     leave_buffer(state, part.place, p)
-    begin(line, state, p, s)
+    return put_on(line, state, p, s)
 
 
 @jit

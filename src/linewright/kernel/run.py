@@ -82,16 +82,22 @@ _GO_ON = -1
 
 @hot
 def apply(line: LineTables, state: State, kind, row, outcome):
-    """Make every transition that follows from one event."""
+    """Make every transition that follows from one event.
+
+    Returns whether a server that finished begins work again: how long that takes is one
+    more question, which the driver answers first.
+    """
+    again = False
     trace(state, T_EVENT, row, -1, kind, outcome)
     if kind == FINISH:
-        finish(line, state, row, outcome)
+        again = finish(line, state, row, outcome)
     elif kind == SETUP_DONE:
         setup_done(line, state, row)
     else:
         apply_rare(line, state, kind, row)
     if state.clock[0].n_todo > 0:
         settle(line, state)
+    return again
 
 
 @jit
@@ -175,19 +181,19 @@ def push_request(state: State, kind, row):
 
 
 @hot
-def answer_process(line: LineTables, state: State, s, amount):
+def answer_process(state: State, s, amount):
     """Tell a server how long its work takes, in microseconds or UNKNOWN."""
     server = state.servers[s]
     server.remaining = amount
     server.total = amount
-    run(line, state, s)
+    run(state, s)
 
 
 @jit
 def answer(line: LineTables, state: State, kind, row, amount):
     """Give the kernel the answer to a question, in microseconds or UNKNOWN."""
     if kind == ASK_PROCESS or kind == ASK_SETUP:
-        answer_process(line, state, row, amount)
+        answer_process(state, row, amount)
     elif kind == ASK_REPAIR:
         start_repair(line, state, row, amount)
     elif kind == ASK_CLOCK:
@@ -445,7 +451,11 @@ def _drive(
             elif kind != SETUP_DONE:
                 row = rare_row(line, state, leaf, kind)
         clock.events += 1
-        apply(line, state, kind, row, outcome)
+        if apply(line, state, kind, row, outcome):
+            amount = UNKNOWN
+            if not outside:
+                amount = draw_process(line, state, draws, row)
+            answer_process(state, row, amount)
         i = 0
         while i < clock.n_requests:
             item = state.requests[i]
@@ -456,7 +466,7 @@ def _drive(
                 answer(line, state, kind, row, known(line, kind, row))
             elif kind == ASK_PROCESS:
                 amount = draw_process(line, state, draws, row)
-                answer_process(line, state, row, amount)
+                answer_process(state, row, amount)
             else:
                 answer_by_draw(line, state, draws, kind, row)
         clock.n_requests = 0

@@ -10,8 +10,14 @@ from __future__ import annotations
 import math
 
 from linewright.kernel._jit import hot, jit
-from linewright.kernel.streams import exponential_of, log_unit, standard, uniform_at
-from linewright.tables import EXPONENTIAL, Draws, LineTables
+from linewright.kernel.streams import (
+    FAR,
+    exponential_of,
+    log_unit,
+    standard,
+    uniform_at,
+)
+from linewright.tables import EXPONENTIAL, TIMES, Draws, LineTables
 
 __all__ = ["sample", "uniform"]
 
@@ -33,8 +39,6 @@ __all__ = ["sample", "uniform"]
     EMPIRICAL,
 ) = range(14)
 
-FAR = 2.0**58  # no run is longer; twice as much still fits into the key of a timer
-
 
 @hot
 def sample(line: LineTables, draws: Draws, dist, stream, n, visit):
@@ -42,6 +46,8 @@ def sample(line: LineTables, draws: Draws, dist, stream, n, visit):
     row = line.dists[dist]
     if row.kind == CONSTANT:
         return int(row.a)
+    if draws.kind[stream] == TIMES:
+        return int(standard(draws, stream, n, visit))
     if row.kind == EXPONENTIAL_TIME:
         x = row.a * exponential_of(draws, stream, n, visit)
         return int(min(x, FAR) + 0.5)

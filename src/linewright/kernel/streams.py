@@ -12,12 +12,14 @@ of them in `Draws` is a cache and no part of the line's state.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from linewright.kernel._jit import hot, jit
-from linewright.tables import BLOCK, EXPONENTIAL, Draws
+from linewright.tables import BLOCK, EXPONENTIAL, TIMES, UNIFORM, Draws
 
-__all__ = ["exponential_of", "fill", "log_unit", "philox", "standard", "uniform_at"]
+__all__ = ["FAR", "exponential_of", "fill", "log_unit", "philox", "standard", "uniform_at"]
 
 _M0 = np.uint64(0xD2511F53)
 _M1 = np.uint64(0xCD9E8D57)
@@ -27,6 +29,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
 _11 = np.uint64(11)
 _TO_UNIT = 2.0**-53
+FAR = 2.0**58  # no run is longer; twice as much still fits into the key of a timer
 _LN2 = 0.6931471805599453
 
 
@@ -113,16 +116,24 @@ def fill(draws: Draws, row, block, visit):
         a, b = philox((first + np.uint64(i)) & _LOW, high, c2, c3, k0, k1)
         values[at + i] = (np.float64(np.int64(a >> _11)) + 1.0) * _TO_UNIT
         values[middle + i] = (np.float64(np.int64(b >> _11)) + 1.0) * _TO_UNIT
-    if draws.kind[row] == EXPONENTIAL:
+    if draws.kind[row] != UNIFORM:
         for i in range(2 * half):
             values[at + i] = -log_unit(values[at + i])
+    if draws.kind[row] == TIMES:
+        scale = draws.scale[row]
+        for i in range(2 * half):
+            values[at + i] = math.floor(min(values[at + i] * scale, FAR) + 0.5)
     draws.block[row] = block
     draws.visit[row] = visit
 
 
 @hot
 def standard(draws: Draws, row, n, visit):
-    """Return draw `n` of a stream: uniform on (0, 1], or exponential of mean one."""
+    """Return draw `n` of a stream as the stream holds it.
+
+    It is a uniform on (0, 1], an exponential of mean one, or an exponential time in
+    whole microseconds, as a float.
+    """
     block = n >> 4
     if draws.block[row] != block or draws.visit[row] != visit:
         fill(draws, row, block, visit)

@@ -102,23 +102,25 @@ def scrap(line: LineTables, state: State, p):
 # ------------------------------------------------------------------ the work itself
 
 
-@hot
-def _next_failure(line: LineTables, state: State, s, remaining):
-    """Return the time of work until the next failure on the processing clock, or -1."""
+@jit
+def find_next_failure(state: State, s):
+    """Note which failure on the clock of processing time comes first, and when.
+
+    That clock is the server's `worked`; `left` of these modes is its reading at which
+    they fail, so that nothing is to be done for them while work goes on.
+    """
     server = state.servers[s]
-    least = remaining
     server.fails = -1
+    server.next_failure = NEVER
     for m in range(server.first_mode, server.first_mode + server.n_modes):
-        left = state.modes[m].left
-        clock = state.modes[m].clock
-        if clock == CLOCK_PROCESSING and 0 <= left < least:
-            least = left
+        at = state.modes[m].left
+        if state.modes[m].clock == CLOCK_PROCESSING and 0 <= at < server.next_failure:
+            server.next_failure = at
             server.fails = m
-    return least if server.fails >= 0 else -1
 
 
 @hot
-def run(line: LineTables, state: State, s):
+def run(state: State, s):
     """Let the work of a server go on from what remains of it."""
     clock = state.clock[0]
     server = state.servers[s]
@@ -128,17 +130,17 @@ def run(line: LineTables, state: State, s):
     kind = FINISH
     if server.phase != WORKING:
         kind = SETUP_DONE
-    elif line.stations[server.station].has_processing_modes:
-        fails = _next_failure(line, state, s, until if until != UNKNOWN else NEVER)
-        if fails >= 0:
-            until = fails
+    else:
+        fails_in = server.next_failure - server.worked
+        if fails_in < (until if until != UNKNOWN else NEVER >> 1):
+            until = fails_in
             kind = FAILURE
     server.due = NEVER if until == UNKNOWN else timer_key(clock.now + until, kind)
     set_timer(state, s, server.due)
 
 
 @hot
-def stop(line: LineTables, state: State, s):
+def stop(state: State, s):
     """Stop the work of a server and book what was done of it."""
     clock = state.clock[0]
     server = state.servers[s]
@@ -146,29 +148,19 @@ def stop(line: LineTables, state: State, s):
     server.running = 0
     if server.remaining != UNKNOWN:
         server.remaining -= elapsed
-    if server.phase == WORKING and line.stations[server.station].has_processing_modes:
-        _age(line, state, s, elapsed)
+    if server.phase == WORKING:
+        server.worked += elapsed
     server.due = NEVER
 
 
 @hot
-def stop_finished(line: LineTables, state: State, s):
+def stop_finished(state: State, s):
     """Stop the work of a server that has come to its end."""
     server = state.servers[s]
     server.running = 0
     server.remaining = 0
-    if line.stations[server.station].has_processing_modes:
-        _age(line, state, s, state.clock[0].now - server.resumed)
+    server.worked += state.clock[0].now - server.resumed
     server.due = NEVER
-
-
-@hot
-def _age(line: LineTables, state: State, s, elapsed):
-    server = state.servers[s]
-    for m in range(server.first_mode, server.first_mode + server.n_modes):
-        clock = state.modes[m].clock
-        if clock == CLOCK_PROCESSING and state.modes[m].left >= 0:
-            state.modes[m].left -= elapsed
 
 
 @jit
@@ -249,9 +241,15 @@ def set_clock(line: LineTables, state: State, m, amount):
         _run_clock(line, state, m)
     elif clock == CLOCK_OPERATING:
         operate(line, state, fixed.server)
-    elif clock == CLOCK_PROCESSING and server.running and server.phase == WORKING:
-        stop(line, state, fixed.server)
-        run(line, state, fixed.server)
+    elif clock == CLOCK_PROCESSING:
+        working = server.running and server.phase == WORKING
+        if working:
+            stop(state, fixed.server)
+        if amount != UNKNOWN:
+            mode.left = server.worked + amount
+        find_next_failure(state, fixed.server)
+        if working:
+            run(state, fixed.server)
 
 
 @jit
@@ -263,14 +261,15 @@ def due(line: LineTables, state: State, m):
     if fixed.leaf >= 0:
         set_timer(state, fixed.leaf, NEVER)
     state.modes[m].left = UNKNOWN
+    find_next_failure(state, fixed.server)
     planned = line.modes[fixed.mode].planned
     held = server.phase == SETTING_UP or server.phase == WORKING
     if server.down >= 0 or (planned and held):
         state.modes[m].pending = 1
         server.pending += 1
         if server.running and line.modes[fixed.mode].clock == CLOCK_PROCESSING:
-            stop(line, state, fixed.server)  # its timer was this clock's
-            run(line, state, fixed.server)
+            stop(state, fixed.server)  # its timer was this clock's
+            run(state, fixed.server)
     else:
         go_down(line, state, m)
 
@@ -281,7 +280,7 @@ def _fall(line: LineTables, state: State, s, m):
     server = state.servers[s]
     unready(state, s)
     if server.running:
-        stop(line, state, s)
+        stop(state, s)
         set_timer(state, s, NEVER)
         if server.phase == WORKING:
             fate = line.modes[line.server_modes[m].mode].part
@@ -411,7 +410,7 @@ def go_on(line: LineTables, state: State, s):
     server = state.servers[s]
     held = server.phase == SETTING_UP or server.phase == WORKING
     if held and not server.running and may_work(line, state, s):
-        run(line, state, s)
+        run(state, s)
     show(line, state, s)
     if server.phase == NONE:
         push(state, PULL, s)
@@ -457,7 +456,7 @@ def shift_change(line: LineTables, state: State, k, shift):
         if shift != CALENDAR_ON:
             unready(state, s)
             if server.running and not may_work(line, state, s):
-                stop(line, state, s)
+                stop(state, s)
                 set_timer(state, s, NEVER)
             operate(line, state, s)
             show(line, state, s)
