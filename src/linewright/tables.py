@@ -34,7 +34,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Records = npt.NDArray[np.void]
 
-BLOCK = 16  # neighbouring draws of a stream that are made at once
+BLOCK = 32  # neighbouring draws of a stream that are made at once
 NEVER = 2**62  # key of a timer that is not set
 UNLIMITED = 2**40  # places of a buffer without a limit
 UNKNOWN = -1  # a duration that only the machine knows

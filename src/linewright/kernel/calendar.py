@@ -39,9 +39,9 @@ def set_timer(state: State, leaf, key):
     while node > 1:
         other_key = keys[node ^ 1]
         other = leaves[node ^ 1]
+        if other_key == key and _comes_first(state, other, winner):
+            winner = other
         lost = other_key < key
-        if other_key == key:
-            lost = _comes_first(state, other, winner)
         key = choose_blindly(lost, other_key, key)
         winner = choose_blindly(lost, other, winner)
         node >>= 1

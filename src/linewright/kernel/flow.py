@@ -1199,18 +1199,21 @@ def come_all(line: LineTables, state: State, product, n, order):
             come(line, state, child.product, order, when_full)
 
 
-@jit
+@hot
 def arrive(line: LineTables, state: State, product):
-    """Bring an arrival of a product to the line's door."""
+    """Bring an arrival of a product to the line's door.
+
+    Returns whether the next one is to be asked for now; otherwise that is on the
+    worklist, or has to wait until the source is no longer blocked.
+    """
     state.products[product].arrivals += 1
     fixed = line.products[product]
-    if fixed.quantity == 1 and fixed.n_children == 0 and state.clock[0].n_todo == 0:
+    if fixed.quantity == 1 and fixed.n_children == 0 and fixed.when_full != FULL_BLOCK:
         come(line, state, product, -1, fixed.when_full)
-        settle(line, state)
-        next_arrival(line, state, product)
-        return
+        return True
     push(state, NEXT_ARRIVAL, product)
     come_all(line, state, product, fixed.quantity, -1)
+    return False
 
 
 @jit

@@ -84,13 +84,16 @@ _GO_ON = -1
 def apply(line: LineTables, state: State, kind, row, outcome):
     """Make every transition that follows from one event.
 
-    Returns whether a server that finished begins work again: how long that takes is one
-    more question, which the driver answers first.
+    Returns whether the same goes on: whether a server that finished begins work again,
+    or a source goes on after an arrival. When that comes is one more question, which
+    the driver answers first.
     """
     again = False
     trace(state, T_EVENT, row, -1, kind, outcome)
     if kind == FINISH:
         again = finish(line, state, row, outcome)
+    elif kind == ARRIVAL:
+        again = arrive(line, state, row)
     elif kind == SETUP_DONE:
         setup_done(line, state, row)
     else:
@@ -102,7 +105,7 @@ def apply(line: LineTables, state: State, kind, row, outcome):
 
 @jit
 def apply_rare(line: LineTables, state: State, kind, row):
-    """Make the transitions of an event that is neither work nor setup done."""
+    """Make the transitions of an event that does not come often."""
     if kind == MOVED:
         moved(line, state, row)
     elif kind == REPAIRED:
@@ -113,8 +116,6 @@ def apply_rare(line: LineTables, state: State, kind, row):
         tick(line, state, row)
     elif kind == ORDER:
         release_order(line, state, row)
-    elif kind == ARRIVAL:
-        arrive(line, state, row)
     elif kind == BEGIN:
         begin_line(line, state)
 
@@ -208,10 +209,26 @@ def answer(line: LineTables, state: State, kind, row, amount):
         clock.n_heap = n + 1
         set_timer(state, line.settings[S_MOVE_LEAF], state.heap[0, 0])
     elif kind == ASK_ARRIVAL:
-        key = NEVER
-        if amount != UNKNOWN:
-            key = timer_key(state.clock[0].now + amount, ARRIVAL)
-        set_timer(state, line.products[row].leaf, key)
+        answer_arrival(line, state, row, amount)
+
+
+@hot
+def answer_arrival(line: LineTables, state: State, product, amount):
+    """Say when a product's next arrival comes, in microseconds or UNKNOWN."""
+    key = NEVER
+    if amount != UNKNOWN:
+        key = timer_key(state.clock[0].now + amount, ARRIVAL)
+    set_timer(state, line.products[product].leaf, key)
+
+
+@hot
+def draw_arrival(line: LineTables, state: State, draws: Draws, product):
+    """Draw how long it takes until a product's next arrival."""
+    fixed = line.products[product]
+    n = state.products[product].arrivals
+    if n == 0 and fixed.first_us >= 0:
+        return fixed.first_us
+    return sample(line, draws, fixed.source_dist, fixed.source_stream, n, 0)
 
 
 @hot
@@ -270,11 +287,7 @@ def draw_rare(line: LineTables, state: State, draws: Draws, kind, row):
         stream = line.steps[part.step].transport_stream
         dist = transport_dist(line, state, row, station)
         return sample(line, draws, dist, stream, part.serial, part.visits)
-    product = line.products[row]
-    n = state.products[row].arrivals
-    if n == 0 and product.first_us >= 0:
-        return product.first_us
-    return sample(line, draws, product.source_dist, product.source_stream, n, 0)
+    return draw_arrival(line, state, draws, row)
 
 
 @jit
@@ -452,10 +465,16 @@ def _drive(
                 row = rare_row(line, state, leaf, kind)
         clock.events += 1
         if apply(line, state, kind, row, outcome):
-            amount = UNKNOWN
-            if not outside:
-                amount = draw_process(line, state, draws, row)
-            answer_process(state, row, amount)
+            if kind == FINISH:
+                amount = UNKNOWN
+                if not outside:
+                    amount = draw_process(line, state, draws, row)
+                answer_process(state, row, amount)
+            else:
+                amount = UNKNOWN
+                if not outside:
+                    amount = draw_arrival(line, state, draws, row)
+                answer_arrival(line, state, row, amount)
         i = 0
         while i < clock.n_requests:
             item = state.requests[i]
