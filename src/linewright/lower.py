@@ -427,9 +427,7 @@ def _lower_products(build: _Build) -> None:
                 "priority": product.priority,
                 "cap": -1 if release.conwip is None else release.conwip,
                 "kind": t.ALWAYS_CAPPED if kind == t.ALWAYS and capped else kind,
-                "source_stream": build.stream(
-                    "arrivals", name, of=[source]
-                ),
+                "source_stream": build.stream("arrivals", name, of=[source]),
                 "source_dist": -1 if source is None else build.dist(source),
                 "quantity": release.quantity,
                 "first_us": -1 if release.first is None else release.first,
@@ -502,9 +500,7 @@ def _lower_step(
             "n_makes": n_makes,
             "together": step.makes_together,
             "shift_end": _END[shift_end],
-            "process_stream": build.stream(
-                "process", name, step.operation, of=times
-            ),
+            "process_stream": build.stream("process", name, step.operation, of=times),
             "quality_stream": build.stream("quality", name, step.operation),
             "transport_stream": build.stream("transport", name, step.operation),
             "transport": -1 if step.transport is None else build.dist(step.transport),
@@ -755,39 +751,46 @@ def _mark_straight(build: _Build) -> None:
     """Mark what goes the common way, for which the kernel asks fewer questions.
 
     A step is straight when its part leaves the line, or goes on to one plain station
-    with one buffer, without verdict, split or place kept for it. The only buffer of a station and the
-    only destination of a buffer are named where nothing else draws on them or waits for
-    them but straight parts.
+    with one buffer, without verdict, split or place kept for it. The only buffer of a
+    station and the only destination of a buffer are named where nothing else draws on
+    them or waits for them but straight parts.
     """
-    for k, station in enumerate(build.stations):
+    for station in build.stations:
         station["only_buffer"] = -1
-        dests = build.links[int(station["first_dest"]) :][: int(station["n_dests"])]
+        dests = _linked(build, station, "dest")
         if station["plain"] and station["setup_first"] < 0 and len(dests) == 1:
             target, *others = _targets_of(build, dests[0])
             if not others and build.dests[dests[0]]["queue"] < 0:
-                station["only_buffer"] = int(target["buffer"])
+                station["only_buffer"] = target["buffer"]
     for buffer in build.buffers:
         buffer["only_dest"] = -1
-        dests = build.links[int(buffer["first_dest"]) :][: int(buffer["n_dests"])]
-        if len(dests) == 1 and not (buffer["n_feeders"] or buffer["n_early"]):
-            dest = build.dests[dests[0]]
-            station = int(_targets_of(build, dests[0])[0]["station"])
-            if dest["n_targets"] == 1 and dest["n_sources"] == 0 and station >= 0:
-                if build.stations[station]["only_buffer"] >= 0:
-                    buffer["only_dest"] = dests[0]
+        dests = _linked(build, buffer, "dest")
+        if len(dests) != 1 or buffer["n_feeders"] or buffer["n_early"]:
+            continue
+        target, *others = _targets_of(build, dests[0])
+        if not others and target["station"] >= 0:
+            station = build.stations[int(target["station"])]
+            if station["only_buffer"] >= 0 and not build.dests[dests[0]]["n_sources"]:
+                buffer["only_dest"] = dests[0]
     for step in build.steps:
-        step["straight"] = 0
-        early = any(
-            build.stations[j]["before_service"]
-            for j in _stations_of(build, int(step["dest"]))
-        )
-        if step["inspected"] or step["n_makes"] or early:
-            continue
-        if step["next"] < 0:
-            step["straight"] = build.products[int(step["product"])]["store"] < 0
-            continue
-        k = int(build.steps[int(step["next"])]["only_station"])
-        step["straight"] = k >= 0 and build.stations[k]["only_buffer"] >= 0
+        step["straight"] = _is_straight(build, step)
+
+
+def _linked(build: _Build, row: dict[str, float], what: str) -> list[int]:
+    """Return the rows that a record links to as `first_...` and `n_...`."""
+    first = int(row[f"first_{what}"])
+    return build.links[first : first + int(row[f"n_{what}s"])]
+
+
+def _is_straight(build: _Build, step: dict[str, float]) -> bool:
+    before = _stations_of(build, int(step["dest"]))
+    early = any(build.stations[k]["before_service"] for k in before)
+    if step["inspected"] or step["n_makes"] or early:
+        return False
+    if step["next"] < 0:
+        return build.products[int(step["product"])]["store"] < 0
+    k = int(build.steps[int(step["next"])]["only_station"])
+    return k >= 0 and build.stations[k]["only_buffer"] >= 0
 
 
 def _mark_loops(build: _Build) -> None:

@@ -34,7 +34,8 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Records = npt.NDArray[np.void]
 
-BLOCK = 32  # neighbouring draws of a stream that are made at once
+BLOCK_BITS = 5
+BLOCK = 1 << BLOCK_BITS  # neighbouring draws of a stream that are made at once
 NEVER = 2**62  # key of a timer that is not set
 UNLIMITED = 2**40  # places of a buffer without a limit
 UNKNOWN = -1  # a duration that only the machine knows
@@ -266,8 +267,9 @@ class Draws(NamedTuple):
     """Random streams of one replication, with the block of draws last used of each.
 
     `key` (n,) uint64, `kind` (n,), `block` and `visit` (n,) name the block held,
-    `values` (n * BLOCK,); `scale` (n,) is the mean in microseconds of a stream that holds
-    whole exponential times; `setting` is (replication, BLOCK // 2, rounds of Philox).
+    `values` (n * BLOCK,); `scale` (n,) is the mean, in microseconds, of a stream that
+    holds whole exponential times; `setting` is (replication, BLOCK // 2, rounds of
+    Philox).
     """
 
     key: npt.NDArray[np.uint64]

@@ -1502,8 +1502,8 @@ def leave_server(state: State, s):
 def take_next(line: LineTables, state: State, s):
     """Let a server that has become free go on; say whether work begins on it.
 
-    How long that takes is still to be asked. This is `pull` for a server that is up and on shift and for whose station only one
-    buffer counts, with the same result.
+    How long that takes is still to be asked. This is `pull` for a server that is up and
+    on shift and for whose station only one buffer counts, with the same result.
     """
     server = state.servers[s]
     k = server.station

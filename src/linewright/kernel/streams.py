@@ -5,8 +5,8 @@ number, the visit and the replication. No draw depends on another draw, so a sta
 more, a trace or another order of events changes nobody else's numbers.
 
 The generator is Philox4x32-10 (Salmon, Moraes, Dror and Shaw, 2011, "Parallel random
-numbers: as easy as 1, 2, 3", SC11). Sixteen neighbours of a stream are made at once,
-because parts come by in their order and sixteen cost little more than one; what is kept
+numbers: as easy as 1, 2, 3", SC11). Neighbours of a stream are made at once,
+because parts come by in their order and many cost little more than one; what is kept
 of them in `Draws` is a cache and no part of the line's state.
 """
 
@@ -17,9 +17,17 @@ import math
 import numpy as np
 
 from linewright.kernel._jit import hot, jit
-from linewright.tables import BLOCK, EXPONENTIAL, TIMES, UNIFORM, Draws
+from linewright.tables import BLOCK, BLOCK_BITS, EXPONENTIAL, TIMES, UNIFORM, Draws
 
-__all__ = ["FAR", "exponential_of", "fill", "log_unit", "philox", "standard", "uniform_at"]
+__all__ = [
+    "FAR",
+    "exponential_of",
+    "fill",
+    "log_unit",
+    "philox",
+    "standard",
+    "uniform_at",
+]
 
 _M0 = np.uint64(0xD2511F53)
 _M1 = np.uint64(0xCD9E8D57)
@@ -97,7 +105,7 @@ def log_unit(u):
 
 @jit
 def fill(draws: Draws, row, block, visit):
-    """Make the sixteen draws of a stream around one number, uniform on (0, 1].
+    """Make the draws of a stream around one number, uniform on (0, 1].
 
     Half the block is read from `draws` on purpose: with a constant the compiler unrolls
     the loops before it can make vector code of them.
@@ -134,7 +142,7 @@ def standard(draws: Draws, row, n, visit):
     It is a uniform on (0, 1], an exponential of mean one, or an exponential time in
     whole microseconds, as a float.
     """
-    block = n >> 4
+    block = n >> BLOCK_BITS
     if draws.block[row] != block or draws.visit[row] != visit:
         fill(draws, row, block, visit)
     return draws.values[row * BLOCK + (n & (BLOCK - 1))]
