@@ -492,6 +492,7 @@ def _lower_step(
             "first_work": first_work,
             "first_target": build.dests[dest]["first_target"],
             "only_dist": build.work[first_work],
+            "only_us": _only_us(times, per_unit),
             "only_station": rows[0] if len(rows) == 1 else -1,
             "only_buffer": buffers[0] if len(rows) == 1 else -1,
             "first_use": first_use,
@@ -510,6 +511,13 @@ def _lower_step(
             **quality,
         }
     )
+
+
+def _only_us(times: list[Distribution], n_units: int) -> int:
+    """Return the time of an operation that takes always the same, or -1."""
+    if len(set(times)) == 1 and times[0].kind == "constant":
+        return int(times[0].parameters[0]) * n_units
+    return -1
 
 
 def _kit(line: Line, product: Product, uses: dict[str, int]) -> dict[str, int]:

@@ -149,7 +149,7 @@ STEP = _record(
     "product next dest first_work inspected rework_to rework_limit rework_priority"
     " first_use n_uses first_make n_makes together shift_end process_stream"
     " quality_stream transport_stream transport per_unit mean_us left_us first_target"
-    " only_station only_buffer only_dist straight",
+    " only_station only_buffer only_dist only_us straight",
     "good rework_share false_accept false_reject defect",
 )
 DEST = _record("first_target n_targets rule queue first_source n_sources")
@@ -296,6 +296,13 @@ class Names:
 
 
 # ------------------------------------------------------------------ kinds of all tables
+
+# columns of the state that are made with it and never written again
+FIXED_COLUMNS = (
+    "state.clock.tracing", "state.clock.n_periods", "state.clock.period_us",
+    "state.servers.station", "state.servers.number", "state.servers.first_mode",
+    "state.servers.n_modes", "state.modes.clock",
+)  # fmt: skip
 
 _I, _F, _U = np.dtype(np.int64), np.dtype(np.float64), np.dtype(np.uint64)
 N_FLOW_BUCKETS = 57 << 6  # of `stats.sketch`, for times under 2**62

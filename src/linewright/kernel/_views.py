@@ -223,12 +223,16 @@ class _RowAttributes(AttributeTemplate):
 @lower_getattr_generic(RowType)
 def _read(context: Any, builder: Any, typ: RowType, value: Any, attr: str) -> Any:
     found = builder.load(_column_pointer(builder, typ, value, attr))
-    return _tag(builder, found, f"{typ.table}.{attr}", typ.constant)
+    column = f"{typ.table}.{attr}"
+    fixed = typ.constant or column in tables.FIXED_COLUMNS
+    return _tag(builder, found, column, fixed)
 
 
 @lower_setattr_generic(RowType)
 def _write(context: Any, builder: Any, sig: Any, args: Any, attr: str) -> Any:
     typ = sig.args[0]
+    assert f"{typ.table}.{attr}" not in tables.FIXED_COLUMNS
+    assert not typ.constant
     done = builder.store(args[1], _column_pointer(builder, typ, args[0], attr))
     return _tag(builder, done, f"{typ.table}.{attr}", False)
 

@@ -1276,7 +1276,7 @@ def count_finished(line: LineTables, state: State, p):
             state.orders[o].finished = clock.now
 
 
-@jit
+@hot
 def leave(line: LineTables, state: State, p):
     """Let a finished unit that holds no place any more leave the line."""
     part = state.parts[p]

@@ -25,7 +25,7 @@ from linewright.kernel.flow import (
     setup_done,
     transport_dist,
 )
-from linewright.kernel.moves import PULL, push, trace
+from linewright.kernel.moves import PULL, ask, push, trace
 from linewright.kernel.sample import sample, uniform
 from linewright.kernel.streams import uniform_at
 from linewright.kernel.work import (
@@ -89,6 +89,7 @@ def apply(line: LineTables, state: State, kind, row, outcome):
     the driver answers first.
     """
     again = False
+    state.clock[0].events += 1
     trace(state, T_EVENT, row, -1, kind, outcome)
     if kind == FINISH:
         again = finish(line, state, row, outcome)
@@ -237,6 +238,8 @@ def draw_process(line: LineTables, state: State, draws: Draws, s):
     server = state.servers[s]
     part = state.parts[server.part]
     step = line.steps[server.step]
+    if step.only_us >= 0:
+        return step.only_us
     dist = step.only_dist
     if step.only_station < 0:
         dist = line.work[step.first_work + part.target - step.first_target]
@@ -256,12 +259,6 @@ def draw_units(line: LineTables, state: State, draws: Draws, s, dist):
         n = part.serial * step.per_unit + i
         total += sample(line, draws, dist, step.process_stream, n, part.visits)
     return total
-
-
-@jit
-def answer_by_draw(line: LineTables, state: State, draws: Draws, kind, row):
-    """Draw and give the answer to a question that is not about processing."""
-    answer(line, state, kind, row, draw_rare(line, state, draws, kind, row))
 
 
 @jit
@@ -429,71 +426,94 @@ def _drive(
     line = open_line(line_directory)
     state = open_state(state_directory)
     draws = open_draws(draws_directory)
+    if kind != _NO_EVENT:
+        happen(line, state, kind, row, outcome)
+        answer_unknown(line, state)
+        return REACHED
     clock = state.clock[0]
     margin = line.settings[S_MARGIN]
-    outside = kind != _NO_EVENT
-    leaf = row
-    if not outside and clock.begun == 0:
-        kind = BEGIN
+    if clock.begun == 0:
         if clock.n_free < margin:
             return NEED_PARTS
+        happen(line, state, BEGIN, 0, 0)
+        answer_by_draws(line, state, draws)
+    n_servers = len(state.servers)
     while True:
-        if kind == _NO_EVENT:
-            key = state.tree_key[1]
-            time = key >> 4
-            if (
-                time > clock.watch
-                or time > until
-                or clock.n_free < margin
-                or clock.finished >= enough
-                or clock.status | clock.tracing
-            ):
-                code = may_go_on(line, state, until, enough, time)
-                if code != _GO_ON:
-                    return code
-            clock.now = time
-            leaf = state.tree_leaf[1]
-            kind = key & 15
-            row = leaf
+        key = state.tree_key[1]
+        time = key >> 4
+        if (
+            time > clock.watch
+            or time > until
+            or clock.n_free < margin
+            or clock.finished >= enough
+            or clock.status | clock.tracing
+        ):
+            code = may_go_on(line, state, until, enough, time)
+            if code != _GO_ON:
+                return code
+        clock.now = time
+        leaf = state.tree_leaf[1]
+        kind = key & 15
+        if kind == FINISH:
             outcome = 0
-            if kind == FINISH:
-                if line.steps[state.servers[leaf].step].inspected:
-                    outcome = verdict(line, state, draws, leaf)
-            elif kind == ARRIVAL:
-                row = line.leaf_row[leaf]
-            elif kind != SETUP_DONE:
-                row = rare_row(line, state, leaf, kind)
-        clock.events += 1
-        if apply(line, state, kind, row, outcome):
-            if kind == FINISH:
-                amount = UNKNOWN
-                if not outside:
-                    amount = draw_process(line, state, draws, row)
-                answer_process(state, row, amount)
-            else:
-                amount = UNKNOWN
-                if not outside:
-                    amount = draw_arrival(line, state, draws, row)
-                answer_arrival(line, state, row, amount)
-        i = 0
-        while i < clock.n_requests:
-            item = state.requests[i]
-            i += 1
-            kind = item & 7
-            row = item >> 3
-            if outside:
-                answer(line, state, kind, row, known(line, kind, row))
-            elif kind == ASK_PROCESS:
-                amount = draw_process(line, state, draws, row)
-                answer_process(state, row, amount)
-            else:
-                answer_by_draw(line, state, draws, kind, row)
-        clock.n_requests = 0
-        if leaf < len(state.servers) and state.servers[leaf].due == NEVER:
+            if line.steps[state.servers[leaf].step].inspected:
+                outcome = verdict(line, state, draws, leaf)
+            if apply(line, state, FINISH, leaf, outcome):
+                amount = draw_process(line, state, draws, leaf)
+                answer_process(state, leaf, amount)
+                if clock.n_requests > 0:
+                    answer_by_draws(line, state, draws)
+                continue
+        elif kind == ARRIVAL:
+            product = line.leaf_row[leaf]
+            if apply(line, state, ARRIVAL, product, 0):
+                amount = draw_arrival(line, state, draws, product)
+                answer_arrival(line, state, product, amount)
+        else:
+            row = leaf if kind == SETUP_DONE else rare_row(line, state, leaf, kind)
+            happen(line, state, kind, row, 0)
+        if clock.n_requests > 0:
+            answer_by_draws(line, state, draws)
+        if leaf < n_servers and state.servers[leaf].due == NEVER:
             set_timer(state, leaf, NEVER)
-        if outside:
-            return REACHED
-        kind = _NO_EVENT
+
+
+@jit
+def happen(line: LineTables, state: State, kind, row, outcome):
+    """Apply an event that comes from outside or not often."""
+    again = apply(line, state, kind, row, outcome)
+    if again:
+        ask(state, ASK_PROCESS if kind == FINISH else ASK_ARRIVAL, row)
+
+
+@hot
+def answer_by_draws(line: LineTables, state: State, draws: Draws):
+    """Draw and give the answers to all questions of the kernel."""
+    clock = state.clock[0]
+    i = 0
+    while i < clock.n_requests:
+        kind = state.requests[i] & 7
+        row = state.requests[i] >> 3
+        i += 1
+        if kind == ASK_PROCESS:
+            amount = draw_process(line, state, draws, row)
+            answer_process(state, row, amount)
+        else:
+            answer(line, state, kind, row, draw_rare(line, state, draws, kind, row))
+    clock.n_requests = 0
+
+
+@jit
+def answer_unknown(line: LineTables, state: State):
+    """Answer all questions of the kernel with what is known without drawing."""
+    clock = state.clock[0]
+    i = 0
+    while i < clock.n_requests:
+        kind = state.requests[i] & 7
+        row = state.requests[i] >> 3
+        i += 1
+        answer(line, state, kind, row, known(line, kind, row))
+    clock.n_requests = 0
 
 
 @jit

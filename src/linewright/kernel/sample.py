@@ -43,11 +43,11 @@ __all__ = ["sample", "uniform"]
 @hot
 def sample(line: LineTables, draws: Draws, dist, stream, n, visit):
     """Return draw `n` of a distribution in whole microseconds."""
+    if draws.kind[stream] == TIMES:
+        return int(standard(draws, stream, n, visit))
     row = line.dists[dist]
     if row.kind == CONSTANT:
         return int(row.a)
-    if draws.kind[stream] == TIMES:
-        return int(standard(draws, stream, n, visit))
     if row.kind == EXPONENTIAL_TIME:
         x = row.a * exponential_of(draws, stream, n, visit)
         return int(min(x, FAR) + 0.5)
