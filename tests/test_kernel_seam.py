@@ -29,7 +29,7 @@ N_TRACE = 120_000
 TIMERS = {
     "servers": {"due", "remaining", "total", "fails", "resumed", "next_failure"},
     "modes": {"left", "due"},
-    "clock": {"n_heap", "next_order", "watch"},
+    "clock": {"n_heap", "next_order", "watch", "enough", "margin", "look"},
 }
 COMPARED = (
     "clock",

@@ -113,7 +113,7 @@ def test_an_exponential_stream_holds_minus_the_logarithm_of_the_uniform() -> Non
     assert source.draws.kind[stream] == t.TIMES
     x = source.times_us(dist, stream, np.arange(1000), 0)
     source.draws.kind[stream] = t.UNIFORM
-    source.draws.block[stream] = -1
+    source.draws.held[stream] = -1
     u = source.uniforms(stream, np.arange(1000))
     np.testing.assert_allclose(x, -np.log(u) * HOUR_US, rtol=1e-12, atol=1)
 

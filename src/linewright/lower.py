@@ -483,6 +483,8 @@ def _lower_step(
     first_use, n_uses = _quantities(build, _kit(line, product, uses))
     makes = {made: _lots(line, made, count) for made, count in step.makes.items()}
     first_make, n_makes = _quantities(build, makes)
+    stream = build.stream("process", name, step.operation, of=times)
+    ready_made = build.stream_kinds[stream] == t.TIMES and per_unit == 1
     build.operations.append(step.operation)
     build.steps.append(
         {
@@ -501,7 +503,8 @@ def _lower_step(
             "n_makes": n_makes,
             "together": step.makes_together,
             "shift_end": _END[shift_end],
-            "process_stream": build.stream("process", name, step.operation, of=times),
+            "process_stream": stream,
+            "times_stream": stream if ready_made else -1,
             "quality_stream": build.stream("quality", name, step.operation),
             "transport_stream": build.stream("transport", name, step.operation),
             "transport": -1 if step.transport is None else build.dist(step.transport),
@@ -1016,8 +1019,7 @@ def new_draws(lowered: Lowered, seed: int, replication: int) -> t.Draws:
     return t.Draws(
         key=stream_keys(lowered.names.streams, seed),
         kind=lowered.stream_kinds,
-        block=np.full(n, -1, np.int64),
-        visit=np.full(n, -1, np.int64),
+        held=np.full(n, -1, np.int64),
         values=np.zeros(n * t.BLOCK),
         scale=lowered.stream_scales,
         setting=np.array([replication, t.BLOCK // 2, 10], np.int64),

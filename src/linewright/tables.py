@@ -149,7 +149,7 @@ STEP = _record(
     "product next dest first_work inspected rework_to rework_limit rework_priority"
     " first_use n_uses first_make n_makes together shift_end process_stream"
     " quality_stream transport_stream transport per_unit mean_us left_us first_target"
-    " only_station only_buffer only_dist only_us straight",
+    " only_station only_buffer only_dist only_us times_stream straight",
     "good rework_share false_accept false_reject defect",
 )
 DEST = _record("first_target n_targets rule queue first_source n_sources")
@@ -213,7 +213,7 @@ class LineTables(NamedTuple):
 CLOCK = _record(
     "now n_todo n_requests wip sequence n_moving free_part n_free status who"
     " n_trace tracing finished events next_order begun n_heap n_pending_sources"
-    " period period_us n_periods watch"
+    " period period_us n_periods watch enough margin look"
 )
 SERVER = _record(
     "station number part phase running mode ready down remaining total resumed family"
@@ -266,16 +266,15 @@ class State(NamedTuple):
 class Draws(NamedTuple):
     """Random streams of one replication, with the block of draws last used of each.
 
-    `key` (n,) uint64, `kind` (n,), `block` and `visit` (n,) name the block held,
-    `values` (n * BLOCK,); `scale` (n,) is the mean, in microseconds, of a stream that
-    holds whole exponential times; `setting` is (replication, BLOCK // 2, rounds of
-    Philox).
+    `key` (n,) uint64, `kind` (n,), `held` (n,) names the block held as
+    ``block << 32 | visit``, or is -1; `values` (n * BLOCK,); `scale` (n,) is the mean,
+    in microseconds, of a stream that holds whole exponential times; `setting` is
+    (replication, BLOCK // 2, rounds of Philox).
     """
 
     key: npt.NDArray[np.uint64]
     kind: Ints
-    block: Ints
-    visit: Ints
+    held: Ints
     values: Floats
     scale: Floats
     setting: Ints
@@ -323,6 +322,6 @@ STATE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "series": _I,
 }  # fmt: skip
 DRAWS_DTYPES: dict[str, np.dtype[np.generic]] = {
-    "key": _U, "kind": _I, "block": _I, "visit": _I, "values": _F,
+    "key": _U, "kind": _I, "held": _I, "values": _F,
     "scale": _F, "setting": _I,
 }  # fmt: skip

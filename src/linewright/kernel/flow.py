@@ -485,6 +485,7 @@ def find_deadlock(line: LineTables, state: State, p, d):
     station = state.servers[state.parts[p].place].station
     if line.stations[station].in_loop and is_deadlock(line, state, d):
         state.clock[0].status = DEADLOCK
+        state.clock[0].look = 1
         state.clock[0].who = p
 
 
@@ -1282,7 +1283,10 @@ def leave(line: LineTables, state: State, p):
     part = state.parts[p]
     count_finished(line, state, p)
     trace(state, T_EXIT, part.station, p, part.order, 0)
-    state.clock[0].finished += line.products[part.product].lot
+    clock = state.clock[0]
+    clock.finished += line.products[part.product].lot
+    if clock.finished >= clock.enough:
+        clock.look = 1
     leave_line(line, state, p)
 
 

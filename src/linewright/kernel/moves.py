@@ -41,6 +41,7 @@ def write_trace(state: State, kind, row, p, value, other):
     n = clock.n_trace
     if n >= len(state.trace):
         clock.status = OVERFLOW
+        clock.look = 1
         return
     rows = state.trace
     rows[n, 0] = clock.now
@@ -73,6 +74,7 @@ def push(state: State, kind, row):
     n = clock.n_todo
     if n >= len(state.todo):
         clock.status = OVERFLOW
+        clock.look = 1
         return
     state.todo[n] = (row << 3) | kind
     clock.n_todo = n + 1
@@ -85,6 +87,7 @@ def ask(state: State, kind, row):
     n = clock.n_requests
     if n >= len(state.requests):
         clock.status = OVERFLOW
+        clock.look = 1
         return
     state.requests[n] = (row << 3) | kind
     clock.n_requests = n + 1
@@ -207,6 +210,8 @@ def new_part(state: State, product):
     part = state.parts[p]
     clock.free_part = part.next
     clock.n_free -= 1
+    if clock.n_free < clock.margin:
+        clock.look = 1  # the driver must make room before the next event
     made = state.products[product]
     part.product = product
     part.serial = made.serial

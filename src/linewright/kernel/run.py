@@ -27,11 +27,12 @@ from linewright.kernel.flow import (
 )
 from linewright.kernel.moves import PULL, ask, push, trace
 from linewright.kernel.sample import sample, uniform
-from linewright.kernel.streams import uniform_at
+from linewright.kernel.streams import standard, uniform_at
 from linewright.kernel.work import (
     due,
     repaired,
     run,
+    run_known,
     set_clock,
     shift_change,
     start_repair,
@@ -182,13 +183,26 @@ def push_request(state: State, kind, row):
 # ------------------------------------------------------------------ answers
 
 
-@hot
+@jit
 def answer_process(state: State, s, amount):
-    """Tell a server how long its work takes, in microseconds or UNKNOWN."""
+    """Tell a server how long its work or setup takes, in microseconds or UNKNOWN."""
     server = state.servers[s]
     server.remaining = amount
     server.total = amount
     run(state, s)
+
+
+@hot
+def draw_and_work(line: LineTables, state: State, draws: Draws, s):
+    """Draw how long the work takes that begins on a server, and let it begin.
+
+    This is `answer_process` for an answer that is known.
+    """
+    amount = draw_process(line, state, draws, s)
+    server = state.servers[s]
+    server.remaining = amount
+    server.total = amount
+    run_known(state, s)
 
 
 @jit
@@ -238,6 +252,8 @@ def draw_process(line: LineTables, state: State, draws: Draws, s):
     server = state.servers[s]
     part = state.parts[server.part]
     step = line.steps[server.step]
+    if step.times_stream >= 0:
+        return int(standard(draws, step.times_stream, part.serial, part.visits))
     if step.only_us >= 0:
         return step.only_us
     dist = step.only_dist
@@ -384,6 +400,7 @@ def may_go_on(line: LineTables, state: State, until, enough, time):
         return NEED_PARTS
     if clock.tracing and clock.n_trace > len(state.trace) // 2:
         return NEED_TRACE
+    clock.look = clock.tracing
     return _GO_ON
 
 
@@ -438,16 +455,13 @@ def _drive(
         happen(line, state, BEGIN, 0, 0)
         answer_by_draws(line, state, draws)
     n_servers = len(state.servers)
+    clock.margin = margin
+    clock.enough = enough
+    clock.look = 1
     while True:
         key = state.tree_key[1]
         time = key >> 4
-        if (
-            time > clock.watch
-            or time > until
-            or clock.n_free < margin
-            or clock.finished >= enough
-            or clock.status | clock.tracing
-        ):
+        if time > clock.watch or time > until or clock.look:
             code = may_go_on(line, state, until, enough, time)
             if code != _GO_ON:
                 return code
@@ -459,8 +473,7 @@ def _drive(
             if line.steps[state.servers[leaf].step].inspected:
                 outcome = verdict(line, state, draws, leaf)
             if apply(line, state, FINISH, leaf, outcome):
-                amount = draw_process(line, state, draws, leaf)
-                answer_process(state, leaf, amount)
+                draw_and_work(line, state, draws, leaf)
                 if clock.n_requests > 0:
                     answer_by_draws(line, state, draws)
                 continue
@@ -496,8 +509,7 @@ def answer_by_draws(line: LineTables, state: State, draws: Draws):
         row = state.requests[i] >> 3
         i += 1
         if kind == ASK_PROCESS:
-            amount = draw_process(line, state, draws, row)
-            answer_process(state, row, amount)
+            draw_and_work(line, state, draws, row)
         else:
             answer(line, state, kind, row, draw_rare(line, state, draws, kind, row))
     clock.n_requests = 0

@@ -131,8 +131,7 @@ def fill(draws: Draws, row, block, visit):
         scale = draws.scale[row]
         for i in range(2 * half):
             values[at + i] = math.floor(min(values[at + i] * scale, FAR) + 0.5)
-    draws.block[row] = block
-    draws.visit[row] = visit
+    draws.held[row] = (block << 32) | visit
 
 
 @hot
@@ -143,7 +142,7 @@ def standard(draws: Draws, row, n, visit):
     whole microseconds, as a float.
     """
     block = n >> BLOCK_BITS
-    if draws.block[row] != block or draws.visit[row] != visit:
+    if draws.held[row] != (block << 32) | visit:
         fill(draws, row, block, visit)
     return draws.values[row * BLOCK + (n & (BLOCK - 1))]
 
