@@ -40,7 +40,15 @@ from numba.extending import intrinsic, models, register_model
 
 from linewright import tables
 
-__all__ = ["choose_blindly", "open_draws", "open_line", "open_state", "pack"]
+__all__ = [
+    "choose_blindly",
+    "likely",
+    "open_draws",
+    "open_line",
+    "open_state",
+    "pack",
+    "unlikely",
+]
 
 _I64 = ir.IntType(64)
 
@@ -278,6 +286,12 @@ if numba.config.DISABLE_JIT:
     def choose_blindly(condition: Any, one: Any, other: Any) -> Any:
         """Return one of two integers."""
         return one if condition else other
+
+    def likely(condition: Any) -> Any:
+        """Return the condition."""
+        return condition
+
+    unlikely = likely
 else:
 
     @intrinsic
@@ -290,6 +304,26 @@ else:
             return chosen
 
         return types.int64(types.boolean, types.int64, types.int64), codegen
+
+    def _expected(value: int) -> Any:
+        @intrinsic
+        def expected(typingctx: Any, condition: Any):
+            """Return the condition, and tell the compiler how it mostly is."""
+
+            def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+                bit = ir.IntType(1)
+                expect = cgutils.get_or_insert_function(
+                    builder.module,
+                    ir.FunctionType(bit, [bit, bit]),
+                    "llvm.expect.i1",
+                )
+                return builder.call(expect, [args[0], ir.Constant(bit, value)])
+
+            return types.boolean(types.boolean), codegen
+
+        return expected
+
+    likely, unlikely = _expected(1), _expected(0)
 
 
 _LINE = _table_set("line", tables.LINE_DTYPES, constant=True)

@@ -10,7 +10,7 @@ heap. A change costs the logarithm of the number of timers.
 from __future__ import annotations
 
 from linewright.kernel._jit import hot, jit
-from linewright.kernel._views import choose_blindly
+from linewright.kernel._views import choose_blindly, unlikely
 from linewright.tables import NEVER, State
 
 __all__ = ["heap_pop", "heap_push", "set_timer", "timer_key"]
@@ -39,7 +39,7 @@ def set_timer(state: State, leaf, key):
     while node > 1:
         other_key = keys[node ^ 1]
         other = leaves[node ^ 1]
-        if other_key == key and _comes_first(state, other, winner):
+        if unlikely(other_key == key) and _comes_first(state, other, winner):
             winner = other
         lost = other_key < key
         key = choose_blindly(lost, other_key, key)

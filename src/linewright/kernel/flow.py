@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from linewright.kernel._jit import hot, jit
+from linewright.kernel._views import likely, unlikely
 from linewright.kernel.calendar import set_timer
 from linewright.kernel.moves import (
     CAPS,
@@ -704,10 +705,10 @@ def put_on(line: LineTables, state: State, p, s):
     part.place = s
     part.station = station
     state.stations[station].started += 1
-    if not fixed.plain:
+    if unlikely(fixed.plain == 0):
         prepare(line, state, p, station)
     trace(state, T_START, s, p, station, part.visits)
-    if fixed.setup_first >= 0 and begin_setup(line, state, p, s):
+    if unlikely(fixed.setup_first >= 0) and begin_setup(line, state, p, s):
         return False
     server.phase = WORKING
     set_mode(state, s, PROCESSING)
@@ -1426,11 +1427,11 @@ def finish(line: LineTables, state: State, s, outcome):
     here = state.stations[server.station]
     here.completed += 1
     here.planned_us += step.mean_us
-    if line.stations[server.station].has_cycle_modes:
+    if unlikely(line.stations[server.station].has_cycle_modes != 0):
         count_cycle(line, state, s)
-    if step.straight and outcome == 0:
+    if likely(step.straight > outcome):  # outcomes are not negative
         gone = True
-        if step.next >= 0:
+        if likely(step.next >= 0):
             gone = hand_on(line, state, p, s, step.next)
         elif state.clock[0].n_pending_sources > 0:
             state.parts[p].step = _COMPLETE
@@ -1513,12 +1514,11 @@ def take_next(line: LineTables, state: State, s):
     k = server.station
     b = line.stations[k].only_buffer
     here = state.stations[k]
-    if (
+    on_calendar = line.stations[k].calendar >= 0
+    if unlikely(
         b < 0
-        or server.pending > 0
-        or server.down >= 0
-        or here.shift != CALENDAR_ON
-        or ends_now(line, state, k)
+        or server.down + server.pending >= 0  # -1 is up, with nothing pending
+        or (on_calendar and (here.shift != CALENDAR_ON or ends_now(line, state, k)))
     ):
         push(state, PULL, s)
         return False

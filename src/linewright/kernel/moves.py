@@ -8,6 +8,7 @@ state is closed with the present time. Sums are exact integers.
 from __future__ import annotations
 
 from linewright.kernel._jit import hot, jit
+from linewright.kernel._views import unlikely
 from linewright.tables import (
     NEVER,
     OVERFLOW,
@@ -63,7 +64,7 @@ def write_trace(state: State, kind, row, p, value, other):
 @hot
 def trace(state: State, kind, row, p, value, other):
     """Write one row of trace if a trace was asked for."""
-    if state.clock[0].tracing:
+    if unlikely(state.clock[0].tracing != 0):
         write_trace(state, kind, row, p, value, other)
 
 
@@ -72,7 +73,7 @@ def push(state: State, kind, row):
     """Put work on the worklist; the last in is the first out."""
     clock = state.clock[0]
     n = clock.n_todo
-    if n >= len(state.todo):
+    if unlikely(n >= len(state.todo)):
         clock.status = OVERFLOW
         clock.look = 1
         return
@@ -85,7 +86,7 @@ def ask(state: State, kind, row):
     """Ask the driver for something; the answer comes before the next event."""
     clock = state.clock[0]
     n = clock.n_requests
-    if n >= len(state.requests):
+    if unlikely(n >= len(state.requests)):
         clock.status = OVERFLOW
         clock.look = 1
         return
@@ -185,7 +186,8 @@ def enter_buffer(state: State, b, p):
     buffer.level += 1
     buffer.entered += 1
     buffer.area_us -= clock.now
-    buffer.highest = max(buffer.highest, buffer.level)
+    if unlikely(buffer.level > buffer.highest):
+        buffer.highest = buffer.level
     state.parts[p].entered = clock.now
 
 
@@ -210,7 +212,7 @@ def new_part(state: State, product):
     part = state.parts[p]
     clock.free_part = part.next
     clock.n_free -= 1
-    if clock.n_free < clock.margin:
+    if unlikely(clock.n_free < clock.margin):
         clock.look = 1  # the driver must make room before the next event
     made = state.products[product]
     part.product = product

@@ -12,7 +12,14 @@ from __future__ import annotations
 import numpy as np
 
 from linewright.kernel._jit import entry, hot, jit
-from linewright.kernel._views import open_draws, open_line, open_state, pack
+from linewright.kernel._views import (
+    likely,
+    open_draws,
+    open_line,
+    open_state,
+    pack,
+    unlikely,
+)
 from linewright.kernel.calendar import heap_pop, heap_push, set_timer, timer_key
 from linewright.kernel.flow import (
     arrive,
@@ -461,20 +468,20 @@ def _drive(
     while True:
         key = state.tree_key[1]
         time = key >> 4
-        if time > clock.watch or time > until or clock.look:
+        if unlikely(time > clock.watch or time > until or clock.look != 0):
             code = may_go_on(line, state, until, enough, time)
             if code != _GO_ON:
                 return code
         clock.now = time
         leaf = state.tree_leaf[1]
         kind = key & 15
-        if kind == FINISH:
+        if likely(kind == FINISH):
             outcome = 0
-            if line.steps[state.servers[leaf].step].inspected:
+            if unlikely(line.steps[state.servers[leaf].step].inspected != 0):
                 outcome = verdict(line, state, draws, leaf)
             if apply(line, state, FINISH, leaf, outcome):
                 draw_and_work(line, state, draws, leaf)
-                if clock.n_requests > 0:
+                if unlikely(clock.n_requests > 0):
                     answer_by_draws(line, state, draws)
                 continue
         elif kind == ARRIVAL:

@@ -17,6 +17,7 @@ import math
 import numpy as np
 
 from linewright.kernel._jit import hot, jit
+from linewright.kernel._views import unlikely
 from linewright.tables import BLOCK, BLOCK_BITS, EXPONENTIAL, TIMES, UNIFORM, Draws
 
 __all__ = [
@@ -142,7 +143,7 @@ def standard(draws: Draws, row, n, visit):
     whole microseconds, as a float.
     """
     block = n >> BLOCK_BITS
-    if draws.held[row] != (block << 32) | visit:
+    if unlikely(draws.held[row] != (block << 32) | visit):
         fill(draws, row, block, visit)
     return draws.values[row * BLOCK + (n & (BLOCK - 1))]
 
