@@ -61,6 +61,9 @@ MANIFEST: Mapping[str, str] = {
     "study": "`terminating` or `steady_state`",
     "precision": "relative half-width at which to stop, or null",
     "confidence": "confidence of all intervals",
+    "interval_method": "what the intervals stand on: `replications`, `batch_means` of "
+    "the only one, or `none`",
+    "batch_us": "length of a batch, or null",
     "units": "units at which each replication was stopped, or null",
     "start": "local date and time of instant 0",
     "time_zone": "zone of the line",

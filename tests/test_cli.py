@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from linewright import cli
-from linewright.cli import main
+from linewright.cli import _look, main
+from linewright.cli._arguments import EXAMPLES, new_parser
 from linewright.console import ProgressBar, half_width
 from linewright.results import COLUMNS, Result
 from linewright.stats.intervals import mean_interval
@@ -342,7 +342,7 @@ def test_why_refuses_before_it_simulates(
     arguments: str,
     words: str,
 ) -> None:
-    monkeypatch.setattr(cli, "_tell_compiling", None)
+    monkeypatch.setattr(_look, "tell_compiling", None)
     assert main(["why", "small.yaml", *arguments.split()]) == 2
     assert words in capsys.readouterr().err
 
@@ -374,20 +374,20 @@ def test_help_has_examples(capsys: Said) -> None:
     assert main([]) == 2
     assert main(["--help"]) == 0
     capsys.readouterr()
-    for verb in cli._EXAMPLES:  # noqa: SLF001
+    for verb in EXAMPLES:
         assert main([verb, "--help"]) == 0
         said = capsys.readouterr().out
         assert "examples:" in said
         assert "--json" in said
-        for line in cli._EXAMPLES[verb].splitlines():  # noqa: SLF001
+        for line in EXAMPLES[verb].splitlines():
             assert line in said
 
 
 def test_examples_in_the_help_can_be_parsed() -> None:
-    for text in cli._EXAMPLES.values():  # noqa: SLF001
+    for text in EXAMPLES.values():
         for line in text.splitlines():
             words = shlex.split(line.partition(">")[0])[1:]
-            assert cli._parser().parse_args(words).run  # noqa: SLF001
+            assert new_parser().parse_args(words).run
 
 
 def test_a_cold_process_without_colors(folder: Path) -> None:

@@ -83,7 +83,10 @@ class Sight:
         line, step = self.line, self.line.steps[k]
         if not self.has_kit(k):
             return False
-        if step["shift_end"] == t.END_FIT and step["mean_us"] > self.left(station):
+        places = line.targets["station"][int(step["first_target"]) :]
+        place = int(np.flatnonzero(places == station)[0])
+        work = line.work[int(step["first_work"]) + place]
+        if work["shift_end"] == t.END_FIT and work["mean_us"] > self.left(station):
             return False
         return not line.stations["before_service"][station] or self.room_behind(k)
 

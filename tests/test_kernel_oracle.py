@@ -86,7 +86,7 @@ def test_departures_match_the_recursion(line: Line, seed: int) -> None:
     state, rows = run_with_trace(lowered, seed, 6 * HOUR_US)
     n_parts = int(state.products["finished"][0])
     source, numbers = oracle.Source(lowered, seed), np.arange(n_parts)
-    work, streams = lowered.tables.work, lowered.tables.steps["process_stream"]
+    work, streams = lowered.tables.work["dist"], lowered.tables.steps["process_stream"]
     process_us = np.column_stack(
         [source.times_us(work[m], streams[m], numbers, 0) for m in range(len(work))]
     )
@@ -176,7 +176,7 @@ def slow_line(source: oracle.Source, line: Line) -> SlowLine:
     for k, station in enumerate(line.stations.values()):
         slots = station.buffer if isinstance(station.buffer, int) else None
         step = tables.steps[k]
-        process = sampler(int(tables.work[k]), int(step["process_stream"]))
+        process = sampler(int(tables.work["dist"][k]), int(step["process_stream"]))
         slow = SlowStation(station.servers, slots, process, verdict_of(source, step))
         if station.failures:
             slow.failure_us = of_server(k, "every", "every_stream")

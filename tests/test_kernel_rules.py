@@ -21,11 +21,11 @@ pytestmark = pytest.mark.nojit
 class Run:
     """A line after some minutes: counts by product, minutes by station and mode."""
 
-    def __init__(self, minutes: int, **model: Any) -> None:
+    def __init__(self, minutes: int, n_trace: int = 4_000, **model: Any) -> None:
         line = Line.model_validate({"schema_version": 1, "name": "rule", **model})
         assert [f for f in check(line) if f.severity == "error"] == []
         self.lowered = lower(line, minutes * MINUTE_US)
-        state = new_state(self.lowered, n_trace=4_000)
+        state = new_state(self.lowered, n_trace=n_trace)
         draws = new_draws(self.lowered, 1, 0)
         self.code, self.state = run_until(
             self.lowered, state, draws, minutes * MINUTE_US
@@ -297,3 +297,171 @@ def test_units_that_leave_together_wait_for_room_for_all() -> None:
     }
     # one is on the server and two wait; the server is ready again when they are gone
     assert entered == {1, 5, 11}
+
+
+# ------------------------------------------------------------------ who comes in
+
+
+def test_an_arrival_goes_before_material_that_is_always_there() -> None:
+    run = Run(
+        100,
+        stations={"A": {"process": "2 min", "buffer": 0}},
+        products={
+            "filler": {"route": ["A"]},
+            "rush": {"route": ["A"], "release": every(10, first="1 min")},
+        },
+    )
+    # ten arrivals, each at the first server that becomes free after it
+    assert run.count("finished", "rush") == 10
+    assert run.count("finished", "filler") == 40
+
+
+@pytest.mark.parametrize("conwip", [2, 3])
+def test_under_a_cap_always_available_products_take_turns_by_share(conwip: int) -> None:
+    run = Run(
+        600,
+        n_trace=20_000,
+        conwip=conwip,
+        stations={"A": {"process": "1 min"}, "B": {"process": "1 min"}},
+        products={
+            "p": {"route": ["A", "B"], "release": {"share": 3}},
+            "q": {"route": ["A", "B"], "release": {"share": 1}},
+            "r": {"route": ["A", "B"], "release": {"share": 2}},
+        },
+    )
+    made = [run.count("finished", name) for name in "pqr"]
+    assert sum(made) >= 590
+    assert made == pytest.approx([300, 100, 200], abs=6)
+
+
+def test_units_set_free_together_count_the_places_of_a_shared_buffer_once() -> None:
+    run = Run(
+        60,
+        buffers={"shelf": {"slots": 3}},
+        stations={"saw": {"process": "1 min"}, "mill": {"process": "4 min"}},
+        products={
+            "bar": {
+                "route": [
+                    {
+                        "station": "saw",
+                        "makes": {"a": 2, "b": 2},
+                        "makes_together": True,
+                    }
+                ],
+            },
+            "a": {
+                "route": [{"station": "mill", "buffer": "shelf"}],
+                "release": {"kind": "never"},
+            },
+            "b": {
+                "route": [{"station": "mill", "buffer": "shelf"}],
+                "release": {"kind": "never"},
+            },
+        },
+    )
+    split = run.state.trace[: int(run.state.clock["n_trace"][0])]
+    times = split[split[:, 1] == t.T_SPLIT, 0]
+    assert len(times) % 4 == 0
+    assert all(len(set(four)) == 1 for four in times.reshape(-1, 4).tolist())
+
+
+def test_a_part_that_must_leave_all_at_once_waits_for_the_place_that_is_full() -> None:
+    run = Run(
+        600,
+        stations={
+            "saw": {"process": "1 min"},
+            "slow": {"process": "7 min", "buffer": 1},
+            "slower": {"process": "9 min", "buffer": 2},
+        },
+        products={
+            "bar": {
+                "route": [
+                    {
+                        "station": "saw",
+                        "makes": {"a": 1, "b": 1},
+                        "makes_together": True,
+                    }
+                ]
+            },
+            "a": {"route": ["slow"], "release": {"kind": "never"}},
+            "b": {"route": ["slower"], "release": {"kind": "never"}},
+        },
+    )
+    assert run.count("finished", "b") == 66  # (600 - 1) minutes of 9
+    assert abs(run.count("finished", "a") - run.count("finished", "b")) <= 3
+
+
+# ------------------------------------------------------------------ waiting, standing
+
+
+def test_the_wait_of_a_carried_part_begins_when_it_has_arrived() -> None:
+    run = Run(
+        100,
+        stations={"A": {"process": "2 min"}, "B": {"process": "3 min"}},
+        transport=[{"from": "A", "to": "B", "time": "10 min"}],
+        products={"p": {"route": ["A", "B"], "release": every(10, first="0 s")}},
+    )
+    assert run.of_station("started", "B") > 5
+    assert run.of_station("wait_us", "B") == 0
+
+
+@pytest.mark.parametrize("calendar", [None, "days"])
+def test_a_line_without_material_is_said_to_stand_still(calendar: str | None) -> None:
+    shifts = {"days": {"shifts": [{"from": "06:00", "to": "22:00"}]}}
+    run = Run(
+        3 * 1440,
+        calendars=shifts,
+        calendar=calendar,
+        stations={"A": {"process": "1 min"}, "B": {"process": "1 min"}},
+        products={
+            "frame": {"route": ["A"], "release": {"kind": "orders"}},
+            "bike": {
+                "bom": {"frame": 2},
+                "route": [{"station": "B", "uses": {"frame": 2}}],
+                "release": {"kind": "orders"},
+            },
+        },
+        orders=[
+            {"product": "frame", "quantity": 3},
+            {"product": "bike", "quantity": 2},
+        ],
+    )
+    assert run.count("finished", "bike") == 1
+    assert run.code == t.STANDSTILL
+
+
+def test_a_line_that_goes_on_with_the_next_shift_does_not_stand_still() -> None:
+    run = Run(
+        1440 - 60,
+        calendars={"days": {"shifts": [{"from": "06:00", "to": "22:00"}]}},
+        calendar="days",
+        stations={"A": {"process": "7 min", "shift_end": "fit"}},
+        products={"p": {"route": ["A"], "release": every(5)}},
+    )
+    assert run.code == t.REACHED
+
+
+def test_each_alternative_keeps_its_own_end_of_shift_and_mean_time() -> None:
+    run = Run(
+        1440,
+        n_trace=20_000,
+        calendars={"days": {"shifts": [{"from": "06:00", "to": "22:00"}]}},
+        calendar="days",
+        stations={
+            "old": {"process": "7 h", "shift_end": "fit", "buffer": 0},
+            "new": {"process": "5 h", "shift_end": "interrupt", "buffer": 0},
+        },
+        products={
+            "p": {
+                "route": [{"operation": "turn", "station": ["old", "new"]}],
+                "release": every(1),
+            }
+        },
+    )
+    # 16 h on shift: two of 7 h, a third does not fit; three of 5 h and an hour of work
+    assert run.of_station("started", "old") == 2
+    assert run.of_station("started", "new") == 4
+    assert run.minutes("old", t.PROCESSING) == 14 * 60
+    assert run.minutes("new", t.PROCESSING) == 16 * 60
+    assert run.of_station("planned_us", "old") == 14 * 60 * MINUTE_US
+    assert run.of_station("planned_us", "new") == 15 * 60 * MINUTE_US

@@ -75,7 +75,7 @@ def source_of(*times: Any) -> tuple[Source, list[tuple[int, int]]]:
     line = Line.model_validate({"schema_version": 1, "name": "streams", **model})
     lowered = lower(line, HOUR_US)
     streams = lowered.tables.steps["process_stream"].tolist()
-    rows = list(zip(lowered.tables.work.tolist(), streams, strict=True))
+    rows = list(zip(lowered.tables.work["dist"].tolist(), streams, strict=True))
     return Source(lowered, SEED), rows
 
 

@@ -29,7 +29,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(shipped: Path) -> None:
     (wheel,) = shipped.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     folders = {name.split("/")[0] for name in names}
-    assert {"linewright/cli.py", "linewright/py.typed"} <= set(names)
+    assert {"linewright/cli/__init__.py", "linewright/py.typed"} <= set(names)
     assert {folder.split("-")[0] for folder in folders} == {"linewright"}
     assert not [name for name in names if "__pycache__" in name]
 

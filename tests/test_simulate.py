@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from linewright import tables as t
 from linewright.errors import DeadlockError, ModelError
@@ -202,6 +203,139 @@ def test_the_known_throughput_of_two_exponential_stations() -> None:
     interval = result.throughput["part"]
     assert interval.low <= 60 * 2 / 3 <= interval.high
     assert interval.half_width < 0.01 * interval.mean
+
+
+# ------------------------------------------------------------------ one long run
+
+RUN: dict[str, Any] = {"replications": 1, "warmup": "5 d"}
+
+
+def busy_queue() -> Line:
+    """Return an M/M/1 queue used at 80 %, 60 an hour."""
+    return line_of(
+        stations={"S": {"process": "exponential(1 min)"}},
+        products={"part": {"route": ["S"], "release": {"rate": "48/h"}}},
+    )
+
+
+def summary_of(result: Result) -> dict[tuple[str, str], dict[str, Any]]:
+    rows = result.table("summary").to_pylist()
+    return {(row["measure"], row["entity"]): row for row in rows}
+
+
+def test_batch_means_hold_the_truth_as_often_as_they_say() -> None:
+    """M/M/1: 48 an hour leave, 4 parts in the system, 3.2 of them in the queue.
+
+    The width for the number in the system follows from its asymptotic variance,
+    2 rho (1 + rho) / (1 - rho)^4 service times: Whitt (1989), Management Science
+    35(11), 1341-1366. The departures are a Poisson stream: Burke (1956).
+    """
+    truths = {
+        ("throughput_per_h", "part"): 48,
+        ("wip_mean", ""): 4,
+        ("level_mean", "S"): 3.2,
+    }
+    n_runs, minutes = 200, 195 * 24 * 60
+    hits: dict[tuple[str, str], list[bool]] = {key: [] for key in truths}
+    widths: dict[tuple[str, str], list[float]] = {key: [] for key in truths}
+    for seed in range(n_runs):
+        found = summary_of(simulate(busy_queue(), horizon="200 d", seed=seed, **RUN))
+        for key, truth in truths.items():
+            if found[key]["batches"]:
+                hits[key].append(found[key]["low"] <= truth <= found[key]["high"])
+                widths[key].append(found[key]["half_width"] / truth)
+    for key, held in hits.items():
+        assert len(held) >= 0.95 * n_runs, key  # 1 % refused by chance
+        fewest, most = binom.interval(0.999, len(held), 0.95)
+        assert fewest <= sum(held) <= most, key
+    wip = 2.024 * np.sqrt(2 * 0.8 * 1.8 / 0.2**4 / minutes) / 4
+    rate = 2.024 / np.sqrt(0.8 * minutes)
+    assert np.mean(widths["wip_mean", ""]) == pytest.approx(wip, rel=0.1)
+    assert np.mean(widths["throughput_per_h", "part"]) == pytest.approx(rate, rel=0.05)
+    assert rate < 0.005
+    assert wip < 0.05
+
+
+def test_an_interval_by_batch_means_says_so() -> None:
+    result = simulate(busy_queue(), horizon="200 d", **RUN)
+    assert result.manifest["interval_method"] == "batch_means"
+    assert result.manifest["batch_us"] * 39 == 195 * 24 * HOUR_US
+    found = summary_of(result)
+    for key in (("throughput_total_per_h", ""), ("wip_mean", "part")):
+        row = found[key]
+        assert (row["n"], row["batches"], row["no_interval"]) == (1, 39, "")
+        assert row["high"] - row["mean"] == pytest.approx(row["half_width"])
+    assert result.throughput["part"].n == 39
+    flow = found["flow_mean_s", "part"]
+    assert np.isnan(flow["half_width"])
+    assert (flow["batches"], "batch means" in flow["no_interval"]) == (0, True)
+
+
+def test_a_run_too_short_for_batch_means_says_why() -> None:
+    result = simulate(busy_queue(), horizon="10 d", replications=1, warmup="1 d")
+    row = summary_of(result)["wip_mean", ""]
+    assert np.isnan(row["half_width"])
+    assert row["batches"] == 0
+    assert row["no_interval"].startswith("the run is too short: its 300 small batches")
+
+
+@pytest.mark.parametrize(
+    ("horizon", "warmup", "reason"),
+    [
+        ("30 min", 0, "units after the warm-up, 40 the least"),
+        ("200 d", "190 d", "50 periods after the warm-up, 100 the least"),
+        ("200 d", "199.9 d", "0 periods after the warm-up, 100 the least"),
+    ],
+)
+def test_next_to_nothing_gives_no_interval(
+    horizon: str, warmup: str | int, reason: str
+) -> None:
+    result = simulate(busy_queue(), horizon=horizon, replications=1, warmup=warmup)
+    assert result.manifest["interval_method"] == "none"
+    assert result.manifest["batch_us"] is None
+    assert reason in summary_of(result)["throughput_per_h", "part"]["no_interval"]
+
+
+def test_only_whole_periods_after_the_warmup_are_in_batches() -> None:
+    """Nothing comes out in the first 5 h: a period of these would widen it."""
+    line = line_of(
+        stations={
+            "A": {"process": "1 min"},
+            "oven": {"process": "5 h", "servers": 1000},
+        },
+        products={"part": {"route": ["A", "oven"]}},
+    )
+    result = simulate(line, horizon="100 h", replications=1, warmup="5 h 3 min")
+    found = result.throughput["part"]
+    assert found.mean == pytest.approx(60, abs=0.02)
+    assert found.half_width < 0.2
+
+
+def test_a_terminating_study_of_one_replication_has_no_interval() -> None:
+    result = simulate(
+        busy_queue(), horizon="200 d", study="terminating", replications=1
+    )
+    assert result.manifest["interval_method"] == "none"
+    for row in summary_of(result).values():
+        assert np.isnan(row["half_width"])
+        assert row["no_interval"] == "one replication of a terminating study"
+
+
+def test_replications_have_their_own_intervals() -> None:
+    result = simulate(busy_queue(), horizon="50 d", replications=2, warmup="5 d")
+    assert result.manifest["interval_method"] == "replications"
+    rows = summary_of(result).values()
+    assert all(r["batches"] == 0 and r["no_interval"] == "" for r in rows)
+    assert all(r["half_width"] >= 0 for r in rows)
+
+
+def test_batch_means_are_the_same_on_two_workers_and_with_a_precision() -> None:
+    options: dict[str, Any] = {"horizon": "100 d", **RUN}
+    one, two = (simulate(busy_queue(), workers=n, **options) for n in (1, 2))
+    hold_same_tables(one, two)
+    precise = simulate(busy_queue(), precision=0.0001, **options)
+    assert precise.manifest["replications"] == 1
+    assert precise.throughput == one.throughput
 
 
 # ------------------------------------------------------------------ what may go wrong

@@ -15,6 +15,7 @@ from linewright.stats.intervals import (
     MIN_REPLICATIONS,
     Interval,
     batch_means,
+    long_run,
     mean_interval,
     paired_interval,
     precision_reached,
@@ -100,6 +101,58 @@ def test_batch_means_leave_out_the_start() -> None:
     with pytest.raises(ValueError, match="4 batches"):
         batch_means(np.arange(19.0), 3)
     assert not batch_means(np.full(40, math.nan)).independent
+
+
+def test_long_runs_cover_as_often_as_they_say_on_ar1() -> None:
+    rng = np.random.default_rng(20_270_105)
+    runs = [long_run(ar1(rng, 10_000, 0.8)).found for _ in range(N_EXPERIMENTS)]
+    found = [run.interval for run in runs if run]
+    assert len(found) > 0.95 * N_EXPERIMENTS  # few refused by chance
+    assert np.mean([0 in interval for interval in found]) == pytest.approx(
+        0.95, abs=0.015
+    )
+    spread = 1 / 0.2 / math.sqrt(10_000)  # of the mean, noise of variance 1
+    widths = np.mean([interval.half_width for interval in found])
+    assert widths == pytest.approx(2.02 * spread, rel=0.03)
+
+
+def test_a_correlated_run_is_refused_and_says_so() -> None:
+    rng = np.random.default_rng(4)
+    runs = [long_run(ar1(rng, 1_000, 0.9)) for _ in range(200)]
+    assert all(run.found is None for run in runs)
+    assert all("the run is too short: its 333 small" in run.reason for run in runs)
+
+
+def test_a_correlation_that_only_large_batches_show_is_refused() -> None:
+    """Noise hides a slow wave from neighbors that are small, not from large ones."""
+    wave = np.sin(np.arange(1000) * 2 * math.pi / 500)
+    run = long_run(0.32 * wave + np.random.default_rng(5).normal(size=1000))
+    assert run.found is None
+    assert run.reason.startswith("the run is too short: its 40 batches have a corr")
+
+
+@pytest.mark.parametrize(
+    ("n", "n_batches", "size"), [(1000, 40, 25), (100, 33, 3), (500, 31, 16)]
+)
+def test_the_number_of_batches_leaves_the_least_over(
+    n: int, n_batches: int, size: int
+) -> None:
+    found = long_run(np.random.default_rng(8).normal(size=n)).found
+    assert found is not None
+    assert (found.interval.n, found.batch_size) == (n_batches, size)
+
+
+def test_a_run_without_enough_periods_or_values_has_no_interval() -> None:
+    assert "99 periods after the warm-up, 100 the least" in long_run([1.0] * 99).reason
+    assert "0 periods" in long_run([]).reason
+    assert long_run([1.0] * 500 + [math.nan]).found is None
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1 / 3, 1e9 + 0.1])
+def test_a_run_that_never_changes_is_certain(value: float) -> None:
+    found = long_run(np.full(977, value)).found
+    assert found is not None
+    assert found.interval.half_width <= 1e-15 * value
 
 
 def test_student_t_by_hand() -> None:

@@ -27,6 +27,7 @@ from rich.table import Table
 from rich.text import Text
 
 from linewright import tables as t
+from linewright.report.basis import is_one_run, of_one_run
 from linewright.report.words import (
     DASH,
     NBSP,
@@ -110,7 +111,9 @@ def _head(result: Result) -> Text:
     text.append(f": {n} replication{'s' * (n != 1)} of {span}, {kind} study")
     if m["units"]:
         text.append(f", each until {m['units']:,} units have left")
-    text.append(f"; ± is the {m['confidence']:.0%} interval" if n > 1 else "")
+    by = " by batch means of this one run" if is_one_run(m) else ""
+    if n > 1 or by:
+        text.append(f"; ± is the {m['confidence']:.0%} interval{by}")
     return text
 
 
@@ -240,6 +243,7 @@ def _notes(result: Result) -> list[str]:
         notes.append(f"{text}; mean tardiness {tardy}.")
     cut = format_duration(m["warmup_us"]) if m["warmup_us"] else "nothing"
     notes.append(f"Warm-up: {cut} cut ({m['warmup_reason']}).")
+    notes += of_one_run(m, result.table("summary").to_pylist())
     n_checks = result.table("checks").num_rows
     if not result.failed_checks:
         notes.append(f"Self-checks: all {n_checks:,} hold.")

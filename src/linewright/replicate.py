@@ -109,6 +109,9 @@ def run_until(
             on_trace(state.trace[: state.clock["n_trace"][0]].copy())
             state.clock["n_trace"] = 0
         if code == t.NEED_TRACE:
+            if on_trace is None:
+                msg = "the trace is full, and nobody takes its rows"
+                raise KernelError(msg)
             continue
         if code == t.OVERFLOW:
             msg = "the kernel ran out of working space; please report this model"

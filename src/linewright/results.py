@@ -1,9 +1,9 @@
 """What happened, with names and units: tables, measures with intervals, a folder.
 
 A result holds one tidy table for each kind of thing, a row for each replication and
-thing; `summary` holds every measure with its interval over replications. A saved result
-is a folder: `manifest.json`, `model.json` and one Parquet file a table, with the units
-of the columns in the files' metadata.
+thing; `summary` holds every measure with its interval over replications, or by batch
+means of the only one. A saved result is a folder: `manifest.json`, `model.json` and one
+Parquet file a table, with the units of the columns in the files' metadata.
 """
 
 from __future__ import annotations
@@ -30,7 +30,13 @@ from linewright.model.line import Line
 from linewright.model.load import dumps, loads, model_hash
 from linewright.replicate import Replication, Snapshot
 from linewright.stats import sketch
-from linewright.stats.intervals import Interval, mean_interval
+from linewright.stats.intervals import (
+    MOST_BATCHES,
+    Interval,
+    LongRun,
+    long_run,
+    mean_interval,
+)
 from linewright.stats.oee import oee
 from linewright.version import __version__
 
@@ -44,10 +50,12 @@ COLUMNS: dict[str, dict[str, str]] = {
         "entity": "product, station or buffer; empty for the whole line",
         "unit": "unit of the values",
         "mean": "mean over replications",
-        "half_width": "half-width of the Student-t interval; nan for one replication",
+        "half_width": "half-width of the Student-t interval; nan if there is none",
         "low": "lower end of the interval",
         "high": "upper end of the interval",
         "n": "replications with a value",
+        "batches": "batches of one run that the interval stands on; 0 if it does not",
+        "no_interval": "why there is no interval; empty if there is one",
     },
     "products": {
         "replication": "number from 0",
@@ -134,6 +142,9 @@ COLUMNS: dict[str, dict[str, str]] = {
 """Columns of every table and what they mean; part of the documentation."""
 
 _SHOWN_PERIODS = 100
+_TERMINATING = "one replication of a terminating study"
+_NO_SERIES = "one replication, and batch means are of throughput, WIP and levels only"
+_ONE_VALUE = "one replication has a value"
 
 
 @dataclass(frozen=True)
@@ -165,7 +176,7 @@ class Result:
                 row["half_width"],
                 row["low"],
                 row["high"],
-                row["n"],
+                row.get("batches") or row["n"],
                 self.manifest["confidence"],
             )
             for row in rows
@@ -280,10 +291,13 @@ class Result:
     def _repr_html_(self) -> str:
         """Return a small table for a notebook."""
         m = self.manifest
+        n = m["replications"]
         head = (
-            f"<b>{html.escape(m['model_name'])}</b>: {m['replications']} replications, "
+            f"<b>{html.escape(m['model_name'])}</b>: {n} replication{'s' * (n != 1)}, "
             f"seed {m['seed']}, model {m['model_hash'][:12]}"
         )
+        if m.get("interval_method") == "batch_means":
+            head += "; intervals by batch means of this run"
         rows = []
         for name in ("throughput_per_h", "flow_mean_s", "wip_mean"):
             for entity, interval in self.measure(name).items():
@@ -350,7 +364,8 @@ def build_result(
         "gantt": _empty("gantt"),
         "checks": build.checks(),
     }
-    tables["summary"] = build.summary(tables, experiment.confidence)
+    tables["summary"] = build.summary(tables, experiment)
+    method, batch_us = build.method(tables["summary"])
     manifest = {
         "result_schema_version": RESULT_SCHEMA_VERSION,
         "linewright_version": __version__,
@@ -366,6 +381,8 @@ def build_result(
         "study": experiment.study,
         "precision": experiment.precision,
         "confidence": experiment.confidence,
+        "interval_method": method,
+        "batch_us": batch_us,
         "units": experiment.units,
         "start": line.start.isoformat(),
         "time_zone": line.time_zone,
@@ -633,36 +650,91 @@ class _Tables:
 
     # ------------------------------------------------------------ summary
 
-    def summary(self, tables: Mapping[str, pa.Table], confidence: float) -> pa.Table:
+    def summary(
+        self, tables: Mapping[str, pa.Table], experiment: Experiment
+    ) -> pa.Table:
         rows: list[tuple[str, str, str, np.ndarray]] = []
         rows += self._product_measures(tables["products"])
         rows += self._flow_percentiles()
         rows += self._order_measures(tables["orders"])
         rows += self._station_measures(tables["stations"])
         rows += self._buffer_measures(tables["buffers"])
-        intervals: list[tuple[str, str, str, float, float, int]] = []
+        runs = self._long_runs(experiment)
+        out: dict[str, list[Any]] = {column: [] for column in COLUMNS["summary"]}
         for measure, entity, unit, values in rows:
             known = values[np.isfinite(values)]
             if not len(known):
                 continue
-            found = mean_interval(known, confidence)
-            half = found.half_width if np.isfinite(found.half_width) else np.nan
-            intervals.append((measure, entity, unit, found.mean, half, len(known)))
-        columns: list[Any] = list(zip(*intervals, strict=True)) or [()] * 6
-        means, halves = np.array(columns[3], float), np.array(columns[4], float)
+            run = runs.get((measure, entity), LongRun(None, self._reason(experiment)))
+            found = _estimate(known, run, experiment.confidence)
+            for column, value in zip(out, (measure, entity, unit, *found), strict=True):
+                out[column].append(value)
+        kinds = {"n": pa.int64(), "batches": pa.int64()}
+        kinds |= dict.fromkeys(
+            ("measure", "entity", "unit", "no_interval"), pa.string()
+        )
         return _table(
             "summary",
-            {
-                "measure": list(columns[0]),
-                "entity": list(columns[1]),
-                "unit": list(columns[2]),
-                "mean": means,
-                "half_width": halves,
-                "low": means - halves,
-                "high": means + halves,
-                "n": np.array(columns[5], np.int64),
-            },
+            {c: pa.array(v, kinds.get(c, pa.float64())) for c, v in out.items()},
         )
+
+    def _reason(self, experiment: Experiment) -> str:
+        """Return why a measure without batch means has no interval, if it has none."""
+        if len(self.done) > 1:
+            return _ONE_VALUE
+        return _TERMINATING if experiment.study == "terminating" else _NO_SERIES
+
+    def _long_runs(self, experiment: Experiment) -> dict[tuple[str, str], LongRun]:
+        """Return batch means by measure and entity; nothing where they are no use."""
+        if len(self.done) > 1 or experiment.study == "terminating":
+            return {}
+        steps, period_us = self._steps()
+        found = {}
+        for key, series in self._by_period(steps, period_us).items():
+            run = long_run(series, experiment.confidence)
+            n_units = round(series.sum() * period_us / 3.6e9)
+            few = key[0].startswith("throughput") and n_units < MOST_BATCHES
+            if run.found and few:
+                reason = f"{n_units} units after the warm-up, {MOST_BATCHES} the least"
+                run = LongRun(None, f"the run is too short: {reason}")
+            found[key] = run
+        return found
+
+    def _steps(self) -> tuple[t.Ints, int]:
+        """Return what the only run gained in each period after the warm-up."""
+        (run,) = self.done
+        period_us = int(run.state.clock["period_us"][0])
+        first = -(-self.first[0].at_us // period_us)
+        return np.diff(run.series[first:], axis=0), period_us
+
+    def _by_period(
+        self, steps: t.Ints, period_us: int
+    ) -> dict[tuple[str, str], np.ndarray]:
+        """Return the series of all measures that have one, in their units."""
+        names = self.lowered.names
+        n = len(names.products)
+        rates = steps[:, :n] / (period_us / 3.6e9)
+        wip, levels = steps[:, n : 2 * n] / period_us, steps[:, 2 * n :] / period_us
+        found = {
+            ("throughput_total_per_h", ""): rates[:, self._final()].sum(axis=1),
+            ("wip_mean", ""): wip.sum(axis=1),
+        }
+        for i, name in enumerate(names.products):
+            found["throughput_per_h", name] = rates[:, i]
+            found["wip_mean", name] = wip[:, i]
+        for i, name in enumerate(names.buffers):
+            found["level_mean", name] = levels[:, i]
+        return found
+
+    def method(self, summary: pa.Table) -> tuple[str, int | None]:
+        """Return what the intervals stand on, and the length of a batch."""
+        if len(self.done) > 1:
+            return "replications", None
+        n_batches = max(summary["batches"].to_pylist(), default=0)
+        if not n_batches:
+            return "none", None
+        steps, period_us = self._steps()
+        return "batch_means", len(steps) // n_batches * period_us
 
     def _by(self, table: pa.Table, column: str, n: int) -> np.ndarray:
         """Return a column as (replication, thing) floats."""
@@ -678,8 +750,6 @@ class _Tables:
         hours = self._span_us(1)[:, None] / 3.6e9
         finished = self._by(table, "finished", n)
         ended = finished + self._by(table, "scrapped", n)
-        final = self.lowered.tables.products["store"] < 0
-        final &= ~np.isin(np.arange(n), self._split_only())
         rate = finished / hours
         wip = self._by(table, "wip_mean", n)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -697,10 +767,20 @@ class _Tables:
             for i, name in enumerate(names)
         ]
         rows.append(
-            ("throughput_total_per_h", "", "units/h", rate[:, final].sum(axis=1))
+            (
+                "throughput_total_per_h",
+                "",
+                "units/h",
+                rate[:, self._final()].sum(axis=1),
+            )
         )
         rows.append(("wip_mean", "", "parts", wip.sum(axis=1)))
         return rows
+
+    def _final(self) -> np.ndarray:
+        """Say which products leave the line, neither built into others nor split."""
+        final: np.ndarray = self.lowered.tables.products["store"] < 0
+        return final & ~np.isin(np.arange(len(final)), self._split_only())
 
     def _split_only(self) -> list[int]:
         """Return products whose units end by being split into others."""
@@ -785,6 +865,22 @@ class _Tables:
         return rows + [
             ("wait_mean_s", name, "s", wait[:, i]) for i, name in enumerate(names)
         ]
+
+
+def _estimate(
+    values: np.ndarray, run: LongRun, confidence: float
+) -> tuple[float, float, float, float, int, int, str]:
+    """Return a row of `summary` from the mean on, nan where there is no interval.
+
+    The mean is that of all the time measured; batch means give its half-width only.
+    """
+    found = mean_interval(values, confidence)
+    mean, half, n_batches, reason = found.mean, found.half_width, 0, ""
+    if not np.isfinite(half):
+        half, reason = np.nan, run.reason
+        if run.found:
+            half, n_batches = run.found.interval.half_width, run.found.interval.n
+    return mean, half, mean - half, mean + half, len(values), n_batches, reason
 
 
 def _no_periods() -> dict[str, Any]:

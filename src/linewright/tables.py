@@ -147,13 +147,14 @@ BUFFER = _record(
 )
 STEP = _record(
     "product next dest first_work inspected rework_to rework_limit rework_priority"
-    " first_use n_uses first_make n_makes together shift_end process_stream"
-    " quality_stream transport_stream transport per_unit mean_us left_us first_target"
+    " first_use n_uses first_make n_makes together process_stream"
+    " quality_stream transport_stream transport per_unit left_us first_target"
     " only_station only_buffer only_dist only_us times_stream straight",
     "good rework_share false_accept false_reject defect",
 )
 DEST = _record("first_target n_targets rule queue first_source n_sources")
 TARGET = _record("station buffer")
+WORK = _record("dist mean_us shift_end")  # of a step at each station of its targets
 QUANTITY = _record("product quantity")
 PRODUCT = _record(
     "first_step store family lot priority cap kind source_stream source_dist quantity"
@@ -184,7 +185,7 @@ class LineTables(NamedTuple):
     ticks: Records
     orders: Records
     transports: Records
-    work: Ints
+    work: Records
     links: Ints
     setups: Ints
     leaf_row: Ints
@@ -228,7 +229,7 @@ BUFFER_STATE = _record("level area_us wait_us entered left waiters highest")
 LIST = _record("head tail count")
 PART = _record(
     "product serial step visits list prev next where place entered released created due"
-    " priority order bad sequence station woken reserved target split"
+    " priority order bad sequence station woken reserved target split queued"
 )
 PRODUCT_STATE = _record(
     "serial released entered finished scrapped reworked lost escaped used removed wip"
@@ -311,7 +312,7 @@ LINE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "steps": STEP, "dests": DEST, "targets": TARGET, "uses": QUANTITY,
     "products": PRODUCT, "dists": DISTRIBUTION, "calendars": CALENDAR,
     "ticks": TICK_ROW,
-    "orders": ORDER_ROW, "transports": TRANSPORT_ROW, "work": _I, "links": _I,
+    "orders": ORDER_ROW, "transports": TRANSPORT_ROW, "work": WORK, "links": _I,
     "setups": _I, "leaf_row": _I, "data": _F, "settings": _I,
 }  # fmt: skip
 STATE_DTYPES: dict[str, np.dtype[np.generic]] = {

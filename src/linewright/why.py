@@ -467,10 +467,13 @@ class _Story:
                 name = self.names.products[component]
                 text = f"{product} needs {needed} {name} and {there} are in store"
                 return Cause(text, Thing("supply", component))
-        if row["shift_end"] == t.END_FIT:
+        targets = self.line.targets[int(row["first_target"]) :]
+        place = next(j for j, x in enumerate(targets) if x["station"] == k)
+        work = self.line.work[int(row["first_work"]) + place]
+        if work["shift_end"] == t.END_FIT:
             left = self.shift_left_us(k)
-            if left is not None and row["mean_us"] > left:
-                mean = _span(int(row["mean_us"]))
+            if left is not None and work["mean_us"] > left:
+                mean = _span(int(work["mean_us"]))
                 text = f"its {mean} do not fit into the {_span(left)} left"
                 return Cause(f"{text} of the shift")
         return None

@@ -48,6 +48,7 @@ from linewright.kernel.work import (
     stop,
     stop_finished,
     unreserve,
+    work_at,
 )
 from linewright.tables import (
     ALWAYS_CAPPED,
@@ -160,7 +161,7 @@ def _fits(line: LineTables, state: State, station, k):
     calendar = line.calendars[c]
     at = calendar.first + state.stations[station].next_tick - 1
     left = line.ticks[at].on_left - (state.clock[0].now - line.ticks[at].at)
-    return line.steps[k].mean_us <= left
+    return line.work[work_at(line, k, station)].mean_us <= left
 
 
 @jit
@@ -193,8 +194,9 @@ def eligible(line: LineTables, state: State, station, k):
         return False
     if step.n_uses > 0 and not has_kit(line, state, k):
         return False
-    if step.shift_end == END_FIT and not _fits(line, state, station, k):
-        return False
+    if line.work[work_at(line, k, station)].shift_end == END_FIT:
+        if not _fits(line, state, station, k):
+            return False
     if line.stations[station].before_service and next_room(line, state, k) == -1:
         return False
     return True
@@ -211,7 +213,7 @@ def score(line: LineTables, state: State, station, p):
     if rule == DUE:
         return part.due
     if rule == SHORTEST:
-        return step.mean_us
+        return line.work[work_at(line, part.step, station)].mean_us
     if rule == CRITICAL:
         # critical ratio in thousandths: time left over work left
         if part.due == NEVER:
@@ -587,6 +589,7 @@ def join_queue(state: State, p, b, q):
     part.where = IN_QUEUE
     part.place = b
     clock = state.clock[0]
+    part.queued = clock.now
     clock.sequence += 1
     part.sequence = clock.sequence
     append(state, q, p)
@@ -813,7 +816,7 @@ def pull(line: LineTables, state: State, s):
             aim(line, state, p, k)
             part = state.parts[p]
             unlink(state, p)
-            here.wait_us += state.clock[0].now - part.entered
+            here.wait_us += state.clock[0].now - part.queued
             here.waited += 1
             leave_buffer(state, part.place, p)
             look_again(line, state, line.steps[part.step].dest)
@@ -828,6 +831,8 @@ def pull(line: LineTables, state: State, s):
             push(state, PULL, s)  # should the part find another place, look again
             push(state, OFFER, p)
             return
+    if let_sources_in(line, state, k, s):
+        return
     if fixed.n_always > 0 and take_always(line, state, k):
         return
     if fixed.before_service and held_back(line, state, k):
@@ -874,15 +879,25 @@ def lacks_room(line: LineTables, state: State, k):
 
 @hot
 def waiting_for(line: LineTables, state: State, k):
-    """Say whether parts wait somewhere for room at a station."""
+    """Say whether parts wait somewhere in the line for room at a station."""
     fixed = line.stations[k]
     found = False
     for i in range(fixed.first_dest, fixed.first_dest + fixed.n_dests):
         if state.lists[line.settings[S_N_QUEUES] + line.links[i]].count > 0:
             found = True
-        if line.dests[line.links[i]].n_sources > 0:
-            wake_sources(line, state, line.links[i])
     return found
+
+
+@jit
+def let_sources_in(line: LineTables, state: State, k, s):
+    """Let parts outside come to a ready server; say whether one of them took it."""
+    fixed = line.stations[k]
+    for i in range(fixed.first_dest, fixed.first_dest + fixed.n_dests):
+        dest = line.dests[line.links[i]]
+        for j in range(dest.first_source, dest.first_source + dest.n_sources):
+            if state.servers[s].ready:
+                entry(line, state, line.links[j])
+    return not state.servers[s].ready
 
 
 @jit
@@ -1112,21 +1127,16 @@ def wants_in(line: LineTables, state: State, product):
 @jit
 def entry(line: LineTables, state: State, product):
     """Let the next unit of a product in, if caps and first station have room."""
+    if line.products[product].kind == ALWAYS_CAPPED:
+        take_turn(line, state)
+        return
     if not wants_in(line, state, product):
         return
     fixed = line.products[product]
-    d = line.steps[fixed.first_step].dest
     row = outside_list(line, product)
-    if fixed.kind == ALWAYS_CAPPED:
-        p = create(line, state, product, -1)
-        append(state, row, p)
-        state.parts[p].where = OUTSIDE
     p = state.lists[row].head
-    place = choose(line, state, p, d)
+    place = choose(line, state, p, line.steps[fixed.first_step].dest)
     if place < 0:
-        if fixed.kind == ALWAYS_CAPPED:
-            unlink(state, p)
-            undo_create(line, state, p)
         return
     unlink(state, p)
     admit(line, state, p, place)
@@ -1135,6 +1145,53 @@ def entry(line: LineTables, state: State, product):
         if state.lists[row].count == 0:
             state.products[product].blocked = 0
             ask(state, ASK_ARRIVAL, product)
+
+
+@jit
+def take_turn(line: LineTables, state: State):
+    """Let a unit of the capped always available product in whose turn it is.
+
+    Turns are taken as in `take_always`, among all products that may come in now.
+    """
+    first = line.settings[S_FIRST_CAPPED]
+    last = first + line.settings[S_N_CAPPED]
+    best = -1
+    total = 0.0
+    most = 0.0
+    for i in range(first, last):
+        product = line.links[i]
+        if has_turn(line, state, product):
+            share = line.products[product].share
+            total += share
+            credit = state.products[product].credit + share
+            if best < 0 or credit > most:
+                best = product
+                most = credit
+    if best < 0:
+        return
+    for i in range(first, last):
+        product = line.links[i]
+        if has_turn(line, state, product):
+            state.products[product].credit += line.products[product].share
+    state.products[best].credit -= total
+    p = create(line, state, best, -1)
+    state.parts[p].where = OUTSIDE
+    place = choose(line, state, p, line.steps[state.parts[p].step].dest)
+    admit(line, state, p, place)
+    push(state, ENTRY, best)
+
+
+@jit
+def has_turn(line: LineTables, state: State, product):
+    """Say whether caps and first station let an always available product in now."""
+    if line.products[product].kind != ALWAYS_CAPPED:
+        return False
+    if not below_caps(line, state, product):
+        return False
+    p = create(line, state, product, -1)
+    place = choose(line, state, p, line.steps[state.parts[p].step].dest)
+    undo_create(line, state, p)
+    return place >= 0
 
 
 @jit
@@ -1333,18 +1390,42 @@ def split_product(line: LineTables, state: State, p):
 
 @jit
 def _all_fit(line: LineTables, state: State, p):
-    """Return -1 if all units of a split find room at once, else a full destination."""
+    """Return -1 if all units of a split find room at once, else a full destination.
+
+    Units that go to one buffer want its places, and the servers behind it, together.
+    """
     part = state.parts[p]
     step = line.steps[part.step]
-    for i in range(step.first_make, step.first_make + step.n_makes):
-        make = line.uses[i]
-        d = line.steps[line.products[make.product].first_step].dest
-        target = line.targets[line.dests[d].first_target]
-        free = state.stations[target.station].n_ready
-        free += line.buffers[target.buffer].slots - state.buffers[target.buffer].level
-        if free < make.quantity:
+    last = step.first_make + step.n_makes
+    for i in range(step.first_make, last):
+        d = line.steps[line.products[line.uses[i].product].first_step].dest
+        wanted = 0
+        for j in range(step.first_make, last):
+            other = line.steps[line.products[line.uses[j].product].first_step].dest
+            if other == d or _share_buffer(line, d, other):
+                wanted += line.uses[j].quantity
+        free = 0
+        dest = line.dests[d]
+        for j in range(dest.first_target, dest.first_target + dest.n_targets):
+            target = line.targets[j]
+            free += state.stations[target.station].n_ready
+            free += line.buffers[target.buffer].slots
+            free -= state.buffers[target.buffer].level
+        if free < wanted:
             return d
     return -1
+
+
+@jit
+def _share_buffer(line: LineTables, one, other):
+    """Say whether two destinations have a buffer in common."""
+    a = line.dests[one]
+    b = line.dests[other]
+    for i in range(a.first_target, a.first_target + a.n_targets):
+        for j in range(b.first_target, b.first_target + b.n_targets):
+            if line.targets[i].buffer == line.targets[j].buffer:
+                return True
+    return False
 
 
 @jit
@@ -1426,7 +1507,7 @@ def finish(line: LineTables, state: State, s, outcome):
     server.phase = DONE
     here = state.stations[server.station]
     here.completed += 1
-    here.planned_us += step.mean_us
+    here.planned_us += line.work[work_at(line, server.step, server.station)].mean_us
     if unlikely(line.stations[server.station].has_cycle_modes != 0):
         count_cycle(line, state, s)
     if likely(step.straight > outcome):  # outcomes are not negative
@@ -1541,7 +1622,7 @@ def start_first(line: LineTables, state: State, p, s):
     here = state.stations[k]
     part = state.parts[p]
     take_first(state, k, p)
-    here.wait_us += state.clock[0].now - part.entered
+    here.wait_us += state.clock[0].now - part.queued
     here.waited += 1
     leave_buffer(state, part.place, p)
     return put_on(line, state, p, s)

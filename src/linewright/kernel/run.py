@@ -25,12 +25,15 @@ from linewright.kernel.flow import (
     arrive,
     caps_opened,
     finish,
+    has_kit,
     moved,
     needs_setup,
     release_order,
     settle,
     setup_done,
     transport_dist,
+    waiting_for,
+    wants_in,
 )
 from linewright.kernel.moves import PULL, ask, push, trace
 from linewright.kernel.sample import sample, uniform
@@ -54,11 +57,13 @@ from linewright.tables import (
     ASK_SETUP,
     BAD,
     BEGIN,
+    CALENDAR_ON,
     CLOCK_CYCLES,
     DRAWS_DTYPES,
     ENOUGH,
     FAILURE,
     FINISH,
+    IN_STORE,
     MOVED,
     NEED_PARTS,
     NEED_TRACE,
@@ -72,11 +77,13 @@ from linewright.tables import (
     S_MOVE_LEAF,
     S_ORDER_LEAF,
     SCRAP,
+    SETTING_UP,
     SETUP_DONE,
     STANDSTILL,
     T_EVENT,
     TICK,
     UNKNOWN,
+    WORKING,
     Draws,
     LineTables,
     State,
@@ -265,7 +272,7 @@ def draw_process(line: LineTables, state: State, draws: Draws, s):
         return step.only_us
     dist = step.only_dist
     if step.only_station < 0:
-        dist = line.work[step.first_work + part.target - step.first_target]
+        dist = line.work[step.first_work + part.target - step.first_target].dist
     if step.per_unit == 1:
         return sample(line, draws, dist, step.process_stream, part.serial, part.visits)
     return draw_units(line, state, draws, s, dist)
@@ -385,6 +392,57 @@ def write_series(line: LineTables, state: State):
 
 
 @jit
+def stands_still(line: LineTables, state: State):
+    """Say whether parts wait in a line in which nothing will ever move again.
+
+    Only shift changes and failures may still come: nobody works, is down or is about to
+    get a part, nothing arrives, and what waits at a station off shift lacks its kit.
+    Components that lie in store for no one do not wait.
+    """
+    if state.clock[0].wip == 0 or state.clock[0].n_moving > 0:
+        return False
+    n_waiting = 0
+    for p in range(len(state.parts)):
+        if state.parts[p].product >= 0 and state.parts[p].where != IN_STORE:
+            n_waiting += 1
+    if n_waiting == 0:
+        return False
+    if state.clock[0].next_order < len(line.orders):
+        return False
+    first = len(state.tree_key) >> 1
+    for i in range(len(state.products)):
+        leaf = line.products[i].leaf
+        if leaf >= 0 and state.tree_key[first + leaf] < NEVER:
+            return False
+    for s in range(len(state.servers)):
+        server = state.servers[s]
+        if server.phase == SETTING_UP or server.phase == WORKING or server.down >= 0:
+            return False
+    for k in range(len(state.stations)):
+        if state.stations[k].shift != CALENDAR_ON and may_start_later(line, state, k):
+            return False
+    return True
+
+
+@jit
+def may_start_later(line: LineTables, state: State, k):
+    """Say whether a station that is off shift may find a part to start after it."""
+    fixed = line.stations[k]
+    for i in range(fixed.first_queue, fixed.first_queue + fixed.n_queues):
+        p = state.lists[line.links[i]].head
+        while p >= 0:
+            if has_kit(line, state, state.parts[p].step):
+                return True
+            p = state.parts[p].next
+    for i in range(fixed.first_dest, fixed.first_dest + fixed.n_dests):
+        dest = line.dests[line.links[i]]
+        for j in range(dest.first_source, dest.first_source + dest.n_sources):
+            if wants_in(line, state, line.links[j]):
+                return True
+    return fixed.n_always > 0 or waiting_for(line, state, k)
+
+
+@jit
 def may_go_on(line: LineTables, state: State, until, enough, time):
     """Return why the run has to stop before an event at `time`, or that it may go."""
     clock = state.clock[0]
@@ -397,10 +455,7 @@ def may_go_on(line: LineTables, state: State, until, enough, time):
         return clock.status
     if time > until:
         clock.now = until
-        # calendars are laid out to the horizon only: after their last change no timer
-        # may be left in a line that is sound
-        still = time >= NEVER >> 4 and clock.wip > 0 and len(line.calendars) == 0
-        return STANDSTILL if still else REACHED
+        return STANDSTILL if stands_still(line, state) else REACHED
     if clock.finished >= enough:
         return ENOUGH
     if clock.n_free < line.settings[S_MARGIN]:

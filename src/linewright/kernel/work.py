@@ -70,6 +70,7 @@ __all__ = [
     "start_repair",
     "stop",
     "stop_finished",
+    "work_at",
 ]
 
 
@@ -440,8 +441,19 @@ def may_work(line: LineTables, state: State, s):
     server = state.servers[s]
     if state.stations[server.station].shift == CALENDAR_ON:
         return True
-    step = line.steps[state.parts[server.part].step]
-    return step.shift_end != END_INTERRUPT
+    w = work_at(line, state.parts[server.part].step, server.station)
+    return line.work[w].shift_end != END_INTERRUPT
+
+
+@hot
+def work_at(line: LineTables, k, station):
+    """Return the row of `work` of a step at one of its stations."""
+    step = line.steps[k]
+    w = step.first_work
+    if step.only_station < 0:
+        while line.targets[step.first_target + w - step.first_work].station != station:
+            w += 1
+    return w
 
 
 @jit

@@ -99,14 +99,15 @@ def brief_html(result: Source) -> str:
 
 
 def _basis(facts: Facts) -> str:
+    from linewright.report.basis import interval_words  # noqa: PLC0415
     from linewright.report.sections.appendix import span  # noqa: PLC0415
     from linewright.report.words import counted  # noqa: PLC0415
 
     warm = f", of which {span(facts.warmup_us)} warm-up" if facts.warmup_us else ""
     text = f"Simulated: {span(facts.horizon_us)}{warm}; "
     text += f"{counted(facts.n_replications, 'replication')}"
-    if facts.n_replications > 1:
-        return f"{text}. \u00b1 is the {facts.confidence:.0%} confidence interval."
+    if plus_minus := interval_words(facts.manifest):
+        return f"{text}. \u00b1 is {plus_minus}."
     return f"{text}, so no uncertainty can be given."
 
 

@@ -46,7 +46,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean over replications with its confidence interval; NaN where unknown."""
+    """A mean over all runs with its confidence interval; NaN where unknown."""
 
     mean: float = math.nan
     half: float = math.nan
@@ -62,7 +62,7 @@ class Estimate:
 
     @property
     def sure(self) -> bool:
-        """Whether there is an interval; one replication gives none."""
+        """Whether there is an interval; one short run has none."""
         return math.isfinite(self.half)
 
 

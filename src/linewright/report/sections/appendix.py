@@ -15,17 +15,29 @@ __all__ = ["STATE_TERMS", "TERMS", "section", "span"]
 FAILED_ROWS = 50
 SUMMARY_ROWS = 2000
 
+_METHODS = {
+    "replications": "Student's t over replications",
+    "batch_means": "batch means of one run",
+    "none": "none",
+}
+
 TERMS = (
     (
         "\u00b1 and interval",
         "The range that holds the true mean of the model with the stated confidence, "
-        "by Student's t over independent replications. It says how sure the run is, "
-        "not how right the model is.",
+        "by Student's t over independent replications or, if there is only one, over "
+        "the batches of this run. It says how sure the run is, not how right the model "
+        "is.",
     ),
     (
         "10 to 90%",
         "The range in which 8 of 10 replications lie: how much one run, or one year, "
         "differs from another.",
+    ),
+    (
+        "batch means",
+        "The mean of each of 30 to 40 equal spans of one run after its warm-up, so "
+        "long that tests find hardly any correlation between neighbors.",
     ),
     ("replication", "One independent run of the same line with other random numbers."),
     (
@@ -88,6 +100,7 @@ def _setup(facts: Facts) -> Table:
         ("Horizon (simulated time)", span(facts.horizon_us)),
         ("Warm-up, left out", warm),
         ("Confidence of intervals", f"{facts.confidence:.4g}"),
+        ("Intervals", _METHODS.get(str(m.get("interval_method")), DASH)),
         ("Events simulated", f"{events:,}" if isinstance(events, int) else DASH),
         ("Stopped early", "yes" if m.get("stopped_early") else "no"),
     )
@@ -166,6 +179,7 @@ def _summary(facts: Facts) -> Table:
     )
     rows = []
     for row in facts.rows("summary")[:SUMMARY_ROWS]:
+        n_batches = row.get("batches")
         numbers = [
             math.nan if row[k] is None else float(row[k])
             for k in ("mean", "half_width", "low", "high")
@@ -173,7 +187,8 @@ def _summary(facts: Facts) -> Table:
         rows.append(
             (
                 str(row["measure"]), name(row["entity"] or "", 200) or "line",
-                str(row["unit"] or ""), *_plain(numbers), f"{row['n']}",
+                str(row["unit"] or ""), *_plain(numbers),
+                f"{n_batches} batches" if n_batches else f"{row['n']}",
             )
         )  # fmt: skip
     return Table("All estimates", columns, tuple(rows))

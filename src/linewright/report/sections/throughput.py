@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from linewright.report.basis import interval_words, is_one_run, of_one_run
 from linewright.report.canvas import SMALL, Canvas, draw_both, label_room
 from linewright.report.facts import Estimate, Facts
 from linewright.report.parts import Column, Figure, Section, Table
@@ -257,9 +258,10 @@ def section(facts: Facts) -> Section:
     wide, narrow = draw_both(
         partial(_draw, found[:SHOWN], scale), "throughput", title, alt
     )
+    plus_minus = interval_words(facts.manifest)
     caption = (
         f"Bar and dot: mean over {counted(facts.n_replications, 'replication')}. "
-        f"Whisker: {facts.confidence:.0%} confidence interval. Upright mark: demand."
+        f"{f'Whisker: {plus_minus}. ' if plus_minus else ''}Upright mark: demand."
     )
     figure = Figure(
         "throughput", title, alt, wide, narrow, caption,
@@ -295,11 +297,12 @@ def _text(found: Sequence[Output], facts: Facts) -> tuple[str, ...]:
     lines = []
     if not any(o.made.mean > 0 for o in found):
         lines.append("No good unit left the line in the time that was measured.")
-    if facts.n_replications == 1:
+    if facts.n_replications == 1 and not is_one_run(facts.manifest):
         lines.append(
             "There is one replication, so no uncertainty can be given: another run "
             "may differ by any amount. Use ten or more before deciding."
         )
+    lines.extend(of_one_run(facts.manifest, facts.rows("summary")))
     if any(o.source == "orders" for o in found):
         lines.append(
             "What is asked for is the quantity of all orders due within the simulated "

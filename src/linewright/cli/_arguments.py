@@ -1,0 +1,188 @@
+"""The arguments of every verb, their help, and examples of them.
+
+Each verb has its function here and ``--json``, ``--quiet`` and ``--help``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from linewright.cli._compare import run_compare
+from linewright.cli._look import run_trace, run_why
+from linewright.cli._model import (
+    run_check,
+    run_diff,
+    run_init,
+    run_migrate,
+    run_schema,
+    run_version,
+)
+from linewright.cli._say import Args
+from linewright.cli._study import run_brief, run_simulate
+from linewright.version import __version__
+
+EXAMPLES = {
+    "init": "linewright init my-line",
+    "check": "linewright check plant.yaml\n"
+    "linewright check plant.yaml --overlay saturday-shift.yaml --json",
+    "schema": "linewright schema > linewright.schema.json",
+    "migrate": "linewright migrate old.yaml --out new.yaml",
+    "diff": "linewright diff plant.yaml plant-with-second-oven.yaml",
+    "simulate": "linewright simulate plant.yaml\n"
+    'linewright simulate plant.yaml --horizon "52 weeks" --replications 50\n'
+    "linewright simulate plant.yaml --precision 1% --out results/today\n"
+    "linewright simulate plant.yaml --overlay saturday-shift.yaml --json",
+    "compare": "linewright compare plant.yaml second-oven.yaml\n"
+    "linewright compare plant.yaml --overlay oven.yaml --overlay shift.yaml\n"
+    "linewright compare results/monday results/tuesday",
+    "brief": "linewright brief plant.yaml --out plant.html\n"
+    "linewright brief results/plant",
+    "why": "linewright why plant.yaml --at 3d10:42 weld\n"
+    'linewright why plant.yaml --at "2027-01-07 10:42" frame:17',
+    "trace": "linewright trace plant.yaml --out log.parquet\n"
+    "linewright trace plant.yaml --unit frame:17\n"
+    'linewright trace plant.yaml --station weld --until "2 d"',
+    "version": "linewright version --json",
+}
+
+_OVERLAY = "overlay to lay over the model; may be given again"
+
+
+def new_parser() -> argparse.ArgumentParser:
+    """Return the parser of all verbs; what it reads names the function to run."""
+    parser = argparse.ArgumentParser(
+        prog="linewright",
+        description="One model of a production line: check it, simulate it, compare "
+        "designs, and show the result.",
+        epilog="Exit codes: 0 all well; 1 findings, a failed self-check, or a line "
+        "that stands still; 2 wrong arguments or a bad model; 130 interrupted. "
+        "`linewright VERB --help` has examples.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"linewright {__version__}"
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for add in (_add_model_verbs, _add_study_verbs, _add_look_verbs):
+        add(verbs)
+    return parser
+
+
+def _verb(
+    verbs: Any, name: str, run: Callable[[Args], int], text: str
+) -> argparse.ArgumentParser:
+    examples = "\n".join(f"  {line}" for line in EXAMPLES[name].splitlines())
+    added: argparse.ArgumentParser = verbs.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    added.set_defaults(run=run)
+    added.add_argument("--json", action="store_true", help="JSON on stdout")
+    added.add_argument("--quiet", "-q", action="store_true", help="errors only")
+    return added
+
+
+def _add_overlay(verb: argparse.ArgumentParser, text: str) -> None:
+    verb.add_argument(
+        "--overlay", metavar="FILE", action="append", default=[], help=text
+    )
+
+
+def _add_model_verbs(verbs: Any) -> None:
+    init = _verb(verbs, "init", run_init, "write a first model, with comments")
+    init.add_argument("folder", nargs="?", default=".", metavar="FOLDER")
+    check = _verb(verbs, "check", run_check, "find what is wrong with a model")
+    check.add_argument("model", metavar="MODEL")
+    _add_overlay(check, _OVERLAY)
+    _verb(verbs, "schema", run_schema, "print the JSON Schema of the model file")
+    migrate = _verb(verbs, "migrate", run_migrate, "bring an older model up to date")
+    migrate.add_argument("model", metavar="MODEL")
+    migrate.add_argument("--out", metavar="FILE", help="file to write; else stdout")
+    diff = _verb(
+        verbs, "diff", run_diff, "say in words what changed between two models"
+    )
+    diff.add_argument("before", metavar="A")
+    diff.add_argument("after", metavar="B")
+    _verb(verbs, "version", run_version, "print the version")
+
+
+def _add_study_verbs(verbs: Any) -> None:
+    simulate = _verb(verbs, "simulate", run_simulate, "simulate a line")
+    simulate.add_argument("model", metavar="MODEL")
+    _add_overlay(simulate, _OVERLAY)
+    _add_study(simulate)
+    simulate.add_argument(
+        "--out", metavar="DIR", help="result folder; results/NAME by default"
+    )
+    compare = _verb(
+        verbs, "compare", run_compare, "compare scenarios on common random numbers"
+    )
+    compare.add_argument("models", metavar="MODEL_OR_RESULT", nargs="+")
+    _add_overlay(
+        compare, "a scenario of its own over the one model; may be given again"
+    )
+    _add_study(compare)
+    brief = _verb(verbs, "brief", run_brief, "write the brief, one HTML file")
+    brief.add_argument("model", metavar="MODEL_OR_RESULT")
+    _add_overlay(brief, _OVERLAY)
+    _add_study(brief)
+    brief.add_argument(
+        "--out", metavar="FILE", help="NAME.html or RESULT/brief.html by default"
+    )
+
+
+def _add_study(verb: argparse.ArgumentParser) -> None:
+    add = verb.add_argument_group("study (as in the model by default)").add_argument
+    add("--horizon", metavar="TIME", help='length of a replication, "52 weeks"')
+    add("--replications", metavar="N", type=int, help="independent runs, or the most")
+    add("--warmup", metavar="TIME", help='time cut from the start, or "auto"')
+    add("--seed", metavar="N", type=int, help="same seed, same numbers")
+    add("--study", choices=("terminating", "steady_state"))
+    _add_share(add, "--precision", None, "stop at this share of the throughput: 1%%")
+    _add_share(add, "--confidence", 0.95, "confidence of intervals: 95%%")
+    add("--units", metavar="N", type=int, help="stop when so many units have left")
+    add("--workers", metavar="N", type=int, help="threads; all cores by default")
+
+
+def _add_share(add: Any, name: str, default: float | None, text: str) -> None:
+    add(name, metavar="SHARE", type=_share_of_one, default=default, help=text)
+
+
+def _share_of_one(text: str) -> float:
+    """Read ``1%`` or ``0.01``."""
+    if text.strip().endswith("%"):
+        return float(text.strip()[:-1]) / 100
+    return float(text)
+
+
+_share_of_one.__name__ = "share"  # argparse names it: invalid share value
+
+
+def _add_look_verbs(verbs: Any) -> None:
+    why = _verb(verbs, "why", run_why, "say why something waits at an instant")
+    why.add_argument("model", metavar="MODEL")
+    why.add_argument(
+        "entity",
+        metavar="ENTITY",
+        help="station, server, buffer, product, or a part such as frame:17",
+    )
+    why.add_argument(
+        "--at", metavar="TIME", required=True, help="3d10:42, 3 d 10 h, or local time"
+    )
+    trace = _verb(verbs, "trace", run_trace, "write what happened, event by event")
+    trace.add_argument("model", metavar="MODEL")
+    trace.add_argument("--out", metavar="FILE", help="Parquet file to write")
+    trace.add_argument("--until", metavar="TIME", help="the horizon by default")
+    trace.add_argument("--unit", metavar="PRODUCT:NUMBER", help="one unit's life")
+    trace.add_argument("--station", metavar="NAME", help="one station's Gantt chart")
+    for verb in (why, trace):
+        _add_overlay(verb, _OVERLAY)
+        verb.add_argument("--seed", metavar="N", type=int, help="as in the model")
+        text = "which replication; the first, 0, by default"
+        verb.add_argument("--replication", metavar="N", type=int, default=0, help=text)

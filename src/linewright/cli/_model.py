@@ -1,0 +1,113 @@
+"""The verbs about a model file: init, check, schema, migrate, diff; and version.
+
+None of them simulates or imports the kernel.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+
+from linewright.cli._say import FOUND, OK, Args, print_json, say, write
+from linewright.errors import Finding, ModelError
+from linewright.version import __version__
+
+
+def run_init(args: Args) -> int:
+    """Write a first model."""
+    from linewright.model.init import init  # noqa: PLC0415 - slow
+
+    if Path(args.folder).suffix in {".yaml", ".yml", ".json"}:
+        msg = f"{args.folder} looks like a file; name a folder for the model"
+        raise ValueError(msg)
+    model, schema = init(args.folder)
+    if args.json:
+        print_json({"model": str(model), "schema": str(schema)})
+        return OK
+    write(f"{model}\n")
+    say(args, f"next: linewright check {model}")
+    return OK
+
+
+def run_check(args: Args) -> int:
+    """Find what is wrong with a model; a finding is data, so it goes to stdout."""
+    from linewright.model.check import check  # noqa: PLC0415 - slow
+    from linewright.model.load import read  # noqa: PLC0415
+
+    for path in (args.model, *args.overlay):
+        with Path(path).open("rb"):  # a file that is not there is no finding
+            pass
+    try:
+        loaded = read(args.model, args.overlay)
+        findings = check(loaded.line, loaded.positions)
+    except ModelError as error:
+        findings = list(error.findings)
+    if args.json:
+        rows = [dataclasses.asdict(finding) for finding in findings]
+        print_json({"model": args.model, "ok": not rows, "findings": rows})
+    else:
+        write("".join(f"{_with_severity(finding)}\n" for finding in findings))
+    if not findings:
+        say(args, f"{args.model}: no findings")
+    return FOUND if findings else OK
+
+
+def _with_severity(finding: Finding) -> str:
+    text = str(finding)
+    if finding.severity == "error":
+        return text
+    return text.replace(f" {finding.code} ", f" {finding.code} {finding.severity}: ", 1)
+
+
+def run_schema(args: Args) -> int:
+    """Print the JSON Schema of the model file."""
+    from linewright.model.schema import json_schema  # noqa: PLC0415 - slow
+
+    print_json(json_schema())
+    return OK
+
+
+def run_migrate(args: Args) -> int:
+    """Bring an older model up to date."""
+    from linewright.model.load import write_whole  # noqa: PLC0415 - slow
+    from linewright.model.migrate import migrate  # noqa: PLC0415
+    from linewright.model.source import read_text  # noqa: PLC0415
+
+    text, done = migrate(read_text(Path(args.model), args.model), args.model)
+    if args.out:
+        write_whole(Path(args.out), text)
+    if args.json:
+        print_json({"model": args.model, "done": done, "text": text})
+    elif not args.out:
+        write(text)
+    say(args, f"{args.model}: {done}")
+    return OK
+
+
+def run_diff(args: Args) -> int:
+    """Say what changed between two models."""
+    from linewright.model.diff import diff  # noqa: PLC0415 - slow
+    from linewright.model.load import load  # noqa: PLC0415
+
+    changes = diff(load(args.before), load(args.after))
+    if args.json:
+        print_json({"before": args.before, "after": args.after, "changes": changes})
+    else:
+        write("".join(f"{change}\n" for change in changes))
+    if not changes:
+        say(args, "both say the same")
+    return OK
+
+
+def run_version(args: Args) -> int:
+    """Print the version."""
+    if args.json:
+        import numba  # noqa: PLC0415 - slow
+        import numpy as np  # noqa: PLC0415
+
+        about = {"linewright": __version__, "python": sys.version.split()[0]}
+        print_json(about | {"numpy": np.__version__, "numba": numba.__version__})
+    else:
+        write(f"linewright {__version__}\n")
+    return OK

@@ -1,0 +1,88 @@
+"""What all verbs share: exit codes, data on stdout, messages on stderr, models read.
+
+Only data goes to stdout, so that it can be piped; with ``--quiet`` nothing but errors
+goes to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from linewright.model.line import Line
+
+OK, FOUND, WRONG, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
+
+Args = argparse.Namespace
+
+
+def say(args: Args, text: str) -> None:
+    """Write a message, unless the user asked for quiet."""
+    if not args.quiet:
+        print(text, file=sys.stderr)
+
+
+def write(text: str) -> None:
+    """Write data to stdout; what its encoding lacks becomes a question mark."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+
+
+def print_json(value: Any) -> None:
+    """Write a value to stdout as JSON."""
+    write(json.dumps(_plain(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that JSON can hold: numbers that are none become null."""
+    if isinstance(value, dict):
+        return {key: _plain(below) for key, below in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(below) for below in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def show(view: Any) -> None:
+    """Write a table to stdout, as wide and as colorful as it may be."""
+    from linewright.console import as_text  # noqa: PLC0415 - slow
+
+    write(as_text(view, sys.stdout))
+
+
+def tell_compiling(args: Args) -> None:
+    """Say so where the first run will take a minute."""
+    from linewright.kernel._jit import is_compiled  # noqa: PLC0415 - slow
+
+    if os.environ.get("NUMBA_DISABLE_JIT") in {None, "", "0"} and not is_compiled():
+        say(args, "compiling the kernel once; about a minute")
+
+
+def load_line(args: Args, path: str, overlays: Sequence[str] = ()) -> Line:
+    """Return a checked line, and tell of the warnings about it."""
+    from linewright.model.check import load_checked  # noqa: PLC0415 - slow
+
+    line, warnings = load_checked(path, overlays)
+    for finding in warnings:
+        say(args, f"{finding}")
+    return line
+
+
+def is_result(path: str) -> bool:
+    """Say whether a path is a saved result; else it is a model."""
+    return Path(path).is_dir()
+
+
+def slug(*paths: str) -> str:
+    """Return the name of a model file, with its overlays, as a name for results."""
+    stems = "+".join(Path(path).stem for path in paths)
+    return re.sub(r"[^\w+.-]+", "-", stems).strip("-.") or "model"

@@ -1,0 +1,157 @@
+"""The verbs that simulate one line: simulate and brief.
+
+`simulated` is how every verb comes from a line to a result, and `verdict` how a result
+becomes an exit code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from linewright.cli._say import (
+    FOUND,
+    INTERRUPTED,
+    OK,
+    Args,
+    is_result,
+    load_line,
+    print_json,
+    say,
+    show,
+    slug,
+    tell_compiling,
+    write,
+)
+from linewright.errors import ResultError
+from linewright.units import UNITS_US
+
+if TYPE_CHECKING:
+    from linewright.model.line import Line
+    from linewright.results import Result
+
+GANTT_SPAN_US = 7 * UNITS_US["d"]
+GANTT_ROWS = 5_000
+
+_STUDY_OPTIONS = (
+    "horizon", "replications", "warmup", "seed", "study", "precision", "confidence",
+    "units", "workers",
+)  # fmt: skip
+
+
+def options_of(args: Args) -> dict[str, Any]:
+    """Return the arguments that `simulate` takes."""
+    return {name: getattr(args, name) for name in _STUDY_OPTIONS}
+
+
+def run_simulate(args: Args) -> int:
+    """Simulate a line, show the result and save it."""
+    from linewright.console import result_view  # noqa: PLC0415 - slow
+
+    line = load_line(args, args.model, args.overlay)
+    out = Path(args.out or Path("results") / slug(args.model, *args.overlay))
+    _refuse_to_replace(out)
+    result = simulated(args, line, options_of(args))
+    if args.json:
+        print_json(_result_json(result) | {"out": str(out)})
+    else:
+        show(result_view(result))
+    result.save(out)
+    say(args, f"saved in {out}")
+    return verdict(args, result)
+
+
+def _refuse_to_replace(out: Path) -> None:
+    """Raise before the work where the result could not be saved after it."""
+    if not out.exists() or (out / "manifest.json").is_file():
+        return
+    if not out.is_dir() or any(out.iterdir()):
+        msg = f"{out} exists and is not a result; choose another name with --out"
+        raise ResultError(msg)
+
+
+def simulated(args: Args, line: Line, options: dict[str, Any]) -> Result:
+    """Simulate with a progress bar; the chart of the first hours is filled in."""
+    from linewright.console import ProgressBar  # noqa: PLC0415 - slow
+    from linewright.simulate import simulate  # noqa: PLC0415
+
+    if args.workers is not None and args.workers < 1:
+        msg = f"workers is {args.workers}; it is one or more"
+        raise ValueError(msg)
+    tell_compiling(args)
+    stream = Path(os.devnull).open("w") if args.quiet else sys.stderr  # noqa: SIM115
+    try:
+        with ProgressBar(stream, line.name, options["precision"]) as bar:
+            result = simulate(line, on_progress=bar, **options)
+    finally:
+        if args.quiet:
+            stream.close()
+    return _with_gantt(line, result)
+
+
+def _with_gantt(line: Line, result: Result) -> Result:
+    from linewright.lower import lower  # noqa: PLC0415 - slow
+    from linewright.traces import gantt  # noqa: PLC0415
+
+    m = result.manifest
+    lowered = lower(line, m["horizon_us"])
+    span_us = min(m["horizon_us"], GANTT_SPAN_US)
+    chart = gantt(lowered, m["seed"], span_us, GANTT_ROWS + len(lowered.names.servers))
+    return dataclasses.replace(result, tables={**result.tables, "gantt": chart})
+
+
+def _result_json(result: Result) -> dict[str, Any]:
+    return {
+        "manifest": result.manifest,
+        "summary": result.table("summary").to_pylist(),
+        "checks": {
+            "ok": not result.failed_checks,
+            "count": result.table("checks").num_rows,
+            "failed": result.failed_checks,
+        },
+    }
+
+
+def verdict(args: Args, *results: Result) -> int:
+    """Return the exit code that results call for, and say why it is not 0."""
+    code = OK
+    for result in results:
+        m = result.manifest
+        if result.failed_checks:
+            n = len(result.failed_checks)
+            print(f"SELF-CHECK FAILED: {n} laws are broken", file=sys.stderr)
+            code = FOUND
+        if m["standstill"]:
+            print("the line stood still with parts in it", file=sys.stderr)
+            code = FOUND
+    for result in results:
+        m = result.manifest
+        if m["stopped_early"]:
+            done, asked = m["replications"], m["replications_asked"]
+            print(f"interrupted after {done} of {asked} replications", file=sys.stderr)
+            return INTERRUPTED
+    return code
+
+
+def run_brief(args: Args) -> int:
+    """Write the brief of a result, or of a model that is simulated first."""
+    from linewright.report import write_brief  # noqa: PLC0415 - slow
+    from linewright.results import Result  # noqa: PLC0415
+
+    if is_result(args.model):
+        result = Result.load(args.model)
+        out = Path(args.out or Path(args.model) / "brief.html")
+    else:
+        line = load_line(args, args.model, args.overlay)
+        out = Path(args.out or f"{slug(args.model, *args.overlay)}.html")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        result = simulated(args, line, options_of(args))
+    path = write_brief(result, out)
+    if args.json:
+        print_json({"brief": str(path), "manifest": result.manifest})
+    else:
+        write(f"{path}\n")
+    return verdict(args, result)

@@ -1,0 +1,227 @@
+"""Links: who has to look again when something changes, and where nobody has to.
+
+A place that comes free, a part that is released, a shift that begins: each wakes those
+who may wait for it and no others. Their rows stand behind each other in one table, and
+every record says where its own begin.
+
+Marks are what the links show of a line. Where it is plain and straight, the kernel goes
+a short way with the same result; where it runs in a loop, and nowhere else, the kernel
+looks for stations that block each other in a circle.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from linewright import tables as t
+from linewright.lower._build import Build
+from linewright.lower._sources import children_of
+
+
+def link_rows(build: Build) -> None:
+    """Link buffers, stations, destinations, products and calendars to each other."""
+    dests_of_buffer: dict[int, list[int]] = {}
+    dests_of_station: dict[int, list[int]] = {}
+    for d, dest in enumerate(build.dests):
+        for j in range(
+            int(dest["first_target"]), int(dest["first_target"] + dest["n_targets"])
+        ):
+            target = build.targets[j]
+            here = dests_of_buffer.setdefault(int(target["buffer"]), [])
+            if d not in here:
+                here.append(d)
+            if target["station"] >= 0:
+                dests_of_station.setdefault(int(target["station"]), []).append(d)
+    _link_buffers(build, dests_of_buffer)
+    _link_stations(build, dests_of_station)
+    _link_sources(build)
+    _link_users(build)
+    for c, calendar in enumerate(build.calendars):
+        rows = build.stations_of_calendar[c]
+        calendar["first_station"], calendar["n_stations"] = build.link(rows)
+
+
+def _link_buffers(build: Build, dests_of_buffer: dict[int, list[int]]) -> None:
+    feeders: dict[int, list[int]] = {}
+    for k, station in enumerate(build.stations):
+        if station["out_buffer"] >= 0:
+            feeders.setdefault(int(station["out_buffer"]), []).append(k)
+    early: dict[int, list[int]] = {}
+    for step in build.steps:
+        following = build.following_dest(step)
+        if following < 0:
+            continue
+        for k in build.stations_of(int(step["dest"])):
+            if build.stations[k]["before_service"]:
+                for b in build.buffers_of(following):
+                    if k not in early.setdefault(b, []):
+                        early[b].append(k)
+    for b, buffer in enumerate(build.buffers):
+        buffer["first_dest"], buffer["n_dests"] = build.link(dests_of_buffer.get(b, []))
+        buffer["first_feeder"], buffer["n_feeders"] = build.link(feeders.get(b, []))
+        buffer["first_early"], buffer["n_early"] = build.link(early.get(b, []))
+
+
+def _link_stations(build: Build, dests_of_station: dict[int, list[int]]) -> None:
+    n_stations = len(build.stations)
+    for k, station in enumerate(build.stations):
+        groups = [
+            n_stations + g for g, members in enumerate(build.groups) if k in members
+        ]
+        station["first_queue"], station["n_queues"] = build.link([k, *groups])
+        station["first_dest"], station["n_dests"] = build.link(
+            dests_of_station.get(k, [])
+        )
+        always = [
+            i
+            for i, product in enumerate(build.products)
+            if product["kind"] == t.ALWAYS
+            and product["first_step"] >= 0
+            and k
+            in build.stations_of(int(build.steps[int(product["first_step"])]["dest"]))
+        ]
+        station["first_always"], station["n_always"] = build.link(always)
+
+
+def _link_sources(build: Build) -> None:
+    sources: dict[int, list[int]] = {}
+    capped = []
+    for i, product in enumerate(build.products):
+        if product["first_step"] < 0 or product["kind"] == t.NEVER_RELEASED:
+            continue
+        if product["kind"] == t.ALWAYS:
+            continue
+        dest = int(build.steps[int(product["first_step"])]["dest"])
+        sources.setdefault(dest, []).append(i)
+        if product["cap"] >= 0 or build.line.conwip is not None:
+            capped.append(i)
+    for d, dest_row in enumerate(build.dests):
+        dest_row["first_source"], dest_row["n_sources"] = build.link(sources.get(d, []))
+    build.settings[t.S_FIRST_CAPPED], build.settings[t.S_N_CAPPED] = build.link(capped)
+
+
+def _link_users(build: Build) -> None:
+    line = build.line
+    users: dict[int, list[int]] = {}
+    for step in build.steps:
+        first = int(step["first_use"])
+        for use in build.uses[first : first + int(step["n_uses"])]:
+            here = users.setdefault(int(use["product"]), [])
+            here += [k for k in build.stations_of(int(step["dest"])) if k not in here]
+    for i, (name, row) in enumerate(zip(line.products, build.products, strict=True)):
+        row["first_station"], row["n_stations"] = build.link(users.get(i, []))
+        children = children_of(line, name, 1, {})
+        row["first_child"], row["n_children"] = build.quantities(children)
+
+
+def mark(build: Build) -> None:
+    """Mark stations, buffers and steps; everything has been linked."""
+    _mark_plain(build)
+    _mark_straight(build)
+    _mark_loops(build)
+
+
+def _mark_plain(build: Build) -> None:
+    """Mark the stations at which every waiting part may start, in their order."""
+    fancy = {int(way["to"]) for way in build.transports}
+    for step in build.steps:
+        stations = build.stations_of(int(step["dest"]))
+        work = build.work[int(step["first_work"]) :][: len(stations)]
+        fits = any(row["shift_end"] == t.END_FIT for row in work)
+        if step["n_uses"] or fits or step["transport"] >= 0:
+            fancy |= set(stations)
+    for k, station in enumerate(build.stations):
+        station["plain"] = (
+            k not in fancy
+            and station["dispatch"] == t.FIFO
+            and station["n_queues"] == 1
+            and not station["before_service"]
+        )
+
+
+def _mark_straight(build: Build) -> None:
+    """Mark what goes the common way, for which the kernel asks fewer questions.
+
+    A step is straight when its part leaves the line, or goes on to one plain station
+    with one buffer, without verdict, split or place kept for it. The only buffer of a
+    station and the only destination of a buffer are named where nothing else draws on
+    them or waits for them but straight parts.
+    """
+    for station in build.stations:
+        station["only_buffer"] = -1
+        dests = build.linked(station, "dest")
+        if station["plain"] and station["setup_first"] < 0 and len(dests) == 1:
+            target, *others = build.targets_of(dests[0])
+            if not others and build.dests[dests[0]]["queue"] < 0:
+                station["only_buffer"] = target["buffer"]
+    for buffer in build.buffers:
+        buffer["only_dest"] = -1
+        dests = build.linked(buffer, "dest")
+        if len(dests) != 1 or buffer["n_feeders"] or buffer["n_early"]:
+            continue
+        target, *others = build.targets_of(dests[0])
+        if not others and target["station"] >= 0:
+            station = build.stations[int(target["station"])]
+            if station["only_buffer"] >= 0 and not build.dests[dests[0]]["n_sources"]:
+                buffer["only_dest"] = dests[0]
+    for step in build.steps:
+        step["straight"] = _is_straight(build, step)
+
+
+def _is_straight(build: Build, step: dict[str, float]) -> bool:
+    before = build.stations_of(int(step["dest"]))
+    early = any(build.stations[k]["before_service"] for k in before)
+    if step["inspected"] or step["n_makes"] or early:
+        return False
+    if step["next"] < 0:
+        return build.products[int(step["product"])]["store"] < 0
+    k = int(build.steps[int(step["next"])]["only_station"])
+    return k >= 0 and build.stations[k]["only_buffer"] >= 0
+
+
+def _mark_loops(build: Build) -> None:
+    """Mark the stations that can block each other in a circle (Tarjan's components)."""
+    after: dict[int, set[int]] = {k: set() for k in range(len(build.stations))}
+    for step in build.steps:
+        dests = [build.following_dest(step)]
+        if step["inspected"] == 2:
+            dests.append(int(build.steps[int(step["rework_to"])]["dest"]))
+        first = int(step["first_make"])
+        for make in build.uses[first : first + int(step["n_makes"])]:
+            made = build.products[int(make["product"])]
+            dests.append(int(build.steps[int(made["first_step"])]["dest"]))
+        for k in build.stations_of(int(step["dest"])):
+            for d in dests:
+                if d >= 0:
+                    after[k] |= set(_sharing(build, d))
+    for component in _components(after):
+        looping = len(component) > 1 or component[0] in after[component[0]]
+        for k in component:
+            build.stations[k]["in_loop"] = looping
+
+
+def _sharing(build: Build, d: int) -> list[int]:
+    """Return the stations that draw on the buffers of a destination."""
+    buffers = set(build.buffers_of(d))
+    return [
+        int(target["station"])
+        for target in build.targets
+        if target["buffer"] in buffers and target["station"] >= 0
+    ]
+
+
+def _components(after: dict[int, set[int]]) -> list[list[int]]:
+    """Return the strongly connected components of a graph."""
+    pairs = [(a, b) for a, ends in after.items() for b in ends]
+    if all(b > a for a, b in pairs):  # a line that only goes forward has no circle
+        return [[k] for k in after]
+    from scipy.sparse import csr_matrix  # noqa: PLC0415 - slow to import
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
+    rows, columns = zip(*pairs, strict=True)
+    graph = csr_matrix((np.ones(len(pairs)), (rows, columns)), shape=(len(after),) * 2)
+    _, labels = connected_components(graph, directed=True, connection="strong")
+    found: dict[int, list[int]] = {}
+    for k, label in enumerate(labels):
+        found.setdefault(int(label), []).append(k)
+    return list(found.values())

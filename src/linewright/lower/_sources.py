@@ -1,0 +1,141 @@
+"""Sources: what comes in and when: parts of each product, orders, and the calendars.
+
+Parts are always there, arrive, are ordered, or come with the part they go into. Dates
+and shifts become ticks here; nothing below knows a time zone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from linewright import tables as t
+from linewright.lower._build import Build
+from linewright.lower._routes import kit, lower_step
+from linewright.model.calendars import expand, to_tick
+from linewright.model.distribution import Distribution
+from linewright.model.line import Line, Order, OrderFile
+from linewright.model.meaning import uses_of
+from linewright.units import UNITS_US
+
+_FULL = {"wait": t.FULL_WAIT, "block": t.FULL_BLOCK, "lose": t.FULL_LOSE}
+_RELEASE = {
+    "always": t.ALWAYS,
+    "arrivals": t.ARRIVALS,
+    "orders": t.ORDERS,
+    "with_parent": t.WITH_PARENT,
+    "never": t.NEVER_RELEASED,
+}
+_BEYOND_US = 28 * UNITS_US["d"]
+
+
+def lower_calendars(build: Build) -> None:
+    """Add the calendars that a station keeps, and their ticks."""
+    line = build.line
+    used = [s.calendar or line.calendar for s in line.stations.values()]
+    for name in dict.fromkeys(filter(None, used)):
+        # beyond the end, so that what fits into a shift does not depend on the horizon
+        until_us = build.horizon_us + _BEYOND_US
+        ticks = expand(line.calendars[name], line.start, line.time_zone, until_us)
+        first = len(build.ticks)
+        end = max(until_us, int(ticks.at_us[-1])) + 1
+        ends = np.append(ticks.at_us[1:], end)
+        left, on_left = 0, []
+        rows = list(zip(ticks.at_us, ends, ticks.mode, strict=True))
+        for at, until, mode in reversed(rows):
+            left = (
+                0
+                if mode == t.CALENDAR_OFF
+                else left + (until - at) * (mode == t.CALENDAR_ON)
+            )
+            on_left.append(int(left))
+        for (at, _, mode), left_us in zip(rows, reversed(on_left), strict=True):
+            build.ticks.append((int(at), int(mode), left_us))
+        build.calendar_rows[name] = len(build.calendars)
+        build.calendars.append({"first": first, "n": len(rows)})
+
+
+def lower_products(build: Build) -> None:
+    """Add the products with their routes, sources and stores."""
+    line = build.line
+    used_by_others = {
+        c for p in line.products.values() for c, b in p.bom.items() if not b.bought
+    }
+    for name, product in line.products.items():
+        for number, step in enumerate(product.route):
+            lower_step(build, name, product, number, step)
+        release = product.release
+        capped = release.conwip is not None or line.conwip is not None
+        kind = _RELEASE[release.kind]
+        source = release.every
+        if source is None and release.rate:
+            source = Distribution(kind="exponential", parameters=(1e6 / release.rate,))
+        store = -1
+        if name in used_by_others:
+            buffer = build.buffer_of(f"{name} store", product.store)
+            store = build.dest(((-1, buffer),), 0)
+        build.products.append(
+            {
+                "first_step": build.first_steps[name] if product.route else -1,
+                "store": store,
+                "family": build.families[product.family or name],
+                "lot": product.lot_size,
+                "priority": product.priority,
+                "cap": -1 if release.conwip is None else release.conwip,
+                "kind": t.ALWAYS_CAPPED if kind == t.ALWAYS and capped else kind,
+                "source_stream": build.stream("arrivals", name, of=[source]),
+                "source_dist": -1 if source is None else build.dist(source),
+                "quantity": release.quantity,
+                "first_us": -1 if release.first is None else release.first,
+                "when_full": _FULL[release.when_full],
+                "share": release.share,
+            }
+        )
+
+
+def children_of(
+    line: Line, name: str, n_parts: int, found: dict[str, int]
+) -> dict[str, int]:
+    """Return the components, level by level, that are released with parts, in parts."""
+    product = line.products[name]
+    for uses in uses_of(product):
+        for component, count in kit(line, product, uses).items():
+            if line.products[component].release.kind == "with_parent":
+                found[component] = found.get(component, 0) + n_parts * count
+                children_of(line, component, n_parts * count, found)
+    return found
+
+
+def orders_of(line: Line) -> tuple[Order, ...]:
+    """Return the orders; a file of them was read when the model was loaded."""
+    assert not isinstance(line.orders, OrderFile)
+    return line.orders
+
+
+def lower_orders(build: Build) -> None:
+    """Add the orders, by release and then as they stand in the file."""
+    line = build.line
+
+    def tick(when: Any, missing: int) -> int:
+        if when is None:
+            return missing
+        if isinstance(when, int):
+            return when
+        return int(to_tick(when, line.start, line.time_zone))
+
+    for place, order in enumerate(orders_of(line)):
+        product = line.products[order.product]
+        build.orders.append(
+            {
+                "product": build.product_rows[order.product],
+                "quantity": order.quantity,
+                "release": tick(order.release, 0),
+                "due": tick(order.due, t.NEVER),
+                "priority": product.priority
+                if order.priority is None
+                else order.priority,
+                "place": place,
+            }
+        )
+    build.orders.sort(key=lambda row: (row["release"], row["place"]))

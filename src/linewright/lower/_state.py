@@ -1,0 +1,171 @@
+"""What a run starts from: the empty line at time 0, and its random streams.
+
+The arrays of a state have the sizes that its tables ask for, and all of them are made
+here, because the kernel allocates none while it runs. Only the room for parts can grow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from linewright import tables as t
+from linewright.errors import KernelError
+from linewright.lower._build import zeros
+from linewright.lower._line import Lowered
+
+
+def stream_keys(
+    names: Sequence[str], seed: int
+) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """Return the 64-bit key of every stream: a hash of its name and the seed.
+
+    Raises:
+        KernelError: Two names have one key; another seed helps.
+    """
+    digests = [
+        hashlib.blake2b(f"{seed}\0{name}".encode(), digest_size=8).digest()
+        for name in names
+    ]
+    keys = np.array([int.from_bytes(d, "little") for d in digests], np.uint64)
+    if len(np.unique(keys)) != len(keys):
+        msg = f"two random streams have one key with seed {seed}; choose another"
+        raise KernelError(msg)
+    return keys
+
+
+def new_draws(lowered: Lowered, seed: int, replication: int) -> t.Draws:
+    """Return the streams of one replication."""
+    n = len(lowered.stream_kinds)
+    return t.Draws(
+        key=stream_keys(lowered.names.streams, seed),
+        kind=lowered.stream_kinds,
+        held=np.full(n, -1, np.int64),
+        values=np.zeros(n * t.BLOCK),
+        scale=lowered.stream_scales,
+        setting=np.array([replication, t.BLOCK // 2, 10], np.int64),
+    )
+
+
+def new_state(
+    lowered: Lowered, n_trace: int = 0, n_periods: int = 0, period_us: int = 0
+) -> t.State:
+    """Return the state of an empty line at time 0."""
+    line = lowered.tables
+    n_servers = int(line.stations["n_servers"].sum())
+    n_stations, n_products = len(line.stations), len(line.products)
+    margin = int(line.settings[t.S_MARGIN])
+    n_parts = 2 * margin + 256
+    width = 2 * n_products + len(line.buffers)
+    n_lists = (
+        n_stations + int(line.settings[t.S_N_QUEUES]) + len(line.dests) + 2 * n_products
+    )
+    n_pad = 2
+    while n_pad < int(line.settings[t.S_N_LEAVES]):
+        n_pad *= 2
+    leaves = np.zeros(2 * n_pad, np.int64)
+    leaves[n_pad:] = np.arange(n_pad)
+    for node in range(n_pad - 1, 0, -1):
+        leaves[node] = leaves[2 * node]
+    state = t.State(
+        clock=zeros(t.CLOCK, 1),
+        servers=zeros(t.SERVER, n_servers),
+        stations=zeros(t.STATION_STATE, n_stations),
+        modes=zeros(t.MODE_STATE, len(line.server_modes)),
+        buffers=zeros(t.BUFFER_STATE, len(line.buffers)),
+        lists=zeros(t.LIST, n_lists),
+        parts=zeros(t.PART, 0),
+        products=zeros(t.PRODUCT_STATE, n_products),
+        orders=zeros(t.ORDER_STATE, len(line.orders)),
+        accounts=np.zeros((n_stations, t.N_MODES), np.int64),
+        flow=np.zeros((n_products, t.N_FLOW_BUCKETS), np.int64),
+        tree_key=t.NEVER + leaves,
+        tree_leaf=leaves,
+        # padded like the tree, which looks at leaves without a timer too
+        leaf_station=np.pad(
+            lowered.leaf_station, (0, n_pad - len(lowered.leaf_station))
+        ),
+        heap=np.zeros((0, 4), np.int64),
+        todo=np.zeros(0, np.int64),
+        requests=np.zeros(0, np.int64),
+        trace=np.zeros((n_trace, len(t.TRACE_COLUMNS)), np.int64),
+        series=np.zeros(max(n_periods + 1, 1) * width, np.int64),
+    )
+    state.lists["head"] = -1
+    state.lists["tail"] = -1
+    state.modes["left"] = t.UNKNOWN
+    state.modes["due"] = t.NEVER
+    state.modes["clock"] = line.modes["clock"][line.server_modes["mode"]]
+    state.orders["finished"] = -1
+    state.clock["free_part"] = -1
+    state.clock["tracing"] = n_trace > 0
+    state.clock["n_periods"] = n_periods + 1 if n_periods else 0
+    state.clock["period_us"] = period_us
+    state.clock["watch"] = 0 if n_periods else t.NEVER
+    state.clock["n_pending_sources"] = int(line.settings[t.S_N_CAPPED])
+    state.buffers["waiters"] = _always_watched(line)
+    _begin_servers(line, state)
+    return part_capacity(lowered, state, n_parts)
+
+
+def _always_watched(line: t.LineTables) -> t.Ints:
+    """Return 1 for buffers whose room somebody wants who does not stand in a list.
+
+    These are stations that start only with a place behind them, stations whose output
+    buffer it is, and parts outside.
+    """
+    watched = (line.buffers["n_early"] > 0) | (line.buffers["n_feeders"] > 0)
+    for b, buffer in enumerate(line.buffers):
+        first = int(buffer["first_dest"])
+        dests = line.links[first : first + int(buffer["n_dests"])]
+        watched[b] |= bool((line.dests["n_sources"][dests] > 0).any())
+    return (watched & (line.buffers["slots"] < t.UNLIMITED)).astype(np.int64)
+
+
+def _begin_servers(line: t.LineTables, state: t.State) -> None:
+    servers = state.servers
+    for name, value in (("part", -1), ("down", -1), ("family", -1), ("fails", -1)):
+        servers[name] = value
+    servers["due"] = t.NEVER
+    servers["next_failure"] = t.NEVER
+    mode_servers = line.server_modes["server"]
+    for k, station in enumerate(line.stations):
+        first, n = int(station["first_server"]), int(station["n_servers"])
+        here = slice(first, first + n)
+        servers["station"][here] = k
+        servers["number"][here] = np.arange(n)
+        shift = t.CALENDAR_ON
+        if station["calendar"] >= 0:
+            shift = int(
+                line.ticks["mode"][line.calendars["first"][station["calendar"]]]
+            )
+        state.stations["shift"][k] = shift
+        state.stations["next_tick"][k] = 1
+    servers["first_mode"] = np.searchsorted(mode_servers, np.arange(len(servers)))
+    ends = np.searchsorted(mode_servers, np.arange(len(servers)), side="right")
+    servers["n_modes"] = ends - servers["first_mode"]
+
+
+def part_capacity(lowered: Lowered, state: t.State, n_parts: int) -> t.State:
+    """Return the state with room for more parts; nothing else of it changes."""
+    old = len(state.parts)
+    parts = zeros(t.PART, n_parts)
+    parts[:old] = state.parts
+    parts["product"][old:] = -1
+    parts["next"][old:] = np.append(
+        np.arange(old + 1, n_parts), state.clock["free_part"][0]
+    )
+    state.clock["free_part"] = old
+    state.clock["n_free"] += n_parts - old
+    heap = np.zeros((n_parts, 4), np.int64)
+    heap[:old] = state.heap
+    n_servers, margin = len(state.servers), int(lowered.tables.settings[t.S_MARGIN])
+    work = 8 * (
+        n_servers + len(state.buffers) + len(state.products) + len(state.stations)
+    )
+    todo = np.zeros(work + 4 * margin + n_parts + 1024, np.int64)
+    requests = np.zeros(work + len(state.modes) + 2 * n_parts + 1024, np.int64)
+    return state._replace(parts=parts, heap=heap, todo=todo, requests=requests)
