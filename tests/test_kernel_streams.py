@@ -12,7 +12,7 @@ from scipy import stats
 
 from linewright import tables as t
 from linewright.kernel._jit import entry
-from linewright.kernel.flow import bucket_of as kernel_bucket_of
+from linewright.kernel.leaving import bucket_of as kernel_bucket_of
 from linewright.kernel.streams import philox
 from linewright.lower import Lowered, lower, new_draws, new_state
 from linewright.model.distribution import Distribution

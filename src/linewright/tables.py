@@ -38,6 +38,7 @@ BLOCK_BITS = 5
 BLOCK = 1 << BLOCK_BITS  # neighbouring draws of a stream that are made at once
 NEVER = 2**62  # key of a timer that is not set
 UNLIMITED = 2**40  # places of a buffer without a limit
+COMPLETE = -1  # step of a part at the end of its routing
 UNKNOWN = -1  # a duration that only the machine knows
 
 # what a stream holds

@@ -21,23 +21,27 @@ from linewright.kernel._views import (
     unlikely,
 )
 from linewright.kernel.calendar import heap_pop, heap_push, set_timer, timer_key
-from linewright.kernel.flow import (
+from linewright.kernel.eligible import (
+    has_kit,
+    needs_setup,
+    transport_dist,
+)
+from linewright.kernel.entering import (
     arrive,
     caps_opened,
-    finish,
-    has_kit,
-    moved,
-    needs_setup,
     release_order,
-    settle,
-    setup_done,
-    transport_dist,
-    waiting_for,
     wants_in,
 )
+from linewright.kernel.flow import (
+    finish,
+    settle,
+)
 from linewright.kernel.moves import PULL, ask, push, trace
+from linewright.kernel.queueing import moved
 from linewright.kernel.sample import sample, uniform
+from linewright.kernel.starting import setup_done
 from linewright.kernel.streams import standard, uniform_at
+from linewright.kernel.waiting import waiting_for
 from linewright.kernel.work import (
     due,
     repaired,
