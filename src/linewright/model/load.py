@@ -126,7 +126,7 @@ def _validated(root: Node, findings: list[Finding], folder: Folder) -> Loaded:
     except ValidationError as error:
         form = explain(error.errors(include_url=False), root)
         form = [f for f in form if f.path != ("schema_version",)]
-        raise ModelError([*findings, *form]) from error
+        raise ModelError([*findings, *form]) from None  # it says the same, worse
     if findings:
         raise ModelError(findings)
     return Loaded(line, root)
