@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from linewright import tables as t
+from linewright.drafts import write_whole
 from linewright.errors import ResultError
 from linewright.lower import Lowered, new_draws, new_state
 from linewright.version import __version__
@@ -77,18 +78,14 @@ def save_state(
         "replication": replication,
         "calendar_ticks": lowered.tables.calendars["n"].tolist(),
     }
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     arrays: dict[str, Any] = dict(zip(state._fields, state, strict=True))
     arrays[_ABOUT] = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    try:
+
+    def write(draft: Path) -> None:
         with draft.open("wb") as stream:
             np.savez_compressed(stream, **arrays)
-        draft.replace(target)
-    except OSError as error:
-        msg = f"{target} cannot be written: {error.strerror or error}"
-        raise ResultError(msg) from error
-    finally:
-        draft.unlink(missing_ok=True)
+
+    write_whole(target, write)
     return target
 
 

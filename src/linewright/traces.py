@@ -10,10 +10,10 @@ The columns of the event log are described in `LOG_COLUMNS`, its kinds in `LOG_K
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from linewright import tables as t
-from linewright.errors import KernelError, ResultError
+from linewright.drafts import write_whole
+from linewright.errors import KernelError
 from linewright.kernel.run import advance
 from linewright.lower import Lowered, new_draws, new_state, part_capacity
 from linewright.results import COLUMNS
@@ -89,7 +90,6 @@ _N_ROWS = 1 << 16
 _HOUR_US = 3_600_000_000
 
 Mask = npt.NDArray[np.bool_]
-_Written = TypeVar("_Written")
 
 
 def trace_rows(
@@ -292,7 +292,7 @@ def write_trace(
         "replication": str(replication),
     }
     batches = trace_rows(lowered, seed, replication, until_us)
-    return _whole(path, lambda draft: _stream(draft, lowered, batches, about))
+    return write_whole(path, lambda draft: _stream(draft, lowered, batches, about))
 
 
 def write_table(path: str | os.PathLike[str], table: pa.Table) -> None:
@@ -301,22 +301,7 @@ def write_table(path: str | os.PathLike[str], table: pa.Table) -> None:
     Raises:
         ResultError: The file cannot be written.
     """
-    _whole(path, lambda draft: pq.write_table(table, draft))
-
-
-def _whole(path: str | os.PathLike[str], write: Callable[[Path], _Written]) -> _Written:
-    """Write a file under another name, then rename it."""
-    target = Path(path)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        written = write(draft)
-        draft.replace(target)
-    except OSError as error:
-        msg = f"{target} cannot be written: {error.strerror or error}"
-        raise ResultError(msg) from error
-    finally:
-        draft.unlink(missing_ok=True)
-    return written
+    write_whole(path, lambda draft: pq.write_table(table, draft))
 
 
 def _stream(

@@ -530,6 +530,7 @@ def _drive(
         if unlikely(time > clock.watch or time > until or clock.look != 0):
             code = may_go_on(line, state, until, enough, time)
             if code != _GO_ON:
+                clock.look = 0
                 return code
         clock.now = time
         leaf = state.tree_leaf[1]

@@ -123,27 +123,27 @@ def find_next_failure(state: State, s):
 
 @jit
 def run(state: State, s):
-    """Let the work of a server go on from what remains of it."""
-    clock = state.clock[0]
+    """Let the work or setup of a server go on from what remains of it."""
     server = state.servers[s]
+    if server.phase == WORKING and server.remaining != UNKNOWN:
+        run_known(state, s)
+        return
+    clock = state.clock[0]
     server.running = 1
     server.resumed = clock.now
-    until = server.remaining
-    kind = FINISH
-    if server.phase != WORKING:
-        kind = SETUP_DONE
-    else:
-        fails_in = server.next_failure - server.worked
-        if fails_in < (until if until != UNKNOWN else NEVER >> 1):
-            until = fails_in
-            kind = FAILURE
-    server.due = NEVER if until == UNKNOWN else timer_key(clock.now + until, kind)
+    server.due = NEVER
+    if server.phase == WORKING:
+        if server.next_failure != NEVER:
+            fails_in = server.next_failure - server.worked
+            server.due = timer_key(clock.now + fails_in, FAILURE)
+    elif server.remaining != UNKNOWN:
+        server.due = timer_key(clock.now + server.remaining, SETUP_DONE)
     set_timer(state, s, server.due)
 
 
 @hot
 def run_known(state: State, s):
-    """Let work begin of which is known how long it takes; see `run`."""
+    """Let work go on of which is known how much remains; see `run`."""
     clock = state.clock[0]
     server = state.servers[s]
     server.running = 1

@@ -12,6 +12,7 @@ import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
+from linewright.drafts import write_whole
 from linewright.errors import LinewrightError
 from linewright.report.appearance import legend, style
 from linewright.report.facts import Facts, Source
@@ -121,14 +122,12 @@ def write_brief(result: Source, path: str | Path) -> Path:
         path: File to write; it is replaced.
 
     Raises:
-        LinewrightError: Matplotlib or Jinja2 is not installed.
+        LinewrightError: Matplotlib or Jinja2 is not installed, or the file cannot be
+            written.
     """
     target = Path(path)
     page = brief_html(result)
-    draft = target.with_name(f".{target.name}.part")
-    try:
-        draft.write_text(page, encoding="utf-8", newline="\n")
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_whole(
+        target, lambda draft: draft.write_text(page, encoding="utf-8", newline="\n")
+    )
     return target
