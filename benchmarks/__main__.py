@@ -126,7 +126,7 @@ def _table(header: str, rows: list[list[str]]) -> str:
 def _peers(args: argparse.Namespace, key: str, model: Model) -> dict[str, list[str]]:
     """Return the command of each tool; fast ones run longer to be timed well."""
     n = model.departures
-    commands = {"Linewright": python("ours", "speed", key, n, SEED)}
+    commands = {"Linewright": python("ours", "speed", key, 5 * n, SEED)}
     if args.limit:
         commands["C++ event loop"] = [args.limit, "heap", key, str(10 * n)]
     if args.cimba:
