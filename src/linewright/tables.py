@@ -260,8 +260,7 @@ class State(NamedTuple):
     orders: Records
     accounts: Ints
     flow: Ints
-    tree_key: Ints
-    tree_leaf: Ints
+    tree: Ints
     leaf_station: Ints
     heap: Ints
     todo: Ints
@@ -324,7 +323,7 @@ LINE_DTYPES: dict[str, np.dtype[np.generic]] = {
 STATE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "clock": CLOCK, "servers": SERVER, "stations": STATION_STATE, "modes": MODE_STATE,
     "buffers": BUFFER_STATE, "lists": LIST, "parts": PART, "products": PRODUCT_STATE,
-    "orders": ORDER_STATE, "accounts": _I, "flow": _I, "tree_key": _I, "tree_leaf": _I,
+    "orders": ORDER_STATE, "accounts": _I, "flow": _I, "tree": _I,
     "leaf_station": _I, "heap": _I, "todo": _I, "requests": _I, "trace": _I,
     "series": _I,
 }  # fmt: skip

@@ -336,8 +336,8 @@ class _Story:
         return f"{verb} ({self.names.modes[fixed['mode']]}) {until}"
 
     def timer(self, leaf: int) -> int:
-        keys = self.state.tree_key
-        return int(keys[len(keys) // 2 + leaf])
+        tree = self.state.tree
+        return int(tree[len(tree) // 2 + 2 * leaf])
 
     def back_on_shift(self, k: int) -> str:
         calendar = self.line.calendars[self.line.stations["calendar"][k]]

@@ -13,7 +13,7 @@ from linewright.kernel._jit import hot, jit
 from linewright.kernel._views import choose_blindly, unlikely
 from linewright.tables import NEVER, State
 
-__all__ = ["heap_pop", "heap_push", "set_timer", "timer_key"]
+__all__ = ["heap_pop", "heap_push", "set_timer", "timer_key", "timer_of"]
 
 
 @hot
@@ -27,26 +27,27 @@ def set_timer(state: State, leaf, key):
     """Set the timer of a leaf and play its matches up to the root.
 
     The winner so far is carried along and only its next opponent is loaded, so that no
-    match waits for what the last one stored. Keys from NEVER on are not set.
+    match waits for what the last one stored. Node `i` has its key in row `2 * i` of the
+    tree and the leaf that won it in the next one, so that a match is on one cache line.
+    Keys from NEVER on are not set.
     """
-    keys = state.tree_key
-    leaves = state.tree_leaf
-    node = (len(keys) >> 1) + leaf
+    tree = state.tree
+    node = (len(tree) >> 1) + 2 * leaf
     if key == NEVER:
         key += leaf  # no tie between timers that are not set
-    keys[node] = key
+    tree[node] = key
     winner = leaf
-    while node > 1:
-        other_key = keys[node ^ 1]
-        other = leaves[node ^ 1]
+    while node > 2:
+        other_key = tree[node ^ 2]
+        other = tree[(node ^ 2) + 1]
         if unlikely(other_key == key) and _comes_first(state, other, winner):
             winner = other
         lost = other_key < key
         key = choose_blindly(lost, other_key, key)
         winner = choose_blindly(lost, other, winner)
-        node >>= 1
-        keys[node] = key
-        leaves[node] = winner
+        node = (node >> 1) & -2
+        tree[node] = key
+        tree[node + 1] = winner
 
 
 @jit
@@ -119,3 +120,9 @@ def heap_pop(heap, n):
         _swap(heap, at, child)
         at = child
     return part
+
+
+@hot
+def timer_of(state: State, leaf):
+    """Return the key of a leaf's timer; from NEVER on it is not set."""
+    return state.tree[(len(state.tree) >> 1) + 2 * leaf]

@@ -20,7 +20,13 @@ from linewright.kernel._views import (
     pack,
     unlikely,
 )
-from linewright.kernel.calendar import heap_pop, heap_push, set_timer, timer_key
+from linewright.kernel.calendar import (
+    heap_pop,
+    heap_push,
+    set_timer,
+    timer_key,
+    timer_of,
+)
 from linewright.kernel.eligible import (
     has_kit,
     needs_setup,
@@ -413,10 +419,9 @@ def stands_still(line: LineTables, state: State):
         return False
     if state.clock[0].next_order < len(line.orders):
         return False
-    first = len(state.tree_key) >> 1
     for i in range(len(state.products)):
         leaf = line.products[i].leaf
-        if leaf >= 0 and state.tree_key[first + leaf] < NEVER:
+        if leaf >= 0 and timer_of(state, leaf) < NEVER:
             return False
     for s in range(len(state.servers)):
         server = state.servers[s]
@@ -525,7 +530,7 @@ def _drive(
     clock.enough = enough
     clock.look = 1
     while True:
-        key = state.tree_key[1]
+        key = state.tree[2]
         time = key >> 4
         if unlikely(time > clock.watch or time > until or clock.look != 0):
             code = may_go_on(line, state, until, enough, time)
@@ -533,7 +538,7 @@ def _drive(
                 clock.look = 0
                 return code
         clock.now = time
-        leaf = state.tree_leaf[1]
+        leaf = state.tree[3]
         kind = key & 15
         if likely(kind == FINISH):
             outcome = 0

@@ -82,8 +82,7 @@ def new_state(
         orders=zeros(t.ORDER_STATE, len(line.orders)),
         accounts=np.zeros((n_stations, t.N_MODES), np.int64),
         flow=np.zeros((n_products, t.N_FLOW_BUCKETS), np.int64),
-        tree_key=t.NEVER + leaves,
-        tree_leaf=leaves,
+        tree=np.column_stack([t.NEVER + leaves, leaves]).ravel(),
         # padded like the tree, which looks at leaves without a timer too
         leaf_station=np.pad(
             lowered.leaf_station, (0, n_pad - len(lowered.leaf_station))
