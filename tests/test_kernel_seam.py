@@ -156,3 +156,13 @@ def test_events_from_outside_touch_no_index_out_of_range() -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_the_seam_holds_in_plain_python(seed: int) -> None:
     drive_both_ways(seed, HOUR_US)
+
+
+def test_a_machine_that_ends_work_early_leaves_no_timer_of_the_simulation() -> None:
+    lowered = lower(random_line(3), 4 * HOUR_US)
+    state = simulated(lowered, 3, HOUR_US)
+    working = state.servers["phase"] == t.WORKING
+    s = int(np.flatnonzero(working & (state.servers["running"] == 1))[0])
+    external(lowered.tables, state, t.FINISH, s, 0)
+    assert state.servers["due"][s] == t.NEVER
+    assert state.tree[len(state.tree) // 2 + 2 * s] >= t.NEVER

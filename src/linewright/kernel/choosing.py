@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from linewright.kernel._jit import (
-    hot,
-    jit,
-)
-from linewright.kernel.eligible import (
-    eligible,
-    ends_now,
-    family_of,
-    needs_move,
-    way_to,
-)
-from linewright.kernel.waiting import (
-    split_product,
-    together,
-)
-from linewright.kernel.work import (
-    work_at,
-)
+from linewright.kernel._jit import hot, jit
+from linewright.kernel.eligible import eligible, ends_now, family_of, needs_move, way_to
+from linewright.kernel.waiting import split_product, together
+from linewright.kernel.work import work_at
 from linewright.tables import (
     CHOOSE_SHORTEST,
     CRITICAL,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from linewright.kernel._jit import (
-    jit,
-)
+from linewright.kernel._jit import jit
 from linewright.tables import (
     BLOCKED_ON_SERVER,
     DEADLOCK,

@@ -6,13 +6,8 @@ behind where the station asks for that before it starts.
 
 from __future__ import annotations
 
-from linewright.kernel._jit import (
-    hot,
-    jit,
-)
-from linewright.kernel.work import (
-    work_at,
-)
+from linewright.kernel._jit import hot, jit
+from linewright.kernel.work import work_at
 from linewright.tables import (
     CALENDAR_ON,
     END_FIT,

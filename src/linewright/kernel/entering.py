@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from linewright.kernel._jit import (
-    hot,
-    jit,
-)
-from linewright.kernel.calendar import (
-    set_timer,
-)
-from linewright.kernel.choosing import (
-    aim,
-    choose,
-)
-from linewright.kernel.eligible import (
-    eligible,
-    outside_list,
-)
+from linewright.kernel._jit import hot, jit
+from linewright.kernel.calendar import set_timer
+from linewright.kernel.choosing import aim, choose
+from linewright.kernel.eligible import eligible, outside_list
 from linewright.kernel.moves import (
     ENTRY,
     NEXT_ARRIVAL,
@@ -28,13 +17,8 @@ from linewright.kernel.moves import (
     trace,
     unlink,
 )
-from linewright.kernel.queueing import (
-    carry_or_queue,
-    queue,
-)
-from linewright.kernel.starting import (
-    start,
-)
+from linewright.kernel.queueing import carry_or_queue, queue
+from linewright.kernel.starting import start
 from linewright.tables import (
     ALWAYS_CAPPED,
     ARRIVALS,

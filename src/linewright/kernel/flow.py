@@ -11,28 +11,11 @@ and whatever makes room there wakes the list in the order of the dispatch rule.
 
 from __future__ import annotations
 
-from linewright.kernel._jit import (
-    hot,
-    jit,
-)
-from linewright.kernel._views import (
-    likely,
-    unlikely,
-)
-from linewright.kernel.choosing import (
-    aim,
-    choose,
-    pick,
-    pick_waiting,
-    score,
-)
-from linewright.kernel.deadlock import (
-    find_deadlock,
-)
-from linewright.kernel.eligible import (
-    ends_now,
-    held_back,
-)
+from linewright.kernel._jit import hot, jit
+from linewright.kernel._views import likely, unlikely
+from linewright.kernel.choosing import aim, choose, pick, pick_waiting, score
+from linewright.kernel.deadlock import find_deadlock
+from linewright.kernel.eligible import ends_now, held_back
 from linewright.kernel.entering import (
     caps_opened,
     entry,
@@ -41,11 +24,7 @@ from linewright.kernel.entering import (
     take_always,
     wake_sources,
 )
-from linewright.kernel.leaving import (
-    complete,
-    leave,
-    split,
-)
+from linewright.kernel.leaving import complete, leave, split
 from linewright.kernel.moves import (
     CAPS,
     ENTRY,
@@ -72,11 +51,7 @@ from linewright.kernel.queueing import (
     queue,
     take_reserved,
 )
-from linewright.kernel.starting import (
-    begin,
-    start,
-    start_first,
-)
+from linewright.kernel.starting import begin, start, start_first
 from linewright.kernel.waiting import (
     leave_server,
     release_origin,

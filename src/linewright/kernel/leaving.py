@@ -4,42 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from linewright.kernel._jit import (
-    hot,
-    jit,
-)
-from linewright.kernel.choosing import (
-    choose,
-)
-from linewright.kernel.eligible import (
-    store_list,
-)
-from linewright.kernel.entering import (
-    create,
-    enter_line,
-    undo_create,
-)
-from linewright.kernel.moves import (
-    append,
-    enter_buffer,
-    trace,
-)
-from linewright.kernel.queueing import (
-    carry_or_queue,
-)
-from linewright.kernel.starting import (
-    start,
-)
-from linewright.kernel.waiting import (
-    all_fit,
-    release_origin,
-    split_product,
-    wait_for,
-)
-from linewright.kernel.work import (
-    kit_arrived,
-    leave_line,
-)
+from linewright.kernel._jit import hot, jit
+from linewright.kernel.choosing import choose
+from linewright.kernel.eligible import store_list
+from linewright.kernel.entering import create, enter_line, undo_create
+from linewright.kernel.moves import append, enter_buffer, trace
+from linewright.kernel.queueing import carry_or_queue
+from linewright.kernel.starting import start
+from linewright.kernel.waiting import all_fit, release_origin, split_product, wait_for
+from linewright.kernel.work import kit_arrived, leave_line
 from linewright.tables import (
     COMPLETE,
     IN_STORE,

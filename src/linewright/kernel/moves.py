@@ -9,12 +9,7 @@ from __future__ import annotations
 
 from linewright.kernel._jit import hot, jit
 from linewright.kernel._views import unlikely
-from linewright.tables import (
-    NEVER,
-    OVERFLOW,
-    T_MODE,
-    State,
-)
+from linewright.tables import NEVER, OVERFLOW, T_MODE, State
 
 __all__ = [
     "append",

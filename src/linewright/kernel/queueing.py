@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from linewright.kernel._jit import (
-    hot,
-    jit,
-)
-from linewright.kernel.eligible import (
-    eligible,
-    transport_dist,
-)
+from linewright.kernel._jit import hot, jit
+from linewright.kernel.eligible import eligible, transport_dist
 from linewright.kernel.moves import (
     KIT,
     append,
@@ -19,12 +13,8 @@ from linewright.kernel.moves import (
     push,
     trace,
 )
-from linewright.kernel.starting import (
-    start,
-)
-from linewright.kernel.waiting import (
-    release_origin,
-)
+from linewright.kernel.starting import start
+from linewright.kernel.waiting import release_origin
 from linewright.tables import (
     ASK_MOVE,
     IN_QUEUE,

@@ -27,21 +27,9 @@ from linewright.kernel.calendar import (
     timer_key,
     timer_of,
 )
-from linewright.kernel.eligible import (
-    has_kit,
-    needs_setup,
-    transport_dist,
-)
-from linewright.kernel.entering import (
-    arrive,
-    caps_opened,
-    release_order,
-    wants_in,
-)
-from linewright.kernel.flow import (
-    finish,
-    settle,
-)
+from linewright.kernel.eligible import has_kit, needs_setup, transport_dist
+from linewright.kernel.entering import arrive, caps_opened, release_order, wants_in
+from linewright.kernel.flow import finish, settle
 from linewright.kernel.moves import PULL, ask, push, trace
 from linewright.kernel.queueing import moved
 from linewright.kernel.sample import sample, uniform
@@ -517,6 +505,9 @@ def _drive(
     if kind != _NO_EVENT:
         happen(line, state, kind, row, outcome)
         answer_unknown(line, state)
+        if kind == FINISH or kind == SETUP_DONE:
+            if state.servers[row].due == NEVER:  # it may have been simulated before
+                set_timer(state, row, NEVER)
         return REACHED
     clock = state.clock[0]
     margin = line.settings[S_MARGIN]

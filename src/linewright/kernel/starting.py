@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from linewright.kernel._jit import (
-    hot,
-    jit,
-)
-from linewright.kernel._views import (
-    unlikely,
-)
-from linewright.kernel.choosing import (
-    ready_server,
-)
-from linewright.kernel.eligible import (
-    family_of,
-    needs_setup,
-    next_room,
-    store_list,
-)
+from linewright.kernel._jit import hot, jit
+from linewright.kernel._views import unlikely
+from linewright.kernel.choosing import ready_server
+from linewright.kernel.eligible import family_of, needs_setup, next_room, store_list
 from linewright.kernel.moves import (
     ask,
     enter_buffer,
@@ -27,10 +15,7 @@ from linewright.kernel.moves import (
     trace,
     unlink,
 )
-from linewright.kernel.work import (
-    leave_line,
-    stop,
-)
+from linewright.kernel.work import leave_line, stop
 from linewright.tables import (
     ASK_PROCESS,
     ASK_SETUP,

@@ -6,13 +6,8 @@ destination counts it among its waiters, so that room there wakes the list.
 
 from __future__ import annotations
 
-from linewright.kernel._jit import (
-    hot,
-    jit,
-)
-from linewright.kernel.deadlock import (
-    find_deadlock,
-)
+from linewright.kernel._jit import hot, jit
+from linewright.kernel.deadlock import find_deadlock
 from linewright.kernel.moves import (
     PULL,
     ROOM,
@@ -25,10 +20,7 @@ from linewright.kernel.moves import (
     trace,
     unlink,
 )
-from linewright.kernel.work import (
-    next_pending,
-    show,
-)
+from linewright.kernel.work import next_pending, show
 from linewright.tables import (
     BLOCKED,
     BLOCKED_ON_SERVER,
