@@ -27,7 +27,15 @@ N_TRACE = 120_000
 
 # what only a driver that knows durations keeps: its timers, and how far they are
 TIMERS = {
-    "servers": {"due", "remaining", "total", "fails", "resumed", "next_failure"},
+    "servers": {
+        "due",
+        "remaining",
+        "total",
+        "fails",
+        "resumed",
+        "next_failure",
+        "worked",
+    },  # fmt: skip
     "modes": {"left", "due"},
     "clock": {"n_heap", "next_order", "watch", "enough", "margin", "look"},
 }

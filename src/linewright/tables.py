@@ -2,9 +2,9 @@
 
 `LineTables` is the line, made once by `lower` and never written again. `State` is
 everything that moves; copying its arrays saves a run exactly, and a copy is a fork.
-`Draws` is the simulator's cache of random numbers and no part of the state. Every field
-of a record is an int64: rows of other tables (-1 for none), counts, codes, or times in
-microseconds since the model's start.
+`Draws` is the simulator's cache of random numbers and no part of the state. Fields of
+records are integers, but for shares: rows of other tables (-1 for none), counts, codes,
+or times in microseconds since the model's start.
 
 Lists of parts (queues, parts waiting for room, kits, parts outside) are linked through
 the parts themselves; `lists` holds their ends. Rows of `lists`: one for each queue,
@@ -34,6 +34,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Records = npt.NDArray[np.void]
 
+CACHE_LINE = 64  # bytes
 BLOCK_BITS = 5
 BLOCK = 1 << BLOCK_BITS  # neighbouring draws of a stream that are made at once
 NEVER = 2**62  # key of a timer that is not set
@@ -128,9 +129,30 @@ TRACE_COLUMNS = (
 )
 
 
-def _record(names: str, floats: str = "") -> np.dtype[np.void]:
-    fields = [(name, np.int64) for name in names.split()]
-    return np.dtype(fields + [(name, np.float64) for name in floats.split()])
+def _record(*groups: str) -> np.dtype[np.void]:
+    """Return the type of a record that lies on as few lines of the cache as it can.
+
+    Each group is the type of its columns and their names. Rows of tables and codes take
+    four bytes or two, times and counts eight: nothing that grows with a run is short.
+    """
+    columns = []
+    for group in groups:
+        kind, *names = group.split()
+        columns += [(name, kind) for name in names]
+    plain = np.dtype(columns, align=True)
+    assert plain.names and plain.fields
+    size = 1 << (plain.itemsize - 1).bit_length()
+    if size > CACHE_LINE:
+        size = -(-plain.itemsize // CACHE_LINE) * CACHE_LINE
+    places = [plain.fields[name] for name in plain.names]
+    return np.dtype(
+        {
+            "names": plain.names,
+            "formats": [place[0] for place in places],
+            "offsets": [place[1] for place in places],
+            "itemsize": size,
+        }
+    )
 
 
 # In records, what the event loop touches at every part comes first: fewer cache lines.
@@ -138,38 +160,41 @@ def _record(names: str, floats: str = "") -> np.dtype[np.void]:
 # ------------------------------------------------------------------ the line, read only
 
 STATION = _record(
-    "first_server n_servers plain calendar setup_first only_buffer n_always"
-    " has_cycle_modes out_buffer in_loop dispatch before_service"
-    " setup_stream setup_by n_modes first_queue n_queues first_dest n_dests"
-    " first_always first_transport n_transports"
+    "i4 first_server n_servers plain calendar setup_first only_buffer n_always",
+    "i4 has_cycle_modes out_buffer in_loop dispatch before_service",
+    "i4 setup_stream setup_by n_modes first_queue n_queues first_dest n_dests",
+    "i4 first_always first_transport n_transports",
 )
-MODE = _record("clock planned part together every repair cycles")
-SERVER_MODE = _record("mode server leaf every_stream repair_stream")
+MODE = _record("i4 clock planned part together every repair", "i8 cycles")
+SERVER_MODE = _record("i4 mode server leaf every_stream repair_stream")
 BUFFER = _record(
-    "slots first_dest n_dests first_feeder n_feeders first_early n_early only_dest"
+    "i8 slots",
+    "i4 first_dest n_dests first_feeder n_feeders first_early n_early only_dest",
 )
 STEP = _record(
-    "next inspected straight dest first_target only_station only_buffer"
-    " times_stream only_us first_work product n_makes rework_to"
-    " rework_limit rework_priority first_use n_uses first_make together"
-    " process_stream quality_stream transport_stream transport per_unit"
-    " left_us only_dist",
-    "good rework_share false_accept false_reject defect",
+    "i4 next inspected straight dest first_target only_station only_buffer",
+    "i4 times_stream first_work only_dist",
+    "i8 only_us per_unit",
+    "i4 n_uses n_makes first_use first_make together product rework_to",
+    "i4 process_stream quality_stream transport_stream transport",
+    "i8 rework_limit rework_priority left_us",
+    "f8 good rework_share false_accept false_reject defect",
 )
-DEST = _record("first_target n_targets rule queue first_source n_sources")
-TARGET = _record("station buffer")
-WORK = _record("dist mean_us shift_end")  # of a step at each station of its targets
-QUANTITY = _record("product quantity")
+DEST = _record("i4 first_target n_targets rule queue first_source n_sources")
+TARGET = _record("i4 station buffer")
+WORK = _record("i8 mean_us", "i4 dist shift_end")  # of a step at each of its stations
+QUANTITY = _record("i8 quantity", "i4 product")
 PRODUCT = _record(
-    "first_step store family lot priority cap kind source_stream source_dist quantity"
-    " first_us when_full first_station n_stations first_child n_children leaf",
-    "share",
+    "i8 first_step store family lot priority cap kind source_stream source_dist",
+    "i8 quantity first_us when_full first_station n_stations first_child n_children",
+    "i8 leaf",
+    "f8 share",
 )
-DISTRIBUTION = _record("kind first n", "a b c d")
-CALENDAR = _record("first n leaf first_station n_stations")
-TICK_ROW = _record("at mode on_left")
-ORDER_ROW = _record("product quantity release due priority")
-TRANSPORT_ROW = _record("to dist")
+DISTRIBUTION = _record("i8 kind first n", "f8 a b c d")
+CALENDAR = _record("i8 first n leaf first_station n_stations")
+TICK_ROW = _record("i8 at mode on_left")
+ORDER_ROW = _record("i8 product quantity release due priority")
+TRANSPORT_ROW = _record("i8 to dist")
 
 
 class LineTables(NamedTuple):
@@ -216,34 +241,35 @@ class LineTables(NamedTuple):
 # ------------------------------------------------------------------ what moves
 
 CLOCK = _record(
-    "now n_todo n_requests wip sequence n_moving free_part n_free status who"
-    " n_trace tracing finished events next_order begun n_heap n_pending_sources"
-    " period period_us n_periods watch enough margin look"
+    "i8 now n_todo n_requests wip sequence n_moving free_part n_free status who",
+    "i8 n_trace tracing finished events next_order begun n_heap n_pending_sources",
+    "i8 period period_us n_periods watch enough margin look ties",
 )
 SERVER = _record(
-    "station part phase running mode ready down pending step remaining"
-    " total resumed due worked next_failure number family setups first_mode"
-    " n_modes fails"
+    "i4 station part down pending step fails",
+    "i2 phase running mode ready",
+    "i8 remaining resumed due total worked next_failure setups",
+    "i4 number family first_mode n_modes",
 )
 STATION_STATE = _record(
-    "n_ready shift started completed wait_us waited planned_us failures"
-    " setups together next_tick rejected"
+    "i4 n_ready shift together next_tick",
+    "i8 started completed wait_us waited planned_us failures setups rejected",
 )
-MODE_STATE = _record("left n due pending clock")
-BUFFER_STATE = _record("level area_us wait_us entered left waiters highest")
-LIST = _record("head tail count")
+MODE_STATE = _record("i8 left due n", "i4 pending clock")
+BUFFER_STATE = _record("i8 level slots area_us wait_us entered left waiters highest")
+LIST = _record("i4 head tail", "i8 count")
 PART = _record(
-    "product serial step visits list prev next where place entered queued"
-    " sequence station target released created due priority order bad woken"
-    " reserved split"
+    "i4 step visits list prev next where place target station split",
+    "i8 serial entered queued sequence released created due priority",
+    "i4 product reserved woken order bad",
 )
 PRODUCT_STATE = _record(
-    "serial released entered finished scrapped reworked lost escaped used removed wip"
-    " area_us residence_us flow_count flow_us first_pass outside arrivals made"
-    " blocked bought",
-    "credit",
+    "i8 serial released entered finished scrapped reworked lost escaped used removed",
+    "i8 wip area_us residence_us flow_count flow_us first_pass outside arrivals made",
+    "i8 blocked bought",
+    "f8 credit",
 )
-ORDER_STATE = _record("done scrapped finished")
+ORDER_STATE = _record("i8 done scrapped finished")
 
 
 class State(NamedTuple):
@@ -305,8 +331,9 @@ class Names:
 # columns of the state that are made with it and never written again
 FIXED_COLUMNS = (
     "state.clock.tracing", "state.clock.n_periods", "state.clock.period_us",
+    "state.clock.ties",
     "state.servers.station", "state.servers.number", "state.servers.first_mode",
-    "state.servers.n_modes", "state.modes.clock",
+    "state.servers.n_modes", "state.modes.clock", "state.buffers.slots",
 )  # fmt: skip
 
 _I, _F, _U = np.dtype(np.int64), np.dtype(np.float64), np.dtype(np.uint64)

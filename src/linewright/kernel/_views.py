@@ -51,6 +51,12 @@ __all__ = [
 ]
 
 _I64 = ir.IntType(64)
+_MEMORY = {
+    types.int16: ir.IntType(16),
+    types.int32: ir.IntType(32),
+    types.int64: _I64,
+    types.float64: ir.DoubleType(),
+}
 
 # width of the tables with two dimensions; it is fixed so that steps are constants
 _WIDTHS = {
@@ -213,8 +219,7 @@ def _tag(builder: Any, instruction: Any, place: str, constant: bool) -> Any:
 
 def _column_pointer(builder: Any, typ: RowType, row: Any, column: str) -> Any:
     offset = ir.Constant(_I64, typ.record.offset(column))
-    is_int = typ.record.typeof(column) == types.int64
-    kind = _I64 if is_int else ir.DoubleType()
+    kind = _MEMORY[typ.record.typeof(column)]
     place = builder.gep(row, [offset], inbounds=True)
     return builder.bitcast(place, kind.as_pointer())
 
@@ -224,8 +229,11 @@ class _RowAttributes(AttributeTemplate):
     key = RowType
 
     def generic_resolve(self, typ: Any, attr: str) -> Any:
-        """Return the type of a column."""
-        return typ.record.typeof(attr) if attr in typ.record.fields else None
+        """Return the type of a column's values: short integers are widened."""
+        if attr not in typ.record.fields:
+            return None
+        kind = typ.record.typeof(attr)
+        return types.int64 if isinstance(kind, types.Integer) else kind
 
 
 @lower_getattr_generic(RowType)
@@ -233,7 +241,9 @@ def _read(context: Any, builder: Any, typ: RowType, value: Any, attr: str) -> An
     found = builder.load(_column_pointer(builder, typ, value, attr))
     column = f"{typ.table}.{attr}"
     fixed = typ.constant or column in tables.FIXED_COLUMNS
-    return _tag(builder, found, column, fixed)
+    _tag(builder, found, column, fixed)
+    is_short = typ.record.typeof(attr) in (types.int16, types.int32)
+    return builder.sext(found, _I64) if is_short else found
 
 
 @lower_setattr_generic(RowType)
@@ -241,7 +251,11 @@ def _write(context: Any, builder: Any, sig: Any, args: Any, attr: str) -> Any:
     typ = sig.args[0]
     assert f"{typ.table}.{attr}" not in tables.FIXED_COLUMNS
     assert not typ.constant
-    done = builder.store(args[1], _column_pointer(builder, typ, args[0], attr))
+    place = _column_pointer(builder, typ, args[0], attr)
+    value = args[1]
+    if typ.record.typeof(attr) in (types.int16, types.int32):
+        value = builder.trunc(value, place.type.pointee)
+    done = builder.store(value, place)
     return _tag(builder, done, f"{typ.table}.{attr}", False)
 
 
@@ -352,11 +366,37 @@ if numba.config.DISABLE_JIT:
 
     open_line = open_state = open_draws = _same
 
+    class _PlainRow:
+        """A row whose columns are attributes; reading widens, as compiled code does."""
+
+        __slots__ = ("_record",)
+
+        def __init__(self, record: Any) -> None:
+            object.__setattr__(self, "_record", record)
+
+        def __getattr__(self, column: str) -> Any:
+            return self._record[column].item()
+
+        def __setattr__(self, column: str, value: Any) -> None:
+            self._record[column] = value
+
+    class _PlainTable:
+        """A table of records as compiled code sees it."""
+
+        def __init__(self, records: Any) -> None:
+            self._records = records
+
+        def __len__(self) -> int:
+            return len(self._records)
+
+        def __getitem__(self, row: Any) -> Any:
+            return _PlainRow(self._records[row])
+
     def pack(tables_: NamedTuple) -> Any:
         """Return the tables with records whose fields are attributes."""
         return tables_._replace(
             **{
-                name: array.view(np.recarray)
+                name: _PlainTable(array)
                 for name, array in zip(tables_._fields, tables_, strict=True)
                 if array.dtype.names
             }

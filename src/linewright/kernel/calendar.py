@@ -29,12 +29,37 @@ def set_timer(state: State, leaf, key):
     The winner so far is carried along and only its next opponent is loaded, so that no
     match waits for what the last one stored. Node `i` has its key in row `2 * i` of the
     tree and the leaf that won it in the next one, so that a match is on one cache line.
-    Keys from NEVER on are not set.
+    Keys from NEVER on are not set. Of two equal keys the lower leaf's comes first, which
+    costs no branch; where that is not the order of ties, `_set_among_ties` plays.
     """
+    if state.clock[0].ties:
+        _set_among_ties(state, leaf, key)
+        return
     tree = state.tree
     node = (len(tree) >> 1) + 2 * leaf
     if key == NEVER:
         key += leaf  # no tie between timers that are not set
+    tree[node] = key
+    winner = leaf
+    while node > 2:
+        other_key = tree[node ^ 2]
+        other = tree[(node ^ 2) + 1]
+        is_higher_leaf = (node >> 1) & 1
+        lost = other_key < key + is_higher_leaf
+        key = choose_blindly(lost, other_key, key)
+        winner = choose_blindly(lost, other, winner)
+        node = (node >> 1) & -2
+        tree[node] = key
+        tree[node + 1] = winner
+
+
+@jit
+def _set_among_ties(state: State, leaf, key):
+    """Set a timer as `set_timer` does, with ties by station and part number."""
+    tree = state.tree
+    node = (len(tree) >> 1) + 2 * leaf
+    if key == NEVER:
+        key += leaf
     tree[node] = key
     winner = leaf
     while node > 2:

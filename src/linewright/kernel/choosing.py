@@ -140,7 +140,7 @@ def choose_among(line: LineTables, state: State, p, d):
                 here = 2 * j + 1
         if (
             here < 0
-            and state.buffers[target.buffer].level < line.buffers[target.buffer].slots
+            and state.buffers[target.buffer].level < state.buffers[target.buffer].slots
         ):
             here = 2 * j
         if here >= 0:
@@ -180,7 +180,7 @@ def choose(line: LineTables, state: State, p, d):
     ):
         return 2 * step.first_target + 1
     b = step.only_buffer
-    if state.buffers[b].level < line.buffers[b].slots:
+    if state.buffers[b].level < state.buffers[b].slots:
         return 2 * step.first_target
     return -1
 

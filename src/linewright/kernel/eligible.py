@@ -106,7 +106,7 @@ def next_room(line: LineTables, state: State, k):
     dest = line.dests[d]
     for j in range(dest.first_target, dest.first_target + dest.n_targets):
         b = line.targets[j].buffer
-        if state.buffers[b].level < line.buffers[b].slots:
+        if state.buffers[b].level < state.buffers[b].slots:
             return b
     return -1
 

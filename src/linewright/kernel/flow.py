@@ -180,7 +180,7 @@ def hand_on(line: LineTables, state: State, p, s, k):
         leave_server(state, s)
         start(line, state, p, t)
         return True
-    if state.buffers[b].level < line.buffers[b].slots:
+    if state.buffers[b].level < state.buffers[b].slots:
         leave_server(state, s)
         enter_buffer(state, b, p)
         join_queue(state, p, b, t)
@@ -345,7 +345,7 @@ def let_in(line: LineTables, state: State, b):
     ends = state.lists[line.settings[S_N_QUEUES] + d]
     p = ends.head
     buffer = state.buffers[b]
-    if p < 0 or buffer.level >= line.buffers[b].slots:
+    if p < 0 or buffer.level >= buffer.slots:
         return
     part = state.parts[p]
     if (
@@ -364,7 +364,7 @@ def let_in(line: LineTables, state: State, b):
     enter_buffer(state, b, p)
     part.target = line.dests[d].first_target
     join_queue(state, p, b, t)
-    if buffer.waiters > 0 and buffer.level < line.buffers[b].slots:
+    if buffer.waiters > 0 and buffer.level < buffer.slots:
         push(state, ROOM, b)
     if take_next(line, state, s):
         ask(state, ASK_PROCESS, s)
@@ -373,7 +373,7 @@ def let_in(line: LineTables, state: State, b):
 @jit
 def room(line: LineTables, state: State, b):
     """Wake the part that goes first where a place in a buffer is free."""
-    if state.buffers[b].level >= line.buffers[b].slots:
+    if state.buffers[b].level >= state.buffers[b].slots:
         return
     fixed = line.buffers[b]
     best = -1
@@ -414,7 +414,7 @@ def room(line: LineTables, state: State, b):
 @jit
 def room_output(line: LineTables, state: State, o):
     """Move the longest blocked part of the feeding stations into an output buffer."""
-    if state.buffers[o].level >= line.buffers[o].slots:
+    if state.buffers[o].level >= state.buffers[o].slots:
         return
     best = -1
     fixed = line.buffers[o]

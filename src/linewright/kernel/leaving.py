@@ -93,7 +93,7 @@ def complete(line: LineTables, state: State, p):
         part.reserved = -1
         release_origin(line, state, p)
     else:
-        if state.buffers[b].level >= line.buffers[b].slots:
+        if state.buffers[b].level >= state.buffers[b].slots:
             wait_for(line, state, p, d)
             return
         release_origin(line, state, p)

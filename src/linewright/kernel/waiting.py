@@ -113,7 +113,7 @@ def wait_for(line: LineTables, state: State, p, d):
     s = part.place
     station = state.servers[s].station
     o = line.stations[station].out_buffer
-    if o >= 0 and part.split == 0 and state.buffers[o].level < line.buffers[o].slots:
+    if o >= 0 and part.split == 0 and state.buffers[o].level < state.buffers[o].slots:
         to_output(state, p, o)
         return
     part.where = BLOCKED_ON_SERVER
@@ -186,7 +186,7 @@ def all_fit(line: LineTables, state: State, p):
         for j in range(dest.first_target, dest.first_target + dest.n_targets):
             target = line.targets[j]
             free += state.stations[target.station].n_ready
-            free += line.buffers[target.buffer].slots
+            free += state.buffers[target.buffer].slots
             free -= state.buffers[target.buffer].level
         if free < wanted:
             return d

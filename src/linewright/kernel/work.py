@@ -108,8 +108,9 @@ def scrap(line: LineTables, state: State, p):
 def find_next_failure(state: State, s):
     """Note which failure on the clock of processing time comes first, and when.
 
-    That clock is the server's `worked`; `left` of these modes is its reading at which
-    they fail, so that nothing is to be done for them while work goes on.
+    That clock is the server's `worked`, which goes while a failure waits for it; `left`
+    of these modes is its reading at which they fail, so that nothing is to be done for
+    them while work goes on.
     """
     server = state.servers[s]
     server.fails = -1
@@ -150,10 +151,11 @@ def run_known(state: State, s):
     server.resumed = clock.now
     until = server.remaining
     kind = FINISH
-    fails_in = server.next_failure - server.worked
-    if fails_in < until:
-        until = fails_in
-        kind = FAILURE
+    if server.fails >= 0:
+        fails_in = server.next_failure - server.worked
+        if fails_in < until:
+            until = fails_in
+            kind = FAILURE
     server.due = timer_key(clock.now + until, kind)
     set_timer(state, s, server.due)
 
@@ -167,7 +169,7 @@ def stop(state: State, s):
     server.running = 0
     if server.remaining != UNKNOWN:
         server.remaining -= elapsed
-    if server.phase == WORKING:
+    if server.phase == WORKING and server.fails >= 0:
         server.worked += elapsed
     server.due = NEVER
 
@@ -178,7 +180,8 @@ def stop_finished(state: State, s):
     server = state.servers[s]
     server.running = 0
     server.remaining = 0
-    server.worked += state.clock[0].now - server.resumed
+    if server.fails >= 0:
+        server.worked += state.clock[0].now - server.resumed
     server.due = NEVER
 
 

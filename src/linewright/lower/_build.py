@@ -8,6 +8,7 @@ twice get one row.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,9 +22,13 @@ from linewright.model.line import Line
 _KIND = {kind: row for row, kind in enumerate(KINDS)}
 
 
-def zeros(dtype: np.dtype[Any], n: int) -> t.Records:
-    """Return records in which every field is zero."""
-    return np.zeros(n, dtype)
+def zeros(dtype: Any, *shape: int) -> Any:
+    """Return an array or records of zeros that begin on a line of the cache."""
+    kind = np.dtype(dtype)
+    size = math.prod(shape) * kind.itemsize
+    memory = np.zeros(size + t.CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % t.CACHE_LINE
+    return memory[start : start + size].view(kind).reshape(shape)
 
 
 def records(dtype: np.dtype[Any], rows: Sequence[dict[str, float]]) -> t.Records:

@@ -44,7 +44,7 @@ def new_draws(lowered: Lowered, seed: int, replication: int) -> t.Draws:
         key=stream_keys(lowered.names.streams, seed),
         kind=lowered.stream_kinds,
         held=np.full(n, -1, np.int64),
-        values=np.zeros(n * t.BLOCK),
+        values=zeros(np.float64, n * t.BLOCK),
         scale=lowered.stream_scales,
         setting=np.array([replication, t.BLOCK // 2, 10], np.int64),
     )
@@ -80,9 +80,9 @@ def new_state(
         parts=zeros(t.PART, 0),
         products=zeros(t.PRODUCT_STATE, n_products),
         orders=zeros(t.ORDER_STATE, len(line.orders)),
-        accounts=np.zeros((n_stations, t.N_MODES), np.int64),
+        accounts=zeros(np.int64, n_stations, t.N_MODES),
         flow=np.zeros((n_products, t.N_FLOW_BUCKETS), np.int64),
-        tree=np.column_stack([t.NEVER + leaves, leaves]).ravel(),
+        tree=zeros(np.int64, 4 * n_pad),
         # padded like the tree, which looks at leaves without a timer too
         leaf_station=np.pad(
             lowered.leaf_station, (0, n_pad - len(lowered.leaf_station))
@@ -93,6 +93,8 @@ def new_state(
         trace=np.zeros((n_trace, len(t.TRACE_COLUMNS)), np.int64),
         series=np.zeros(max(n_periods + 1, 1) * width, np.int64),
     )
+    state.tree[::2] = t.NEVER + leaves
+    state.tree[1::2] = leaves
     state.lists["head"] = -1
     state.lists["tail"] = -1
     state.modes["left"] = t.UNKNOWN
@@ -103,11 +105,23 @@ def new_state(
     state.clock["tracing"] = n_trace > 0
     state.clock["n_periods"] = n_periods + 1 if n_periods else 0
     state.clock["period_us"] = period_us
+    state.clock["ties"] = _ties_need_looking(line)
     state.clock["watch"] = 0 if n_periods else t.NEVER
     state.clock["n_pending_sources"] = int(line.settings[t.S_N_CAPPED])
+    state.buffers["slots"] = line.buffers["slots"]
     state.buffers["waiters"] = _always_watched(line)
     _begin_servers(line, state)
     return part_capacity(lowered, state, n_parts)
+
+
+def _ties_need_looking(line: t.LineTables) -> bool:
+    """Say whether simultaneous events of one kind may differ from their leaves' order.
+
+    They do between servers of one station, where the part's number counts, and between
+    servers and clocks of failures, which have leaves behind those of all servers.
+    """
+    several = bool((line.stations["n_servers"] > 1).any())
+    return several or bool((line.server_modes["leaf"] >= 0).any())
 
 
 def _always_watched(line: t.LineTables) -> t.Ints:
