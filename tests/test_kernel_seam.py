@@ -35,7 +35,7 @@ TIMERS = {
         "resumed",
         "next_failure",
         "worked",
-    },  # fmt: skip
+    },
     "modes": {"left", "due"},
     "clock": {"n_heap", "next_order", "watch", "enough", "margin", "look"},
 }

@@ -140,7 +140,8 @@ def _record(*groups: str) -> np.dtype[np.void]:
         kind, *names = group.split()
         columns += [(name, kind) for name in names]
     plain = np.dtype(columns, align=True)
-    assert plain.names and plain.fields
+    assert plain.names
+    assert plain.fields
     size = 1 << (plain.itemsize - 1).bit_length()
     if size > CACHE_LINE:
         size = -(-plain.itemsize // CACHE_LINE) * CACHE_LINE

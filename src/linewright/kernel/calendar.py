@@ -29,8 +29,8 @@ def set_timer(state: State, leaf, key):
     The winner so far is carried along and only its next opponent is loaded, so that no
     match waits for what the last one stored. Node `i` has its key in row `2 * i` of the
     tree and the leaf that won it in the next one, so that a match is on one cache line.
-    Keys from NEVER on are not set. Of two equal keys the lower leaf's comes first, which
-    costs no branch; where that is not the order of ties, `_set_among_ties` plays.
+    Keys from NEVER on are not set. Of two equal keys the lower leaf's comes first,
+    without a branch; where that is not the order of ties, `_set_among_ties` plays.
     """
     if state.clock[0].ties:
         _set_among_ties(state, leaf, key)
