@@ -33,7 +33,7 @@ def zeros(dtype: Any, *shape: int) -> Any:
 
 def records(dtype: np.dtype[Any], rows: Sequence[dict[str, float]]) -> t.Records:
     """Return records; a field that a row does not name is zero."""
-    out = zeros(dtype, len(rows))
+    out: t.Records = zeros(dtype, len(rows))
     for i, row in enumerate(rows):
         for name, value in row.items():
             out[name][i] = value
