@@ -18,7 +18,7 @@ from linewright.kernel.moves import (
     unlink,
 )
 from linewright.kernel.queueing import carry_or_queue, queue
-from linewright.kernel.starting import start
+from linewright.kernel.starting import put_on, start
 from linewright.tables import (
     ALWAYS_CAPPED,
     ARRIVALS,
@@ -47,6 +47,7 @@ __all__ = [
     "let_sources_in",
     "next_arrival",
     "release_order",
+    "start_next_new",
     "take_always",
     "undo_create",
     "wake_sources",
@@ -315,6 +316,19 @@ def start_new(line: LineTables, state: State, product, k):
     enter_line(line, state, p)
     aim(line, state, p, k)
     start(line, state, p, k)
+
+
+@jit
+def start_next_new(line: LineTables, state: State, product, s):
+    """Start a new unit of a product on a free server of the one plain station it is for.
+
+    This is `start_new` for the way that most come, with the same result; it says
+    whether work begins, of which it is still to be asked how long it takes.
+    """
+    p = create(line, state, product, -1)
+    enter_line(line, state, p)
+    state.parts[p].target = line.steps[line.products[product].first_step].first_target
+    return put_on(line, state, p, s)
 
 
 @jit

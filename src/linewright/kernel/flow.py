@@ -21,6 +21,7 @@ from linewright.kernel.entering import (
     entry,
     let_sources_in,
     next_arrival,
+    start_next_new,
     take_always,
     wake_sources,
 )
@@ -229,8 +230,11 @@ def take_next(line: LineTables, state: State, s):
     p = state.lists[k].head
     if p >= 0:
         return start_first(line, state, p, s)
-    if state.buffers[b].waiters > 0 or line.stations[k].n_always > 0:
+    n_always = line.stations[k].n_always
+    if state.buffers[b].waiters > 0 or n_always > 1:
         push(state, PULL, s)
+    elif n_always == 1:
+        return start_next_new(line, state, line.links[line.stations[k].first_always], s)
     else:
         server.ready = 1
         here.n_ready += 1
