@@ -270,6 +270,7 @@ PRODUCT_STATE = _record(
     "i8 blocked bought",
     "f8 credit",
 )
+NODE = _record("i8 key leaf")
 ORDER_STATE = _record("i8 done scrapped finished")
 
 
@@ -287,7 +288,7 @@ class State(NamedTuple):
     orders: Records
     accounts: Ints
     flow: Ints
-    tree: Ints
+    tree: Records
     leaf_station: Ints
     heap: Ints
     todo: Ints
@@ -351,7 +352,7 @@ LINE_DTYPES: dict[str, np.dtype[np.generic]] = {
 STATE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "clock": CLOCK, "servers": SERVER, "stations": STATION_STATE, "modes": MODE_STATE,
     "buffers": BUFFER_STATE, "lists": LIST, "parts": PART, "products": PRODUCT_STATE,
-    "orders": ORDER_STATE, "accounts": _I, "flow": _I, "tree": _I,
+    "orders": ORDER_STATE, "accounts": _I, "flow": _I, "tree": NODE,
     "leaf_station": _I, "heap": _I, "todo": _I, "requests": _I, "trace": _I,
     "series": _I,
 }  # fmt: skip

@@ -27,8 +27,8 @@ def set_timer(state: State, leaf, key):
     """Set the timer of a leaf and play its matches up to the root.
 
     The winner so far is carried along and only its next opponent is loaded, so that no
-    match waits for what the last one stored. Node `i` has its key in row `2 * i` of the
-    tree and the leaf that won it in the next one, so that a match is on one cache line.
+    match waits for what the last one stored. Node 1 is the root and nodes `2 * i` and
+    `2 * i + 1` play for node `i`, side by side, so that a match is on one cache line.
     Keys from NEVER on are not set. Of two equal keys the lower leaf's comes first,
     without a branch; where that is not the order of ties, `_set_among_ties` plays.
     """
@@ -36,43 +36,41 @@ def set_timer(state: State, leaf, key):
         _set_among_ties(state, leaf, key)
         return
     tree = state.tree
-    node = (len(tree) >> 1) + 2 * leaf
+    node = (len(tree) >> 1) + leaf
     if key == NEVER:
         key += leaf  # no tie between timers that are not set
-    tree[node] = key
+    tree[node].key = key
     winner = leaf
-    while node > 2:
-        other_key = tree[node ^ 2]
-        other = tree[(node ^ 2) + 1]
-        is_higher_leaf = (node >> 1) & 1
-        lost = other_key < key + is_higher_leaf
-        key = choose_blindly(lost, other_key, key)
-        winner = choose_blindly(lost, other, winner)
-        node = (node >> 1) & -2
-        tree[node] = key
-        tree[node + 1] = winner
+    while node > 1:
+        other = tree[node ^ 1]
+        is_higher_leaf = node & 1
+        lost = other.key < key + is_higher_leaf
+        key = choose_blindly(lost, other.key, key)
+        winner = choose_blindly(lost, other.leaf, winner)
+        node >>= 1
+        tree[node].key = key
+        tree[node].leaf = winner
 
 
 @jit
 def _set_among_ties(state: State, leaf, key):
     """Set a timer as `set_timer` does, with ties by station and part number."""
     tree = state.tree
-    node = (len(tree) >> 1) + 2 * leaf
+    node = (len(tree) >> 1) + leaf
     if key == NEVER:
         key += leaf
-    tree[node] = key
+    tree[node].key = key
     winner = leaf
-    while node > 2:
-        other_key = tree[node ^ 2]
-        other = tree[(node ^ 2) + 1]
-        if unlikely(other_key == key) and _comes_first(state, other, winner):
-            winner = other
-        lost = other_key < key
-        key = choose_blindly(lost, other_key, key)
-        winner = choose_blindly(lost, other, winner)
-        node = (node >> 1) & -2
-        tree[node] = key
-        tree[node + 1] = winner
+    while node > 1:
+        other = tree[node ^ 1]
+        if unlikely(other.key == key) and _comes_first(state, other.leaf, winner):
+            winner = other.leaf
+        lost = other.key < key
+        key = choose_blindly(lost, other.key, key)
+        winner = choose_blindly(lost, other.leaf, winner)
+        node >>= 1
+        tree[node].key = key
+        tree[node].leaf = winner
 
 
 @jit
@@ -150,4 +148,4 @@ def heap_pop(heap, n):
 @hot
 def timer_of(state: State, leaf):
     """Return the key of a leaf's timer; from NEVER on it is not set."""
-    return state.tree[(len(state.tree) >> 1) + 2 * leaf]
+    return state.tree[(len(state.tree) >> 1) + leaf].key

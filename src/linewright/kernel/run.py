@@ -521,7 +521,7 @@ def _drive(
     clock.enough = enough
     clock.look = 1
     while True:
-        key = state.tree[2]
+        key = state.tree[1].key
         time = key >> 4
         if unlikely(time > clock.watch or time > until or clock.look != 0):
             code = may_go_on(line, state, until, enough, time)
@@ -529,7 +529,7 @@ def _drive(
                 clock.look = 0
                 return code
         clock.now = time
-        leaf = state.tree[3]
+        leaf = state.tree[1].leaf
         kind = key & 15
         if likely(kind == FINISH):
             outcome = 0

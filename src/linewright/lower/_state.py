@@ -82,7 +82,7 @@ def new_state(
         orders=zeros(t.ORDER_STATE, len(line.orders)),
         accounts=zeros(np.int64, n_stations, t.N_MODES),
         flow=np.zeros((n_products, t.N_FLOW_BUCKETS), np.int64),
-        tree=zeros(np.int64, 4 * n_pad),
+        tree=zeros(t.NODE, 2 * n_pad),
         # padded like the tree, which looks at leaves without a timer too
         leaf_station=np.pad(
             lowered.leaf_station, (0, n_pad - len(lowered.leaf_station))
@@ -93,8 +93,8 @@ def new_state(
         trace=np.zeros((n_trace, len(t.TRACE_COLUMNS)), np.int64),
         series=np.zeros(max(n_periods + 1, 1) * width, np.int64),
     )
-    state.tree[::2] = t.NEVER + leaves
-    state.tree[1::2] = leaves
+    state.tree["key"] = t.NEVER + leaves
+    state.tree["leaf"] = leaves
     state.lists["head"] = -1
     state.lists["tail"] = -1
     state.modes["left"] = t.UNKNOWN
