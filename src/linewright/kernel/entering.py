@@ -5,19 +5,20 @@ from __future__ import annotations
 from linewright.kernel._jit import hot, jit
 from linewright.kernel.calendar import set_timer
 from linewright.kernel.choosing import aim, choose
-from linewright.kernel.eligible import eligible, outside_list
+from linewright.kernel.eligible import eligible, ends_now, outside_list
 from linewright.kernel.moves import (
     ENTRY,
     NEXT_ARRIVAL,
     append,
     ask,
+    enter_buffer,
     free_part,
     new_part,
     push,
     trace,
     unlink,
 )
-from linewright.kernel.queueing import carry_or_queue, queue
+from linewright.kernel.queueing import carry_or_queue, join_queue, queue
 from linewright.kernel.starting import put_on, start
 from linewright.tables import (
     ALWAYS_CAPPED,
@@ -133,6 +134,28 @@ def admit(line: LineTables, state: State, p, place):
 
 
 @hot
+def come_straight(line: LineTables, state: State, p, k):
+    """Let a new part in to the one plain station of its first step, if it has room.
+
+    This is `admit` to the place that `choose` finds for the way that most parts come.
+    """
+    step = line.steps[k]
+    t = step.only_station
+    b = step.only_buffer
+    is_ready = state.stations[t].n_ready > 0 and not ends_now(line, state, t)
+    if not is_ready and state.buffers[b].level >= state.buffers[b].slots:
+        return False
+    enter_line(line, state, p)
+    state.parts[p].target = step.first_target
+    if is_ready:
+        start(line, state, p, t)
+    else:
+        enter_buffer(state, b, p)
+        join_queue(state, p, b, t)
+    return True
+
+
+@hot
 def come(line: LineTables, state: State, product, order, when_full):
     """Bring one part to the line's door; say whether it came in or waits outside."""
     p = create(line, state, product, order)
@@ -140,12 +163,15 @@ def come(line: LineTables, state: State, product, order, when_full):
     state.parts[p].where = OUTSIDE
     row = outside_list(line, product)
     if state.lists[row].count == 0 and below_caps(line, state, product):
-        place = choose(
-            line, state, p, line.steps[line.products[product].first_step].dest
-        )
-        if place >= 0:
-            admit(line, state, p, place)
-            return True
+        fixed = line.products[product]
+        if fixed.straight:
+            if come_straight(line, state, p, fixed.first_step):
+                return True
+        else:
+            place = choose(line, state, p, line.steps[fixed.first_step].dest)
+            if place >= 0:
+                admit(line, state, p, place)
+                return True
     if when_full == FULL_LOSE:
         trace(state, T_LOST, -1, p, 0, 0)
         state.products[product].lost += line.products[product].lot

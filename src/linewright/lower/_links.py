@@ -166,6 +166,9 @@ def _mark_straight(build: Build) -> None:
                 buffer["only_dest"] = dests[0]
     for step in build.steps:
         step["straight"] = _is_straight(build, step)
+    for product in build.products:
+        first = int(product["first_step"])
+        product["straight"] = first >= 0 and _leads_straight(build, first)
 
 
 def _is_straight(build: Build, step: dict[str, float]) -> bool:
@@ -175,7 +178,12 @@ def _is_straight(build: Build, step: dict[str, float]) -> bool:
         return False
     if step["next"] < 0:
         return build.products[int(step["product"])]["store"] < 0
-    k = int(build.steps[int(step["next"])]["only_station"])
+    return _leads_straight(build, int(step["next"]))
+
+
+def _leads_straight(build: Build, step: int) -> bool:
+    """Say whether parts for a step go to one plain station with one buffer."""
+    k = int(build.steps[step]["only_station"])
     return k >= 0 and build.stations[k]["only_buffer"] >= 0
 
 
