@@ -8,7 +8,7 @@ state is closed with the present time. Sums are exact integers.
 from __future__ import annotations
 
 from linewright.kernel._jit import hot, jit
-from linewright.kernel._views import unlikely
+from linewright.kernel._views import choose_blindly, unlikely
 from linewright.tables import NEVER, OVERFLOW, T_MODE, State
 
 __all__ = [
@@ -104,16 +104,20 @@ def set_mode(state: State, s, mode):
 
 @hot
 def append(state: State, row, p):
-    """Put a part at the end of a list."""
+    """Put a part at the end of a list.
+
+    Whether the list was empty is often guessed wrongly, so there is no branch: the part
+    stands in for the one before it where there is none.
+    """
     ends = state.lists[row]
     part = state.parts[p]
+    last = ends.tail
+    has_last = last >= 0
+    state.parts[choose_blindly(has_last, last, p)].next = p
     part.list = row
     part.next = -1
-    part.prev = ends.tail
-    if ends.tail >= 0:
-        state.parts[ends.tail].next = p
-    else:
-        ends.head = p
+    part.prev = last
+    ends.head = choose_blindly(has_last, ends.head, p)
     ends.tail = p
     ends.count += 1
 
@@ -160,15 +164,14 @@ def unlink(state: State, p):
 
 @hot
 def take_first(state: State, row, p):
-    """Take the first part, which is `p`, out of a list."""
+    """Take the first part, which is `p`, out of a list; without a branch, as `append`."""
     part = state.parts[p]
     ends = state.lists[row]
     behind = part.next
+    has_behind = behind >= 0
     ends.head = behind
-    if behind >= 0:
-        state.parts[behind].prev = -1
-    else:
-        ends.tail = -1
+    state.parts[choose_blindly(has_behind, behind, p)].prev = -1
+    ends.tail = choose_blindly(has_behind, ends.tail, -1)
     ends.count -= 1
     part.list = -1
 
