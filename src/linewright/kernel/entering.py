@@ -41,6 +41,7 @@ from linewright.tables import (
 
 __all__ = [
     "arrive",
+    "arrives_alone",
     "caps_opened",
     "create",
     "enter_line",
@@ -197,6 +198,14 @@ def come_all(line: LineTables, state: State, product, n, order):
 
 
 @hot
+def arrives_alone(line: LineTables, product):
+    """Say whether one part comes at an arrival, and the source goes on in any case."""
+    fixed = line.products[product]
+    alone = fixed.quantity == 1 and fixed.n_children == 0
+    return alone and fixed.when_full != FULL_BLOCK
+
+
+@hot
 def arrive(line: LineTables, state: State, product):
     """Bring an arrival of a product to the line's door.
 
@@ -205,7 +214,7 @@ def arrive(line: LineTables, state: State, product):
     """
     state.products[product].arrivals += 1
     fixed = line.products[product]
-    if fixed.quantity == 1 and fixed.n_children == 0 and fixed.when_full != FULL_BLOCK:
+    if arrives_alone(line, product):
         come(line, state, product, -1, fixed.when_full)
         return True
     push(state, NEXT_ARRIVAL, product)
@@ -346,7 +355,7 @@ def start_new(line: LineTables, state: State, product, k):
 
 @jit
 def start_next_new(line: LineTables, state: State, product, s):
-    """Start a new unit of a product on a free server of the one plain station it is for.
+    """Start a new unit of a product on a free server of its one plain station.
 
     This is `start_new` for the way that most come, with the same result; it says
     whether work begins, of which it is still to be asked how long it takes.

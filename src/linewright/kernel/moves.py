@@ -164,7 +164,7 @@ def unlink(state: State, p):
 
 @hot
 def take_first(state: State, row, p):
-    """Take the first part, which is `p`, out of a list; without a branch, as `append`."""
+    """Take the first part, `p`, out of a list; without a branch, as `append`."""
     part = state.parts[p]
     ends = state.lists[row]
     behind = part.next

@@ -28,7 +28,13 @@ from linewright.kernel.calendar import (
     timer_of,
 )
 from linewright.kernel.eligible import has_kit, needs_setup, transport_dist
-from linewright.kernel.entering import arrive, caps_opened, release_order, wants_in
+from linewright.kernel.entering import (
+    arrive,
+    arrives_alone,
+    caps_opened,
+    release_order,
+    wants_in,
+)
 from linewright.kernel.flow import finish, settle
 from linewright.kernel.moves import PULL, ask, push, trace
 from linewright.kernel.queueing import moved
@@ -249,10 +255,9 @@ def answer_arrival(line: LineTables, state: State, product, amount):
 
 
 @hot
-def draw_arrival(line: LineTables, state: State, draws: Draws, product):
-    """Draw how long it takes until a product's next arrival."""
+def draw_arrival(line: LineTables, draws: Draws, product, n):
+    """Draw how long it takes until a product's arrival after `n` others."""
     fixed = line.products[product]
-    n = state.products[product].arrivals
     if n == 0 and fixed.first_us >= 0:
         return fixed.first_us
     return sample(line, draws, fixed.source_dist, fixed.source_stream, n, 0)
@@ -312,7 +317,7 @@ def draw_rare(line: LineTables, state: State, draws: Draws, kind, row):
         stream = line.steps[part.step].transport_stream
         dist = transport_dist(line, state, row, station)
         return sample(line, draws, dist, stream, part.serial, part.visits)
-    return draw_arrival(line, state, draws, row)
+    return draw_arrival(line, draws, row, state.products[row].arrivals)
 
 
 @jit
@@ -542,9 +547,12 @@ def _drive(
                 continue
         elif kind == ARRIVAL:
             product = line.leaf_row[leaf]
-            if apply(line, state, ARRIVAL, product, 0):
-                amount = draw_arrival(line, state, draws, product)
+            if arrives_alone(line, product):
+                # before the rest, so that the processor knows the next event earlier
+                n = state.products[product].arrivals + 1
+                amount = draw_arrival(line, draws, product, n)
                 answer_arrival(line, state, product, amount)
+            apply(line, state, ARRIVAL, product, 0)
         else:
             row = leaf if kind == SETUP_DONE else rare_row(line, state, leaf, kind)
             happen(line, state, kind, row, 0)
