@@ -34,9 +34,9 @@ PARTS = ("speed", "cores", "stations", "length", "start")
 SEED = 1
 
 STATION_COUNTS = (10, 100, 1000)
-STATION_EVENTS = 2_000_000
+STATION_EVENTS = 20_000_000
 REPLICATIONS = 64
-CORES_MINUTES = 100_000
+CORES_MINUTES = 300_000
 LENGTH_MINUTES = (10_000, 100_000, 1_000_000)
 
 
@@ -124,13 +124,13 @@ def _table(header: str, rows: list[list[str]]) -> str:
 
 
 def _peers(args: argparse.Namespace, key: str, model: Model) -> dict[str, list[str]]:
-    """Return the command of each tool; fast ones run longer to be timed well."""
+    """Return the command of each tool; fast ones do more, so that all run for seconds."""
     n = model.departures
-    commands = {"Linewright": python("ours", "speed", key, 5 * n, SEED)}
+    commands = {"Linewright": python("ours", "speed", key, 20 * n, SEED)}
     if args.limit:
-        commands["C++ event loop"] = [args.limit, "heap", key, str(10 * n)]
+        commands["C++ event loop"] = [args.limit, "heap", key, str(20 * n)]
     if args.cimba:
-        commands["Cimba (C)"] = [args.cimba, key, str(2 * n)]
+        commands["Cimba (C)"] = [args.cimba, key, str(10 * n)]
     if _version("simpy") != "absent":
         commands["SimPy"] = python("simpy_lines", key, n, SEED)
     return commands
