@@ -124,7 +124,7 @@ def _table(header: str, rows: list[list[str]]) -> str:
 
 
 def _peers(args: argparse.Namespace, key: str, model: Model) -> dict[str, list[str]]:
-    """Return the command of each tool; fast ones do more, so that all run for seconds."""
+    """Return the command of each tool; fast ones do more and run for seconds too."""
     n = model.departures
     commands = {"Linewright": python("ours", "speed", key, 20 * n, SEED)}
     if args.limit:

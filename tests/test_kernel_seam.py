@@ -37,7 +37,7 @@ TIMERS = {
         "worked",
     },
     "modes": {"left", "due"},
-    "clock": {"n_heap", "next_order", "watch", "enough", "margin", "look"},
+    "clock": {"n_heap", "next_order", "watch", "enough", "margin", "limit"},
 }
 COMPARED = (
     "clock",

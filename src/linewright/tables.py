@@ -244,7 +244,7 @@ class LineTables(NamedTuple):
 CLOCK = _record(
     "i8 now n_todo n_requests wip sequence n_moving free_part n_free status who",
     "i8 n_trace tracing finished events next_order begun n_heap n_pending_sources",
-    "i8 period period_us n_periods watch enough margin look ties",
+    "i8 period period_us n_periods watch enough margin limit ties",
 )
 SERVER = _record(
     "i4 station part down pending step fails",

@@ -23,7 +23,7 @@ def find_deadlock(line: LineTables, state: State, p, d):
     station = state.servers[state.parts[p].place].station
     if line.stations[station].in_loop and is_deadlock(line, state, d):
         state.clock[0].status = DEADLOCK
-        state.clock[0].look = 1
+        state.clock[0].limit = -1
         state.clock[0].who = p
 
 

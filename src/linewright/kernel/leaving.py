@@ -75,7 +75,7 @@ def leave(line: LineTables, state: State, p):
     clock = state.clock[0]
     clock.finished += line.products[part.product].lot
     if clock.finished >= clock.enough:
-        clock.look = 1
+        clock.limit = -1
     leave_line(line, state, p)
 
 

@@ -37,7 +37,7 @@ def write_trace(state: State, kind, row, p, value, other):
     n = clock.n_trace
     if n >= len(state.trace):
         clock.status = OVERFLOW
-        clock.look = 1
+        clock.limit = -1
         return
     rows = state.trace
     rows[n, 0] = clock.now
@@ -70,7 +70,7 @@ def push(state: State, kind, row):
     n = clock.n_todo
     if unlikely(n >= len(state.todo)):
         clock.status = OVERFLOW
-        clock.look = 1
+        clock.limit = -1
         return
     state.todo[n] = (row << 3) | kind
     clock.n_todo = n + 1
@@ -83,7 +83,7 @@ def ask(state: State, kind, row):
     n = clock.n_requests
     if unlikely(n >= len(state.requests)):
         clock.status = OVERFLOW
-        clock.look = 1
+        clock.limit = -1
         return
     state.requests[n] = (row << 3) | kind
     clock.n_requests = n + 1
@@ -211,7 +211,7 @@ def new_part(state: State, product):
     clock.free_part = part.next
     clock.n_free -= 1
     if unlikely(clock.n_free < clock.margin):
-        clock.look = 1  # the driver must make room before the next event
+        clock.limit = -1  # the driver must make room before the next event
     made = state.products[product]
     part.product = product
     part.serial = made.serial

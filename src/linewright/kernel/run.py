@@ -446,7 +446,10 @@ def may_start_later(line: LineTables, state: State, k):
 
 @jit
 def may_go_on(line: LineTables, state: State, until, enough, time):
-    """Return why the run has to stop before an event at `time`, or that it may go."""
+    """Return why the run has to stop before an event at `time`, or that it may go.
+
+    It is asked again before the first event after `clock.limit`.
+    """
     clock = state.clock[0]
     while clock.watch < time and clock.watch <= until:
         write_series(line, state)
@@ -464,7 +467,7 @@ def may_go_on(line: LineTables, state: State, until, enough, time):
         return NEED_PARTS
     if clock.tracing and clock.n_trace > len(state.trace) // 2:
         return NEED_TRACE
-    clock.look = clock.tracing
+    clock.limit = -1 if clock.tracing else min(clock.watch, until)
     return _GO_ON
 
 
@@ -524,14 +527,14 @@ def _drive(
     n_servers = len(state.servers)
     clock.margin = margin
     clock.enough = enough
-    clock.look = 1
+    clock.limit = -1
     while True:
         key = state.tree[1].key
         time = key >> 4
-        if unlikely(time > clock.watch or time > until or clock.look != 0):
+        if unlikely(time > clock.limit):
             code = may_go_on(line, state, until, enough, time)
             if code != _GO_ON:
-                clock.look = 0
+                clock.limit = -1
                 return code
         clock.now = time
         leaf = state.tree[1].leaf
