@@ -174,7 +174,7 @@ BUFFER = _record(
 )
 STEP = _record(
     "i4 next inspected straight dest first_target only_station only_buffer",
-    "i4 times_stream first_work only_dist",
+    "i4 times_stream first_work only_dist in_turn",
     "i8 only_us per_unit",
     "i4 n_uses n_makes first_use first_make together product rework_to",
     "i4 process_stream quality_stream transport_stream transport",
@@ -272,6 +272,7 @@ PRODUCT_STATE = _record(
 )
 NODE = _record("i8 key leaf")
 ORDER_STATE = _record("i8 done scrapped finished")
+AHEAD = _record("i8 number amount", "i4 stream visit")  # of a server or a source
 
 
 class State(NamedTuple):
@@ -303,7 +304,8 @@ class Draws(NamedTuple):
     `key` (n,) uint64, `kind` (n,), `held` (n,) names the block held as
     ``block << 32 | visit``, or is -1; `values` (n * BLOCK,); `scale` (n,) is the mean,
     in microseconds, of a stream that holds whole exponential times; `setting` is
-    (replication, BLOCK // 2, rounds of Philox).
+    (replication, BLOCK // 2, rounds of Philox). `ahead` holds the time that each
+    server, then each product's source, will most likely ask for next.
     """
 
     key: npt.NDArray[np.uint64]
@@ -312,6 +314,7 @@ class Draws(NamedTuple):
     values: Floats
     scale: Floats
     setting: Ints
+    ahead: Records
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,5 +361,5 @@ STATE_DTYPES: dict[str, np.dtype[np.generic]] = {
 }  # fmt: skip
 DRAWS_DTYPES: dict[str, np.dtype[np.generic]] = {
     "key": _U, "kind": _I, "held": _I, "values": _F,
-    "scale": _F, "setting": _I,
+    "scale": _F, "setting": _I, "ahead": AHEAD,
 }  # fmt: skip

@@ -40,7 +40,7 @@ from linewright.kernel.moves import PULL, ask, push, trace
 from linewright.kernel.queueing import moved
 from linewright.kernel.sample import sample, uniform
 from linewright.kernel.starting import setup_done
-from linewright.kernel.streams import standard, uniform_at
+from linewright.kernel.streams import standard, time_ahead, uniform_at
 from linewright.kernel.waiting import waiting_for
 from linewright.kernel.work import (
     due,
@@ -86,6 +86,7 @@ from linewright.tables import (
     STANDSTILL,
     T_EVENT,
     TICK,
+    TIMES,
     UNKNOWN,
     WORKING,
     Draws,
@@ -255,11 +256,14 @@ def answer_arrival(line: LineTables, state: State, product, amount):
 
 
 @hot
-def draw_arrival(line: LineTables, draws: Draws, product, n):
+def draw_arrival(line: LineTables, state: State, draws: Draws, product, n):
     """Draw how long it takes until a product's arrival after `n` others."""
     fixed = line.products[product]
     if n == 0 and fixed.first_us >= 0:
         return fixed.first_us
+    stream = fixed.source_stream
+    if draws.kind[stream] == TIMES:
+        return time_ahead(draws, len(state.servers) + product, stream, n, 0)
     return sample(line, draws, fixed.source_dist, fixed.source_stream, n, 0)
 
 
@@ -270,6 +274,8 @@ def draw_process(line: LineTables, state: State, draws: Draws, s):
     part = state.parts[server.part]
     step = line.steps[server.step]
     if step.times_stream >= 0:
+        if step.in_turn:
+            return time_ahead(draws, s, step.times_stream, part.serial, part.visits)
         return int(standard(draws, step.times_stream, part.serial, part.visits))
     if step.only_us >= 0:
         return step.only_us
@@ -317,7 +323,7 @@ def draw_rare(line: LineTables, state: State, draws: Draws, kind, row):
         stream = line.steps[part.step].transport_stream
         dist = transport_dist(line, state, row, station)
         return sample(line, draws, dist, stream, part.serial, part.visits)
-    return draw_arrival(line, draws, row, state.products[row].arrivals)
+    return draw_arrival(line, state, draws, row, state.products[row].arrivals)
 
 
 @jit
@@ -553,7 +559,7 @@ def _drive(
             if arrives_alone(line, product):
                 # before the rest, so that the processor knows the next event earlier
                 n = state.products[product].arrivals + 1
-                amount = draw_arrival(line, draws, product, n)
+                amount = draw_arrival(line, state, draws, product, n)
                 answer_arrival(line, state, product, amount)
             apply(line, state, ARRIVAL, product, 0)
         else:

@@ -16,8 +16,8 @@ import math
 
 import numpy as np
 
-from linewright.kernel._jit import hot, jit
-from linewright.kernel._views import unlikely
+from linewright.kernel._jit import hot, jit, wide
+from linewright.kernel._views import likely, unlikely
 from linewright.tables import BLOCK, BLOCK_BITS, EXPONENTIAL, TIMES, UNIFORM, Draws
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "log_unit",
     "philox",
     "standard",
+    "time_ahead",
     "uniform_at",
 ]
 
@@ -104,7 +105,7 @@ def log_unit(u):
     return exponent * _LN2 + 2.0 * s * p
 
 
-@jit
+@wide
 def fill(draws: Draws, row, block, visit):
     """Make the draws of a stream around one number, uniform on (0, 1].
 
@@ -146,6 +147,26 @@ def standard(draws: Draws, row, n, visit):
     if unlikely(draws.held[row] != (block << 32) | visit):
         fill(draws, row, block, visit)
     return draws.values[row * BLOCK + (n & (BLOCK - 1))]
+
+
+@hot
+def time_ahead(draws: Draws, row, stream, n, visit):
+    """Return draw `n` of a stream of whole times, and make the next one ready.
+
+    Servers and sources mostly ask for the numbers of one stream in turn. What was made
+    ready is at hand before it is known which part comes next. The result is that of
+    `standard` in any case.
+    """
+    ahead = draws.ahead[row]
+    if likely(ahead.number == n and ahead.stream == stream and ahead.visit == visit):
+        amount = ahead.amount
+    else:
+        amount = int(standard(draws, stream, n, visit))
+        ahead.stream = stream
+        ahead.visit = visit
+    ahead.number = n + 1
+    ahead.amount = int(standard(draws, stream, n + 1, visit))
+    return amount
 
 
 @jit

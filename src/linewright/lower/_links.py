@@ -11,6 +11,8 @@ looks for stations that block each other in a circle.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from linewright import tables as t
@@ -145,7 +147,8 @@ def _mark_straight(build: Build) -> None:
     A step is straight when its part leaves the line, or goes on to one plain station
     with one buffer, without verdict, split or place kept for it. The only buffer of a
     station and the only destination of a buffer are named where nothing else draws on
-    them or waits for them but straight parts.
+    them or waits for them but straight parts. A step's parts come in turn where one
+    server works on nothing else, first come, first served.
     """
     for station in build.stations:
         station["only_buffer"] = -1
@@ -164,8 +167,12 @@ def _mark_straight(build: Build) -> None:
             station = build.stations[int(target["station"])]
             if station["only_buffer"] >= 0 and not build.dests[dests[0]]["n_sources"]:
                 buffer["only_dest"] = dests[0]
+    visits = Counter(k for s in build.steps for k in build.stations_of(int(s["dest"])))
     for step in build.steps:
         step["straight"] = _is_straight(build, step)
+        k = int(step["only_station"])
+        alone = k >= 0 and visits[k] == 1 and build.stations[k]["n_servers"] == 1
+        step["in_turn"] = alone and build.stations[k]["dispatch"] == t.FIFO
     for product in build.products:
         first = int(product["first_step"])
         product["straight"] = first >= 0 and _leads_straight(build, first)

@@ -40,6 +40,9 @@ def stream_keys(
 def new_draws(lowered: Lowered, seed: int, replication: int) -> t.Draws:
     """Return the streams of one replication."""
     n = len(lowered.stream_kinds)
+    line = lowered.tables
+    ahead = zeros(t.AHEAD, int(line.stations["n_servers"].sum()) + len(line.products))
+    ahead["stream"] = -1
     return t.Draws(
         key=stream_keys(lowered.names.streams, seed),
         kind=lowered.stream_kinds,
@@ -47,6 +50,7 @@ def new_draws(lowered: Lowered, seed: int, replication: int) -> t.Draws:
         values=zeros(np.float64, n * t.BLOCK),
         scale=lowered.stream_scales,
         setting=np.array([replication, t.BLOCK // 2, 10], np.int64),
+        ahead=ahead,
     )
 
 
