@@ -12,8 +12,9 @@ from scipy import stats
 
 from linewright import tables as t
 from linewright.kernel._jit import entry
+from linewright.kernel._views import open_draws, pack
 from linewright.kernel.leaving import bucket_of as kernel_bucket_of
-from linewright.kernel.streams import philox
+from linewright.kernel.streams import philox, standard, time_ahead
 from linewright.lower import Lowered, lower, new_draws, new_state
 from linewright.model.distribution import Distribution
 from linewright.model.line import Line
@@ -37,6 +38,15 @@ def _buckets_of(values, out):  # type: ignore[no-untyped-def]
         out[i] = kernel_bucket_of(values[i])  # type: ignore[no-untyped-call]
 
 
+def _times_of(directory, asked, ahead, plain):  # type: ignore[no-untyped-def]
+    draws = open_draws(directory)
+    for i in range(len(asked)):
+        row, stream, n, visit = asked[i]
+        ahead[i] = time_ahead(draws, row, stream, n, visit)
+        plain[i] = int(standard(draws, stream, n, visit))
+
+
+compiled_times: Callable[..., None] = entry(_times_of)
 compiled_philox: Callable[..., None] = entry(_philox_of)
 compiled_buckets: Callable[..., None] = entry(_buckets_of)
 
@@ -106,6 +116,45 @@ def test_a_draw_depends_on_its_name_alone() -> None:
     )
     one_by_one = [source.time_us(dist, stream, n) for n in numbers[::17]]
     np.testing.assert_array_equal(one_by_one, in_order[::17])
+
+
+@pytest.mark.nojit
+def test_a_time_made_ready_is_the_time_drawn_in_any_order() -> None:
+    source, rows = source_of("exponential(1 min)", "exponential(2 min)")
+    n_servers = len(source.lowered.tables.stations)
+    in_turn = [(0, rows[0][1], n, 0) for n in range(3 * t.BLOCK)]
+    rng = np.random.default_rng(1)
+    mixed = [
+        (int(row), rows[int(which)][1], int(n), int(visit))
+        for row, which, n, visit in rng.integers(
+            0, [n_servers + 1, 2, 2 * t.BLOCK, 2], (2000, 4)
+        )
+    ]
+    repeated = [(1, rows[1][1], n, 0) for n in (5, 5, 6, 6, 5, 7)]
+    asked = np.array(in_turn + mixed + repeated)
+    ahead, plain = np.zeros((2, len(asked)), np.int64)
+    compiled_times(pack(source.draws), asked, ahead, plain)
+    np.testing.assert_array_equal(ahead, plain)
+    assert len(set(plain.tolist())) > len(in_turn)
+
+
+@pytest.mark.parametrize(
+    ("station", "route", "in_turn"),
+    [
+        ({}, ["A"], [1]),
+        ({"servers": 2}, ["A"], [0]),
+        ({"dispatch": "priority"}, ["A"], [0]),
+        ({}, ["A", "B", "A"], [0, 1, 0]),
+    ],
+)
+def test_times_are_made_ready_where_one_server_has_one_step(
+    station: dict[str, Any], route: list[str], in_turn: list[int]
+) -> None:
+    stations = {k: {"process": "exponential(1 min)"} for k in dict.fromkeys(route)}
+    stations["A"] |= station
+    model = {"stations": stations, "products": {"p": {"route": route}}}
+    line = Line.model_validate({"schema_version": 1, "name": "turns", **model})
+    assert lower(line, HOUR_US).tables.steps["in_turn"].tolist() == in_turn
 
 
 def test_an_exponential_stream_holds_minus_the_logarithm_of_the_uniform() -> None:

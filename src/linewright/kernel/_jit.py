@@ -1,11 +1,11 @@
 """The one way to compile: every kernel function comes through here.
 
-`jit` compiles a function that others call, `wide` one of those that is vector code,
-`hot` one that is inlined into its caller because the event loop runs through it,
-`entry` one that Python calls. Only entries are kept on disk. Numba keys its disk cache
-by the file of the cached function alone, so an edit in a helper would leave the old
-machine code in use, and it ignores a change of the flags; our cache therefore lies in a
-folder named by a hash of all kernel sources, the versions, the processor and the flags.
+`jit` compiles a function that others call, `hot` one that is inlined into its caller
+because the event loop runs through it, `entry` one that Python calls. Only entries are
+kept on disk. Numba keys its disk cache by the file of the cached function alone, so an
+edit in a helper would leave the old machine code in use, and it ignores a change of the
+flags; our cache therefore lies in a folder named by a hash of all kernel sources, the
+versions, the processor and the flags.
 """
 
 from __future__ import annotations
@@ -23,11 +23,9 @@ import numba
 from numba import njit, types
 from numba.core.compiler import Compiler
 
-__all__ = ["cache_folder", "entry", "hot", "is_compiled", "jit", "wide"]
+__all__ = ["cache_folder", "entry", "hot", "is_compiled", "jit"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-_WIDE_VECTORS = '"prefer-vector-width"="512"'
-_WIDE_NAMES: set[str] = set()  # of functions, as they are spelled in machine code
 _FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
 
 
@@ -54,9 +52,6 @@ class _HelperCompiler(Compiler):
                     inline = "alwaysinline" in function.attributes
                     if not function.is_declaration and not inline:
                         function.attributes.add("noinline")
-                    if any(name in function.name for name in _WIDE_NAMES):
-                        # llvmlite writes it as it is, but knows no such attributes
-                        set.add(function.attributes, _WIDE_VECTORS)
                 add_ir_module(module)
 
             library.add_ir_module = add_marked
@@ -143,16 +138,6 @@ def jit(function: _Function) -> _Function:
     # said, because a helper inherits its first caller's flags where it says nothing
     compiled: _Function = _helper(function, forceinline=False)
     return compiled
-
-
-def wide(function: _Function) -> _Function:
-    """Compile a function that is all vector code for the widest vectors there are.
-
-    LLVM keeps to 256 bits even where the processor has 512, which suits short pieces of
-    vector code between others.
-    """
-    _WIDE_NAMES.add(f"{len(function.__name__)}{function.__name__}")
-    return jit(function)
 
 
 def hot(function: _Function) -> _Function:

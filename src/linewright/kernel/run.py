@@ -264,7 +264,7 @@ def draw_arrival(line: LineTables, state: State, draws: Draws, product, n):
     stream = fixed.source_stream
     if draws.kind[stream] == TIMES:
         return time_ahead(draws, len(state.servers) + product, stream, n, 0)
-    return sample(line, draws, fixed.source_dist, fixed.source_stream, n, 0)
+    return sample(line, draws, fixed.source_dist, stream, n, 0)
 
 
 @hot

@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from linewright.kernel._jit import hot, jit, wide
+from linewright.kernel._jit import hot, jit
 from linewright.kernel._views import likely, unlikely
 from linewright.tables import BLOCK, BLOCK_BITS, EXPONENTIAL, TIMES, UNIFORM, Draws
 
@@ -105,7 +105,7 @@ def log_unit(u):
     return exponent * _LN2 + 2.0 * s * p
 
 
-@wide
+@jit
 def fill(draws: Draws, row, block, visit):
     """Make the draws of a stream around one number, uniform on (0, 1].
 

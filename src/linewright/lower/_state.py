@@ -41,7 +41,7 @@ def new_draws(lowered: Lowered, seed: int, replication: int) -> t.Draws:
     """Return the streams of one replication."""
     n = len(lowered.stream_kinds)
     line = lowered.tables
-    ahead = zeros(t.AHEAD, int(line.stations["n_servers"].sum()) + len(line.products))
+    ahead = zeros(t.AHEAD, _n_servers(line) + len(line.products))
     ahead["stream"] = -1
     return t.Draws(
         key=stream_keys(lowered.names.streams, seed),
@@ -59,7 +59,7 @@ def new_state(
 ) -> t.State:
     """Return the state of an empty line at time 0."""
     line = lowered.tables
-    n_servers = int(line.stations["n_servers"].sum())
+    n_servers = _n_servers(line)
     n_stations, n_products = len(line.stations), len(line.products)
     margin = int(line.settings[t.S_MARGIN])
     n_parts = 2 * margin + 256
@@ -116,6 +116,10 @@ def new_state(
     state.buffers["waiters"] = _always_watched(line)
     _begin_servers(line, state)
     return part_capacity(lowered, state, n_parts)
+
+
+def _n_servers(line: t.LineTables) -> int:
+    return int(line.stations["n_servers"].sum())
 
 
 def _ties_need_looking(line: t.LineTables) -> bool:
