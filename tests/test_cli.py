@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -421,6 +422,15 @@ def test_check_starts_without_the_kernel(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture
+def heeded_ctrl_c() -> Iterator[None]:
+    """Let processes be interrupted, which background jobs of a shell may ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded_ctrl_c")
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_ctrl_c_ends_the_process_and_keeps_the_result(folder: Path) -> None:
     assert process("simulate", "small.yaml", "-q", cwd=folder).returncode == 0
@@ -433,7 +443,10 @@ def test_ctrl_c_ends_the_process_and_keeps_the_result(folder: Path) -> None:
     ) as started:
         time.sleep(6)
         started.send_signal(signal.SIGINT)
-        _, said = started.communicate(timeout=60)
+        try:
+            _, said = started.communicate(timeout=60)
+        finally:
+            started.kill()  # does nothing where it has ended
     assert started.returncode == 130, said
     assert b"Traceback" not in said
     assert Result.load(folder / "kept").manifest["stopped_early"] is True
