@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import scipy.special
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 
+from linewright.stats import intervals
 from linewright.stats.intervals import (
     MIN_REPLICATIONS,
     Interval,
@@ -300,3 +302,15 @@ def test_bad_arguments_are_refused() -> None:
         wilson_interval(5, 4)
     with pytest.raises(ValueError, match="between 0 and 1"):
         quantile_interval([1, 2], 1)
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.8, 0.95, 0.999, 0.999_999])
+def test_quantiles_are_scipys(confidence: float) -> None:
+    """Written out here, because the command starts without SciPy."""
+    upper = (1 + confidence) / 2
+    for degrees in (*range(1, 40), 99, 100, 999, 10_000, 99_999):
+        expected = float(scipy.special.stdtrit(degrees, upper))
+        found = intervals._t_quantile(confidence, degrees)
+        assert found == pytest.approx(expected, rel=1e-9)
+    expected = float(scipy.special.ndtri(upper))
+    assert intervals._normal_quantile(confidence) == pytest.approx(expected, rel=1e-12)

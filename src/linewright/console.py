@@ -224,12 +224,14 @@ def _stations(result: Result) -> Table:
 
 def _state_sums(result: Result) -> dict[str, dict[str, int]]:
     """Return server-time in each state by station, over all replications."""
-    table = result.table("stations").group_by("station")
-    sums = table.aggregate([(mode, "sum") for mode in t.MODE_NAMES]).to_pylist()
-    return {
-        row["station"]: {mode: int(row[f"{mode}_sum"]) for mode in t.MODE_NAMES}
-        for row in sums
-    }
+    table = result.table("stations")
+    stations = table["station"].to_pylist()
+    times = {mode: table[mode].to_pylist() for mode in t.MODE_NAMES}
+    sums = {station: dict.fromkeys(t.MODE_NAMES, 0) for station in stations}
+    for i, station in enumerate(stations):
+        for mode in t.MODE_NAMES:
+            sums[station][mode] += times[mode][i]
+    return sums
 
 
 def _notes(result: Result) -> list[str]:
