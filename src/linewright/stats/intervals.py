@@ -116,7 +116,7 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
     mean = float(sample.mean())
     if n == 1:
         return Interval(mean, math.inf, -math.inf, math.inf, n, confidence)
-    half = _t_quantile(confidence, n - 1) * float(sample.std(ddof=1)) / math.sqrt(n)
+    half = t_quantile(confidence, n - 1) * float(sample.std(ddof=1)) / math.sqrt(n)
     return Interval(mean, half, mean - half, mean + half, n, confidence)
 
 
@@ -159,7 +159,7 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> Interva
     if n < 1 or not 0 <= successes <= n:
         msg = f"need 0 <= successes <= n and n >= 1, got {successes} of {n}"
         raise ValueError(msg)
-    z = _normal_quantile(confidence)
+    z = normal_quantile(confidence)
     share = successes / n
     center = (share + z * z / (2 * n)) / (1 + z * z / n)
     spread = math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
@@ -368,7 +368,7 @@ def required_replications(
     target = relative * abs(mean) / spread
 
     def enough(n: int) -> bool:
-        return _t_quantile(confidence, n - 1) / math.sqrt(n) <= target
+        return t_quantile(confidence, n - 1) / math.sqrt(n) <= target
 
     high = 2
     while not enough(high):
@@ -418,7 +418,7 @@ def _check_confidence(confidence: float) -> None:
 
 
 @lru_cache(maxsize=256)
-def _t_quantile(confidence: float, degrees: int) -> float:
+def t_quantile(confidence: float, degrees: int) -> float:
     """Return how far Student's t lies from 0 with this probability, at most.
 
     With t = sqrt(degrees) tan(angle), the probability is a finite sum of powers of the
@@ -446,5 +446,5 @@ def _t_quantile(confidence: float, degrees: int) -> float:
     return math.sqrt(degrees) * math.tan(low)
 
 
-def _normal_quantile(confidence: float) -> float:
+def normal_quantile(confidence: float) -> float:
     return NormalDist().inv_cdf((1 + confidence) / 2)
