@@ -19,7 +19,7 @@ import numpy as np
 from linewright import tables as t
 from linewright.drafts import write_whole
 from linewright.errors import ResultError
-from linewright.lower import Lowered, new_draws, new_state
+from linewright.lower import Lowered, new_draws, new_state, zeros
 from linewright.version import __version__
 
 __all__ = ["STATE_VERSION", "Saved", "fork", "load_state", "save_state"]
@@ -115,6 +115,7 @@ def load_state(
             f"{str(about['model_hash'])[:12]}, that of this model is {model_hash[:12]}"
         )
         raise ResultError(msg)
+    _bring_up_to_date(lowered, arrays)
     _check_form(path, lowered, arrays, str(about["linewright_version"]))
     state = t.State(**{name: arrays[name] for name in t.State._fields})
     _check_calendars(path, lowered, state, about["calendar_ticks"])
@@ -147,6 +148,39 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         msg = f"{path} is not a state that can be read: {reason}"
         raise ResultError(msg) from error
     return about, arrays
+
+
+_OF_PARTS = {"came": -1, "mate": -1}
+"""Columns that an earlier release had not, and what stands there for "none"."""
+
+
+def _bring_up_to_date(lowered: Lowered, arrays: dict[str, Any]) -> None:
+    """Give what an earlier release wrote the columns and tables of this one.
+
+    Such a state uses nothing that they are for: tables that were not there are as in a
+    new state, new columns zero or "none", and in new modes no time was spent.
+    """
+    like = new_state(lowered)
+    for name, fresh in zip(like._fields, like, strict=True):
+        old = arrays.get(name)
+        if old is None:
+            n_slots = int(lowered.tables.settings[t.S_N_SLOTS])
+            rows = len(arrays["parts"]) * n_slots if name == "memory" else len(fresh)
+            arrays[name] = np.zeros(rows, fresh.dtype)
+        elif fresh.dtype.names and old.dtype.names and old.dtype != fresh.dtype:
+            if set(old.dtype.names) <= set(fresh.dtype.names):
+                new = zeros(fresh.dtype, len(old))
+                for column in fresh.dtype.names:
+                    if column in old.dtype.names:
+                        new[column] = old[column]
+                    elif name == "parts":
+                        new[column] = _OF_PARTS.get(column, 0)
+                arrays[name] = new
+        elif name == "accounts" and old.ndim == 2 and old.shape[1] < fresh.shape[1]:
+            new = zeros(fresh.dtype, *fresh.shape)
+            if len(old) == len(new):
+                new[:, : old.shape[1]] = old
+                arrays[name] = new
 
 
 def _check_form(

@@ -47,7 +47,8 @@ UNIFORM, EXPONENTIAL, TIMES = range(3)
 
 # what a server does with its time; exclusive and exhaustive
 STARVED, PROCESSING, SETUP, BLOCKED, FAILED, MAINTENANCE, BREAK, OFF_SHIFT = range(8)
-N_MODES = 8
+LOADING = 8  # and unloading
+N_MODES = 9
 MODE_NAMES = (
     "starved",
     "processing",
@@ -57,10 +58,11 @@ MODE_NAMES = (
     "maintenance",
     "break",
     "off_shift",
+    "loading",
 )
 
 # how far the server's part is
-NONE, SETTING_UP, WORKING, DONE = range(4)
+NONE, SETTING_UP, WORKING, DONE, LOADS, UNLOADS = range(6)
 
 # modes of a calendar
 CALENDAR_OFF, CALENDAR_BREAK, CALENDAR_ON = 0, 1, 2
@@ -73,25 +75,33 @@ ON_SERVER, BLOCKED_ON_SERVER, IN_OUTPUT, IN_QUEUE, MOVING, IN_STORE, OUTSIDE, NE
 # kinds of events, in the order in which simultaneous ones happen
 FINISH, SETUP_DONE, MOVED, REPAIRED, FAILURE, TICK, ORDER, ARRIVAL = range(8)
 BEGIN = 8  # comes once, before all others
+LOADED, UNLOADED, WAITED = 9, 10, 11  # of a server, a server, a station with batches
 
 # what the kernel asks of whoever drives it
 ASK_PROCESS, ASK_SETUP, ASK_REPAIR, ASK_CLOCK, ASK_MOVE, ASK_ARRIVAL = range(6)
+ASK_LOAD, ASK_UNLOAD = 6, 7
 
-# verdicts of an operation, in the two low bits of an outcome; bit 2 says truly bad
+# verdicts of an operation, in the two low bits of an outcome; bit 2 says truly bad, and
+# the bits above how many of the operations behind it the part is not sampled for
 PASS, REWORK, SCRAP = 0, 1, 2
 BAD = 4
+SKIP_BITS = 3
 
 # clocks of failures
-CLOCK_PROCESSING, CLOCK_OPERATING, CLOCK_CALENDAR, CLOCK_CYCLES = range(4)
+CLOCK_PROCESSING, CLOCK_OPERATING, CLOCK_CALENDAR, CLOCK_CYCLES, CLOCK_UNITS = range(5)
 PART_RESUME, PART_RESTART, PART_SCRAP = range(3)
 END_INTERRUPT, END_FINISH, END_FIT = range(3)
 CHOOSE_PREFERENCE, CHOOSE_SHORTEST, CHOOSE_FIRST_FREE = range(3)
 FIFO, PRIORITY, DUE, SHORTEST, CRITICAL, LEAST_SETUP = range(6)
 ALWAYS, ALWAYS_CAPPED, ARRIVALS, ORDERS, WITH_PARENT, NEVER_RELEASED = range(6)
+BY_PRODUCT, BY_FAMILY, BY_OPERATION = range(3)
 FULL_WAIT, FULL_BLOCK, FULL_LOSE = range(3)
+MISSED_COUNT, MISSED_SCRAP, MISSED_REWORK = range(3)
+LOOKS, LOOKS_FOR_LATE = 1, 2  # bits: parts only start from the queue; late ones go
 
 # why `advance` came back
 REACHED, NEED_PARTS, NEED_TRACE, DEADLOCK, STANDSTILL, OVERFLOW, ENOUGH = range(7)
+NO_ROOM = 7  # for units that are in process at the start
 
 # kinds of trace rows
 (
@@ -112,10 +122,13 @@ REACHED, NEED_PARTS, NEED_TRACE, DEADLOCK, STANDSTILL, OVERFLOW, ENOUGH = range(
     T_LOST,
     T_OUTSIDE,
     T_VERDICT,
-) = range(17)
+    T_SKIP,
+    T_LATE,
+) = range(19)
 TRACE_NAMES = (
     "event", "mode", "release", "queue", "start", "block", "output", "move", "store",
     "use", "split", "rework", "scrap", "exit", "lost", "outside", "verdict",
+    "skip", "late",
 )  # fmt: skip
 TRACE_COLUMNS = (
     "time_us",
@@ -165,8 +178,9 @@ STATION = _record(
     "i4 has_cycle_modes out_buffer in_loop dispatch before_service",
     "i4 setup_stream setup_by n_modes first_queue n_queues first_dest n_dests",
     "i4 first_always first_transport n_transports",
+    "i4 dispatch_2 dispatch_3 looks batches load unload first_run leaf prelude",
 )
-MODE = _record("i4 clock planned part together every repair", "i8 cycles")
+MODE = _record("i4 clock planned part together every repair first", "i8 cycles")
 SERVER_MODE = _record("i4 mode server leaf every_stream repair_stream")
 BUFFER = _record(
     "i8 slots",
@@ -179,7 +193,11 @@ STEP = _record(
     "i4 n_uses n_makes first_use first_make together product rework_to",
     "i4 process_stream quality_stream transport_stream transport",
     "i8 rework_limit rework_priority left_us",
-    "f8 good rework_share false_accept false_reject defect",
+    "f8 good rework_share false_accept false_reject defect sample",
+    "i8 batch_min batch_max batch_wait limit_us",
+    "i4 batch_group family cascade cascade_stream rest rest_stream same_slot",
+    "i4 limit_slot missed late_to every_nth server_slot time_slot sample_stream",
+    "i4 sampled load_stream unload_stream",
 )
 DEST = _record("i4 first_target n_targets rule queue first_source n_sources")
 TARGET = _record("i4 station buffer")
@@ -188,7 +206,7 @@ QUANTITY = _record("i8 quantity", "i4 product")
 PRODUCT = _record(
     "i8 first_step store family lot priority cap kind source_stream source_dist",
     "i8 quantity first_us when_full first_station n_stations first_child n_children",
-    "i8 leaf straight",
+    "i8 leaf straight due_after",
     "f8 share",
 )
 DISTRIBUTION = _record("i8 kind first n", "f8 a b c d")
@@ -196,6 +214,7 @@ CALENDAR = _record("i8 first n leaf first_station n_stations")
 TICK_ROW = _record("i8 at mode on_left")
 ORDER_ROW = _record("i8 product quantity release due priority")
 TRANSPORT_ROW = _record("i8 to dist")
+IN_PROCESS_ROW = _record("i8 product step parts due priority")
 
 
 class LineTables(NamedTuple):
@@ -216,8 +235,11 @@ class LineTables(NamedTuple):
     orders: Records
     transports: Records
     work: Records
+    in_process: Records
     links: Ints
     setups: Ints
+    setup_us: Ints
+    runs: Ints
     leaf_row: Ints
     data: Floats
     settings: Ints
@@ -236,7 +258,8 @@ class LineTables(NamedTuple):
     S_N_FAMILIES,
     S_N_LEAVES,
     S_MARGIN,
-) = range(11)
+    S_N_SLOTS,
+) = range(12)
 
 
 # ------------------------------------------------------------------ what moves
@@ -250,26 +273,30 @@ SERVER = _record(
     "i4 station part down pending step fails",
     "i2 phase running mode ready",
     "i8 remaining resumed due total worked next_failure setups",
-    "i4 number family first_mode n_modes",
+    "i4 number family first_mode n_modes n_parts runs_left",
 )
 STATION_STATE = _record(
     "i4 n_ready shift together next_tick",
     "i8 started completed wait_us waited planned_us failures setups rejected",
+    "i8 batches late oldest",
 )
 MODE_STATE = _record("i8 left due n", "i4 pending clock")
 BUFFER_STATE = _record("i8 level slots area_us wait_us entered left waiters highest")
 LIST = _record("i4 head tail", "i8 count")
 PART = _record(
-    "i4 step visits list prev next where place target station split",
+    "i4 step visits list prev next place target station split",
+    "i2 where bad",
     "i8 serial entered queued sequence released created due priority",
-    "i4 product reserved woken order bad",
+    "i4 product reserved woken order mate came",
 )
+assert PART.itemsize == 2 * CACHE_LINE
 PRODUCT_STATE = _record(
     "i8 serial released entered finished scrapped reworked lost escaped used removed",
     "i8 wip area_us residence_us flow_count flow_us first_pass outside arrivals made",
-    "i8 blocked bought",
+    "i8 blocked bought due on_time tardy_us",
     "f8 credit",
 )
+STEP_STATE = _record("i8 seen skipped late")
 NODE = _record("i8 key leaf")
 ORDER_STATE = _record("i8 done scrapped finished")
 AHEAD = _record("i8 number amount", "i4 stream visit")  # of a server or a source
@@ -291,6 +318,8 @@ class State(NamedTuple):
     flow: Ints
     tree: Records
     leaf_station: Ints
+    memory: Ints
+    steps: Records
     heap: Ints
     todo: Ints
     requests: Ints
@@ -349,15 +378,17 @@ LINE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "steps": STEP, "dests": DEST, "targets": TARGET, "uses": QUANTITY,
     "products": PRODUCT, "dists": DISTRIBUTION, "calendars": CALENDAR,
     "ticks": TICK_ROW,
-    "orders": ORDER_ROW, "transports": TRANSPORT_ROW, "work": WORK, "links": _I,
-    "setups": _I, "leaf_row": _I, "data": _F, "settings": _I,
+    "orders": ORDER_ROW, "transports": TRANSPORT_ROW, "work": WORK,
+    "in_process": IN_PROCESS_ROW, "links": _I,
+    "setups": _I, "setup_us": _I, "runs": _I, "leaf_row": _I, "data": _F,
+    "settings": _I,
 }  # fmt: skip
 STATE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "clock": CLOCK, "servers": SERVER, "stations": STATION_STATE, "modes": MODE_STATE,
     "buffers": BUFFER_STATE, "lists": LIST, "parts": PART, "products": PRODUCT_STATE,
     "orders": ORDER_STATE, "accounts": _I, "flow": _I, "tree": NODE,
-    "leaf_station": _I, "heap": _I, "todo": _I, "requests": _I, "trace": _I,
-    "series": _I,
+    "leaf_station": _I, "memory": _I, "steps": STEP_STATE, "heap": _I, "todo": _I,
+    "requests": _I, "trace": _I, "series": _I,
 }  # fmt: skip
 DRAWS_DTYPES: dict[str, np.dtype[np.generic]] = {
     "key": _U, "kind": _I, "held": _I, "values": _F,

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from linewright.kernel._jit import hot, jit
-from linewright.kernel.eligible import eligible, ends_now, family_of, needs_move, way_to
+from linewright.kernel.eligible import (
+    bound_to,
+    breaks_run,
+    eligible,
+    ends_now,
+    family_of,
+    needs_move,
+    setup_time,
+    way_to,
+)
 from linewright.kernel.waiting import split_product, together
 from linewright.kernel.work import work_at
 from linewright.tables import (
@@ -20,14 +29,24 @@ from linewright.tables import (
     State,
 )
 
-__all__ = ["aim", "choose", "pick", "pick_waiting", "ready_server", "score"]
+__all__ = [
+    "aim",
+    "choose",
+    "goes_before",
+    "pick",
+    "pick_waiting",
+    "ready_server",
+    "score",
+]
 
 
 @jit
-def score(line: LineTables, state: State, station, p):
-    """Return a part's place in a station's dispatch rule; the least goes first."""
+def score(line: LineTables, state: State, station, p, s, rule):
+    """Return a part's place in a dispatch rule of a station; the least goes first.
+
+    `s` is the server that asks, or -1 for any that stands ready.
+    """
     part = state.parts[p]
-    rule = line.stations[station].dispatch
     step = line.steps[part.step]
     if rule == PRIORITY:
         return -part.priority
@@ -41,43 +60,84 @@ def score(line: LineTables, state: State, station, p):
             return NEVER
         return (part.due - state.clock[0].now) * 1000 // max(step.left_us, 1)
     if rule == LEAST_SETUP:
-        return 0 if _family_set_up(line, state, station, part.product) else 1
+        return _least_setup(line, state, station, p, s)
     return 0
 
 
 @jit
-def _family_set_up(line: LineTables, state: State, station, product):
+def _least_setup(line: LineTables, state: State, station, p, s):
+    """Return the mean setup time of a part at a server, or the least of the ready."""
     fixed = line.stations[station]
-    family = family_of(line, station, product)
-    for s in range(fixed.first_server, fixed.first_server + fixed.n_servers):
-        if state.servers[s].ready and state.servers[s].family == family:
-            return True
-    return False
+    if fixed.setup_first < 0:
+        return 0
+    if s >= 0:
+        return setup_time(line, state, p, s)
+    least = NEVER
+    for i in range(fixed.first_server, fixed.first_server + fixed.n_servers):
+        if state.servers[i].ready:
+            least = min(least, setup_time(line, state, p, i))
+    return least
 
 
 @jit
-def pick(line: LineTables, state: State, station):
-    """Return the waiting part that a station takes next by its rule, or -1."""
+def goes_before(line: LineTables, state: State, station, s, p, other):
+    """Say whether the first of two waiting parts is served before the other."""
+    fixed = line.stations[station]
+    if fixed.first_run >= 0 and s >= 0:
+        breaks = breaks_run(line, state, p, s)
+        if breaks != breaks_run(line, state, other, s):
+            return not breaks
+    for i in range(3):
+        rule = fixed.dispatch
+        if i == 1:
+            rule = fixed.dispatch_2
+        elif i == 2:
+            rule = fixed.dispatch_3
+        if rule == FIFO:
+            break
+        one = score(line, state, station, p, s, rule)
+        two = score(line, state, station, other, s, rule)
+        if one != two:
+            return one < two
+    return state.parts[p].sequence < state.parts[other].sequence
+
+
+@jit
+def pick(line: LineTables, state: State, station, s, group):
+    """Return the waiting part that a server takes next by its station's rules, or -1.
+
+    With a `group` it is the next part of that kind of batch, else one whose batch may
+    start now.
+    """
     fixed = line.stations[station]
     best = -1
-    best_score = 0
     refused = -1
+    refused_group = -1
     for i in range(fixed.first_queue, fixed.first_queue + fixed.n_queues):
         p = state.lists[line.links[i]].head
         while p >= 0:
             part = state.parts[p]
-            if part.step != refused:
-                value = score(line, state, station, p)
-                better = best < 0 or value < best_score
-                if not better and value == best_score:
-                    better = part.sequence < state.parts[best].sequence
-                if better:
-                    if eligible(line, state, station, part.step):
-                        best = p
-                        best_score = value
-                    else:
-                        refused = part.step
-            if best >= 0 and fixed.dispatch == FIFO:
+            kind = -1
+            if fixed.batches:
+                kind = line.steps[part.step].batch_group
+            may = part.step != refused and (group < 0 or kind == group)
+            if may and kind >= 0 and kind == refused_group:
+                may = False
+            if may and (best < 0 or goes_before(line, state, station, s, p, best)):
+                bound = bound_to(line, state, p)
+                if bound >= 0 and bound != s:
+                    pass
+                elif not eligible(line, state, station, part.step):
+                    refused = part.step
+                elif (
+                    kind >= 0
+                    and group < 0
+                    and not batch_is_due(line, state, station, p, kind)
+                ):
+                    refused_group = kind
+                else:
+                    best = p
+            if best >= 0 and fixed.dispatch == FIFO and fixed.first_run < 0:
                 if part.sequence >= state.parts[best].sequence:
                     break
             p = part.next
@@ -85,10 +145,32 @@ def pick(line: LineTables, state: State, station):
 
 
 @jit
+def batch_is_due(line: LineTables, state: State, k, p, group):
+    """Say whether the batch of a waiting part may start: it is full enough, or old."""
+    least = line.steps[state.parts[p].step].batch_min
+    station = line.stations[k]
+    now = state.clock[0].now
+    units = 0
+    for i in range(station.first_queue, station.first_queue + station.n_queues):
+        q = state.lists[line.links[i]].head
+        while q >= 0:
+            other = state.parts[q]
+            step = line.steps[other.step]
+            if step.batch_group == group:
+                units += line.products[other.product].lot
+                if units >= least or now - other.queued >= step.batch_wait:
+                    return True
+            q = other.next
+    return False
+
+
+@jit
 def may_come(line: LineTables, state: State, p, station):
     """Say whether a part, or a unit that it is split into, may come and start."""
     part = state.parts[p]
     k = part.step
+    if line.stations[station].looks or part.came >= 0:
+        return False
     if part.split > 0:
         if not together(line, state, p):
             return False
@@ -103,19 +185,14 @@ def pick_waiting(line: LineTables, state: State, station):
     """Return the part that waits outside the buffers for a ready server, or -1."""
     fixed = line.stations[station]
     best = -1
-    best_score = 0
     for i in range(fixed.first_dest, fixed.first_dest + fixed.n_dests):
         p = state.lists[line.settings[S_N_QUEUES] + line.links[i]].head
         while p >= 0:
             part = state.parts[p]
             behind = part.next
-            value = score(line, state, station, p)
-            better = best < 0 or value < best_score
-            if not better and value == best_score:
-                better = part.sequence < state.parts[best].sequence
+            better = best < 0 or goes_before(line, state, station, -1, p, best)
             if better and may_come(line, state, p, station):
                 best = p
-                best_score = value
             if best >= 0 and fixed.dispatch == FIFO:
                 if part.sequence >= state.parts[best].sequence:
                     break
@@ -133,7 +210,11 @@ def choose_among(line: LineTables, state: State, p, d):
     for j in range(dest.first_target, dest.first_target + dest.n_targets):
         target = line.targets[j]
         here = -1
-        if target.station >= 0 and state.stations[target.station].n_ready > 0:
+        if (
+            target.station >= 0
+            and state.stations[target.station].n_ready > 0
+            and not line.stations[target.station].looks
+        ):
             if not needs_move(line, state, p, target.station) and eligible(
                 line, state, target.station, k
             ):
@@ -173,7 +254,8 @@ def choose(line: LineTables, state: State, p, d):
         and (
             line.stations[t].plain
             or (
-                not needs_move(line, state, p, t)
+                not line.stations[t].looks
+                and not needs_move(line, state, p, t)
                 and eligible(line, state, t, state.parts[p].step)
             )
         )
@@ -186,19 +268,24 @@ def choose(line: LineTables, state: State, p, d):
 
 
 @jit
-def ready_server(line: LineTables, state: State, station, product):
-    """Return the ready server that takes a part: one set up for it, else the first."""
+def ready_server(line: LineTables, state: State, station, p):
+    """Return the ready server that takes a part: one set up for it, else the first.
+
+    With several kinds of changes the one that takes the shortest comes first.
+    """
     fixed = line.stations[station]
     found = -1
-    family = family_of(line, station, product)
+    least = 0
     for s in range(fixed.first_server, fixed.first_server + fixed.n_servers):
         if state.servers[s].ready:
             if fixed.setup_first < 0:
                 return s
-            if state.servers[s].family == family:
-                return s
-            if found < 0:
+            time = setup_time(line, state, p, s)
+            if state.servers[s].family == family_of(line, state, station, p):
+                time = -1
+            if found < 0 or time < least:
                 found = s
+                least = time
     return found
 
 

@@ -9,17 +9,22 @@ from __future__ import annotations
 from linewright.kernel._jit import hot, jit
 from linewright.kernel.work import work_at
 from linewright.tables import (
+    BY_FAMILY,
+    BY_OPERATION,
     CALENDAR_ON,
     END_FIT,
     S_N_DESTS,
     S_N_FAMILIES,
     S_N_PRODUCTS,
     S_N_QUEUES,
+    S_N_SLOTS,
     LineTables,
     State,
 )
 
 __all__ = [
+    "bound_to",
+    "breaks_run",
     "eligible",
     "ends_now",
     "family_of",
@@ -29,6 +34,7 @@ __all__ = [
     "needs_setup",
     "next_room",
     "outside_list",
+    "setup_time",
     "store_list",
     "transport_dist",
     "way_to",
@@ -150,22 +156,61 @@ def held_back(line: LineTables, state: State, k):
 
 
 @hot
-def family_of(line: LineTables, station, product):
-    """Return what a station's setups tell apart: the product or its family."""
-    if line.stations[station].setup_by:
-        return line.products[product].family
-    return line.settings[S_N_FAMILIES] + product
+def family_of(line: LineTables, state: State, station, p):
+    """Return what a station's setups tell apart about a part; -1 needs no setup."""
+    part = state.parts[p]
+    by = line.stations[station].setup_by
+    if by == BY_FAMILY:
+        return line.products[part.product].family
+    if by == BY_OPERATION:
+        return line.steps[part.step].family
+    return line.settings[S_N_FAMILIES] + part.product
+
+
+@hot
+def setup_row(line: LineTables, state: State, p, s):
+    """Return the row of `setups` of a server's change to a part, or -1 for no kind."""
+    server = state.servers[s]
+    fixed = line.stations[server.station]
+    n = line.settings[S_N_FAMILIES] + line.settings[S_N_PRODUCTS]
+    family = family_of(line, state, server.station, p)
+    if family < 0:
+        return -1
+    row = n if server.family < 0 else server.family
+    return fixed.setup_first + row * n + family
 
 
 @jit
 def needs_setup(line: LineTables, state: State, p, s):
     """Return the distribution of the setup that a server needs for a part, or -1."""
+    row = setup_row(line, state, p, s)
+    return line.setups[row] if row >= 0 else -1
+
+
+@jit
+def setup_time(line: LineTables, state: State, p, s):
+    """Return how long a server takes to set up for a part, by its mean."""
+    row = setup_row(line, state, p, s)
+    return line.setup_us[row] if row >= 0 else 0
+
+
+@jit
+def breaks_run(line: LineTables, state: State, p, s):
+    """Say whether a part would end a server's run of one kind before its time."""
     server = state.servers[s]
-    fixed = line.stations[server.station]
-    n = line.settings[S_N_FAMILIES] + line.settings[S_N_PRODUCTS]
-    family = family_of(line, server.station, state.parts[p].product)
-    row = n if server.family < 0 else server.family
-    return line.setups[fixed.setup_first + row * n + family]
+    if server.runs_left <= 0:
+        return False
+    family = family_of(line, state, server.station, p)
+    return family >= 0 and family != server.family
+
+
+@jit
+def bound_to(line: LineTables, state: State, p):
+    """Return the server that has to do a part's step, because it did one before; -1."""
+    slot = line.steps[state.parts[p].step].same_slot
+    if slot < 0:
+        return -1
+    return state.memory[p * line.settings[S_N_SLOTS] + slot] - 1
 
 
 @jit
@@ -195,5 +240,5 @@ def transport_dist(line: LineTables, state: State, p, station):
 
 @jit
 def needs_move(line: LineTables, state: State, p, station):
-    """Say whether a part is carried to a station, and needs a place in its buffer."""
-    return transport_dist(line, state, p, station) >= 0
+    """Say whether a part takes time to a station, and needs a place in its buffer."""
+    return state.parts[p].came >= 0 or transport_dist(line, state, p, station) >= 0

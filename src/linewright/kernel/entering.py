@@ -18,7 +18,7 @@ from linewright.kernel.moves import (
     trace,
     unlink,
 )
-from linewright.kernel.queueing import carry_or_queue, join_queue, queue
+from linewright.kernel.queueing import carry_or_queue, join_queue, joined, queue
 from linewright.kernel.starting import put_on, start
 from linewright.tables import (
     ALWAYS_CAPPED,
@@ -32,6 +32,7 @@ from linewright.tables import (
     S_FIRST_CAPPED,
     S_LINE_CAP,
     S_N_CAPPED,
+    S_N_SLOTS,
     T_LOST,
     T_OUTSIDE,
     T_RELEASE,
@@ -48,6 +49,7 @@ __all__ = [
     "entry",
     "let_sources_in",
     "next_arrival",
+    "put_in",
     "release_order",
     "start_next_new",
     "take_always",
@@ -67,6 +69,11 @@ def create(line: LineTables, state: State, product, order):
     part.priority = fixed.priority
     part.where = NEW
     state.products[product].made += fixed.lot
+    if fixed.due_after >= 0:
+        part.due = state.clock[0].now + fixed.due_after
+    first = p * line.settings[S_N_SLOTS]
+    for row in range(first, first + line.settings[S_N_SLOTS]):
+        state.memory[row] = 0
     if order >= 0:
         part.order = order
         part.due = line.orders[order].due
@@ -242,6 +249,32 @@ def release_order(line: LineTables, state: State, order):
 
 
 @jit
+def put_in(line: LineTables, state: State, row):
+    """Put units that are in the line at its start where they wait; say if all fit."""
+    lot = line.in_process[row]
+    for _ in range(lot.parts):
+        p = create(line, state, lot.product, -1)
+        part = state.parts[p]
+        part.step = lot.step
+        part.due = lot.due
+        part.priority = lot.priority
+        trace(state, T_OUTSIDE, -1, p, -1, 0)
+        d = line.steps[lot.step].dest
+        place = choose(line, state, p, d)
+        if place < 0:
+            undo_create(line, state, p)
+            return False
+        enter_line(line, state, p)
+        part.target = place >> 1
+        if place & 1:
+            start(line, state, p, line.targets[part.target].station)
+        else:
+            queue(line, state, p, d)
+            joined(line, state, p, d)
+    return True
+
+
+@jit
 def has_turn(line: LineTables, state: State, product):
     """Say whether caps and first station let an always available product in now."""
     if line.products[product].kind != ALWAYS_CAPPED:
@@ -346,10 +379,21 @@ def caps_opened(line: LineTables, state: State):
 
 @jit
 def start_new(line: LineTables, state: State, product, k):
-    """Make a unit of a product and start it at its first station."""
+    """Make a unit of a product, or a full batch, and start it at its first station."""
     p = create(line, state, product, -1)
     enter_line(line, state, p)
     aim(line, state, p, k)
+    step = line.steps[line.products[product].first_step]
+    if step.batch_group >= 0:
+        lot = line.products[product].lot
+        last = p
+        for _ in range(max(step.batch_max // lot, 1) - 1):
+            mate = create(line, state, product, -1)
+            enter_line(line, state, mate)
+            aim(line, state, mate, k)
+            state.parts[last].mate = mate
+            last = mate
+        state.parts[last].mate = -1
     start(line, state, p, k)
 
 

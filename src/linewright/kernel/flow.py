@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from linewright.kernel._jit import hot, jit
 from linewright.kernel._views import likely, unlikely
+from linewright.kernel.calendar import set_timer, timer_key
 from linewright.kernel.choosing import aim, choose, pick, pick_waiting, score
 from linewright.kernel.deadlock import find_deadlock
 from linewright.kernel.eligible import ends_now, held_back
@@ -52,7 +53,14 @@ from linewright.kernel.queueing import (
     queue,
     take_reserved,
 )
-from linewright.kernel.starting import begin, start, start_first
+from linewright.kernel.starting import (
+    begin,
+    begin_unload,
+    count_late,
+    is_late,
+    start,
+    start_first,
+)
 from linewright.kernel.waiting import (
     leave_server,
     release_origin,
@@ -79,20 +87,33 @@ from linewright.tables import (
     COMPLETE,
     DONE,
     FIFO,
+    FINISH,
+    LOOKS_FOR_LATE,
+    MISSED_COUNT,
+    MISSED_SCRAP,
     NEVER,
+    NEW,
+    ON_SERVER,
     PASS,
     REWORK,
     S_N_QUEUES,
+    S_N_SLOTS,
     SCRAP,
+    SKIP_BITS,
     STARVED,
     T_BLOCK,
     T_REWORK,
+    T_SKIP,
     T_VERDICT,
+    UNKNOWN,
+    UNLOADED,
+    UNLOADS,
+    WAITED,
     LineTables,
     State,
 )
 
-__all__ = ["finish", "settle"]
+__all__ = ["finish", "finish_rare", "settle", "waited"]
 
 
 @hot
@@ -132,37 +153,93 @@ def finish(line: LineTables, state: State, s, outcome):
     asked how long it takes.
     """
     server = state.servers[s]
+    step = line.steps[server.step]
+    if unlikely(step.straight <= outcome):  # outcomes are not negative
+        finish_rare(line, state, s, outcome)
+        return False
     stop_finished(state, s)
     p = server.part
-    step = line.steps[server.step]
     server.phase = DONE
     here = state.stations[server.station]
     here.completed += 1
     here.planned_us += line.work[work_at(line, server.step, server.station)].mean_us
     if unlikely(line.stations[server.station].has_cycle_modes != 0):
-        count_cycle(line, state, s)
-    if likely(step.straight > outcome):  # outcomes are not negative
-        gone = True
-        if likely(step.next >= 0):
-            gone = hand_on(line, state, p, s, step.next)
-        elif state.clock[0].n_pending_sources > 0:
-            state.parts[p].step = COMPLETE
-            complete(line, state, p)
-            gone = False  # its place is looked at after those who may come in now
-        else:
-            state.parts[p].step = COMPLETE
-            leave_server(state, s)
-            leave(line, state, p)
-        return gone and take_next(line, state, s)
+        count_cycle(line, state, s, 1, line.products[step.product].lot)
+    gone = True
+    if likely(step.next >= 0):
+        gone = hand_on(line, state, p, s, step.next)
+    elif state.clock[0].n_pending_sources > 0:
+        state.parts[p].step = COMPLETE
+        complete(line, state, p)
+        gone = False  # its place is looked at after those who may come in now
+    else:
+        state.parts[p].step = COMPLETE
+        leave_server(state, s)
+        leave(line, state, p)
+    return gone and take_next(line, state, s)
+
+
+@jit
+def finish_rare(line: LineTables, state: State, s, outcome):
+    """End the work on a part that does not go the common way, or unload it first.
+
+    A batch ends part by part at one instant: one event each, with its own verdict.
+    """
+    stop_finished(state, s)
+    if begin_unload(line, state, s):
+        return
+    server = state.servers[s]
+    p = server.part
+    part = state.parts[p]
+    k = part.step
+    step = line.steps[k]
+    here = state.stations[server.station]
+    here.completed += 1
+    more = server.n_parts > 1 and end_next(state, p, s)
+    if not more:
+        server.phase = DONE
+        here.planned_us += line.work[work_at(line, k, server.station)].mean_us
+    if line.stations[server.station].has_cycle_modes:
+        lot = line.products[part.product].lot
+        count_cycle(line, state, s, 0 if more else 1, lot)
+    if step.time_slot >= 0:
+        row = p * line.settings[S_N_SLOTS] + step.time_slot
+        state.memory[row] = state.clock[0].now + 1
     if step.inspected or outcome:
         if judge(line, state, p, outcome):
-            return False
+            return
     elif step.n_makes > 0:
-        state.parts[p].split = 1
+        part.split = 1
     else:
-        state.parts[p].step = step.next
+        part.step = step.next
+    if step.cascade >= 0 or step.rest >= 0:
+        part.came = 2 * k + (outcome & REWORK)
     push(state, OFFER, p)
-    return False
+
+
+@jit
+def end_next(state: State, p, s):
+    """Put a part of a batch behind the others; say whether one of them ends next.
+
+    Those whose work has ended stand behind those whose work ends now.
+    """
+    server = state.servers[s]
+    following = state.parts[p].mate
+    server.part = following
+    last = following
+    while state.parts[last].mate >= 0:
+        last = state.parts[last].mate
+    state.parts[last].mate = p
+    state.parts[p].mate = -1
+    if state.parts[following].where != ON_SERVER:
+        return False
+    server.step = state.parts[following].step
+    server.resumed = state.clock[0].now
+    if server.total != UNKNOWN:
+        kind = UNLOADED if server.phase == UNLOADS else FINISH
+        server.due = timer_key(state.clock[0].now, kind)
+        set_timer(state, s, server.due)
+    return True
 
 
 @hot
@@ -276,7 +353,21 @@ def judge(line: LineTables, state: State, p, outcome):
         part.split = 1
     else:
         part.step = step.next
+        pass_by(line, state, p, outcome >> SKIP_BITS)
     return False
+
+
+@jit
+def pass_by(line: LineTables, state: State, p, n):
+    """Let a part pass by the operations for which it is not in the sample."""
+    part = state.parts[p]
+    for _ in range(n):
+        state.steps[part.step].seen += 1
+        state.steps[part.step].skipped += 1
+        trace(state, T_SKIP, part.station, p, part.step, 0)
+        part.step = line.steps[part.step].next
+    if part.step >= 0 and line.steps[part.step].every_nth > 0:
+        state.steps[part.step].seen += 1
 
 
 @hot
@@ -306,17 +397,14 @@ def pull(line: LineTables, state: State, s):
                 ask(state, ASK_PROCESS, s)
             return
     else:
-        server.ready = 1  # the rule of least setup looks at the servers that ask
-        p = pick(line, state, k)
-        server.ready = 0
+        if fixed.looks & LOOKS_FOR_LATE:
+            send_off_late(line, state, k)
+        p = pick(line, state, k, s, -1)
         if p >= 0:
-            aim(line, state, p, k)
-            part = state.parts[p]
-            unlink(state, p)
-            here.wait_us += state.clock[0].now - part.queued
-            here.waited += 1
-            leave_buffer(state, part.place, p)
-            look_again(line, state, line.steps[part.step].dest)
+            if fixed.batches:
+                gather(line, state, p, k, s)
+            else:
+                take_out(line, state, p, k)
             begin(line, state, p, s)
             return
     server.ready = 1
@@ -332,10 +420,99 @@ def pull(line: LineTables, state: State, s):
         return
     if fixed.n_always > 0 and take_always(line, state, k):
         return
+    if fixed.leaf >= 0:
+        watch_batches(line, state, k)
     if fixed.before_service and held_back(line, state, k):
         set_mode(state, s, BLOCKED)
     else:
         set_mode(state, s, STARVED)
+
+
+@jit
+def take_out(line: LineTables, state: State, p, k):
+    """Take a waiting part out of its queue and its buffer: its work begins at `k`."""
+    here = state.stations[k]
+    part = state.parts[p]
+    aim(line, state, p, k)
+    unlink(state, p)
+    here.wait_us += state.clock[0].now - part.queued
+    here.waited += 1
+    leave_buffer(state, part.place, p)
+    look_again(line, state, line.steps[part.step].dest)
+
+
+@jit
+def gather(line: LineTables, state: State, p, k, s):
+    """Take a part out of its queue and others with it, until the batch is full."""
+    step = line.steps[state.parts[p].step]
+    left = step.batch_max
+    last = -1
+    while p >= 0:
+        left -= line.products[state.parts[p].product].lot
+        take_out(line, state, p, k)
+        state.parts[p].mate = -1
+        if last >= 0:
+            state.parts[last].mate = p
+        last = p
+        p = pick(line, state, k, s, step.batch_group) if left > 0 else -1
+        if p >= 0 and line.products[state.parts[p].product].lot > left:
+            p = -1
+
+
+@jit
+def watch_batches(line: LineTables, state: State, k):
+    """Set the timer of the part that has waited longest for a batch to fill."""
+    fixed = line.stations[k]
+    first = NEVER
+    for i in range(fixed.first_queue, fixed.first_queue + fixed.n_queues):
+        p = state.lists[line.links[i]].head
+        while p >= 0:
+            part = state.parts[p]
+            first = min(first, part.queued + line.steps[part.step].batch_wait)
+            p = part.next
+    key = NEVER
+    if state.clock[0].now < first < NEVER:
+        key = timer_key(first, WAITED)
+    set_timer(state, fixed.leaf, key)
+
+
+@jit
+def waited(line: LineTables, state: State, k):
+    """Let the ready servers of a station look: a part has waited long enough."""
+    set_timer(state, line.stations[k].leaf, NEVER)
+    push(state, KIT, k)
+
+
+@jit
+def send_off_late(line: LineTables, state: State, k):
+    """Scrap or send back the waiting parts whose time since an operation is over."""
+    fixed = line.stations[k]
+    for i in range(fixed.first_queue, fixed.first_queue + fixed.n_queues):
+        p = state.lists[line.links[i]].head
+        while p >= 0:
+            behind = state.parts[p].next
+            missed = line.steps[state.parts[p].step].missed
+            if missed != MISSED_COUNT and is_late(line, state, p):
+                send_off(line, state, p, missed)
+            p = behind
+
+
+@jit
+def send_off(line: LineTables, state: State, p, missed):
+    """Scrap or send back a waiting part that comes too late."""
+    part = state.parts[p]
+    count_late(line, state, p)
+    unlink(state, p)
+    leave_buffer(state, part.place, p)
+    part.where = NEW
+    if missed == MISSED_SCRAP:
+        scrap(line, state, p)
+        return
+    part.step = line.steps[part.step].late_to
+    part.visits += 1
+    state.products[part.product].reworked += line.products[part.product].lot
+    trace(state, T_REWORK, part.station, p, part.visits, 0)
+    push(state, OFFER, p)
 
 
 @hot
@@ -358,6 +535,7 @@ def let_in(line: LineTables, state: State, b):
         or part.reserved >= 0
         or part.woken >= 0
         or state.stations[t].n_ready > 0
+        or state.servers[part.place].n_parts > 1
     ):
         room(line, state, b)
         return
@@ -391,7 +569,8 @@ def room(line: LineTables, state: State, b):
             behind = part.next
             value = 0
             if station >= 0 and part.split == 0:
-                value = score(line, state, station, p)
+                rule = line.stations[station].dispatch
+                value = score(line, state, station, p, -1, rule)
             better = best < 0 or value < best_score
             if not better and value == best_score:
                 better = part.sequence < state.parts[best].sequence

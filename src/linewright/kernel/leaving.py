@@ -8,15 +8,19 @@ from linewright.kernel._jit import hot, jit
 from linewright.kernel.choosing import choose
 from linewright.kernel.eligible import store_list
 from linewright.kernel.entering import create, enter_line, undo_create
-from linewright.kernel.moves import append, enter_buffer, trace
+from linewright.kernel.moves import append, ask, enter_buffer, trace
 from linewright.kernel.queueing import carry_or_queue
 from linewright.kernel.starting import start
 from linewright.kernel.waiting import all_fit, release_origin, split_product, wait_for
 from linewright.kernel.work import kit_arrived, leave_line
 from linewright.tables import (
+    ASK_MOVE,
     COMPLETE,
     IN_STORE,
+    MOVING,
+    NEVER,
     T_EXIT,
+    T_MOVE,
     T_SPLIT,
     T_STORE,
     LineTables,
@@ -52,6 +56,12 @@ def count_finished(line: LineTables, state: State, p):
         product.escaped += lot
     if part.visits == 0:
         product.first_pass += lot
+    if part.due != NEVER:
+        product.due += lot
+        if part.due >= clock.now:
+            product.on_time += lot
+        else:
+            product.tardy_us += (clock.now - part.due) * lot
     flow = clock.now - part.released
     product.flow_count += 1
     product.flow_us += flow
@@ -80,13 +90,27 @@ def leave(line: LineTables, state: State, p):
 
 
 @jit
+def stay_behind(state: State, p, b):
+    """Let a part at the end of its routing come out of the machine first, and rest."""
+    part = state.parts[p]
+    part.where = MOVING
+    part.place = b
+    trace(state, T_MOVE, -1, p, b, 0)
+    state.clock[0].n_moving += 1
+    ask(state, ASK_MOVE, p)
+
+
+@jit
 def complete(line: LineTables, state: State, p):
     """Let a unit at the end of its routing leave the line, or go into its store."""
     part = state.parts[p]
     d = line.products[part.product].store
     if d < 0:
         release_origin(line, state, p)
-        leave(line, state, p)
+        if part.came >= 0:
+            stay_behind(state, p, -1)
+        else:
+            leave(line, state, p)
         return
     b = line.targets[line.dests[d].first_target].buffer
     if part.reserved >= 0:
@@ -98,6 +122,10 @@ def complete(line: LineTables, state: State, p):
             return
         release_origin(line, state, p)
         enter_buffer(state, b, p)
+    if part.came >= 0:
+        part.reserved = b
+        stay_behind(state, p, b)
+        return
     count_finished(line, state, p)
     part.where = IN_STORE
     part.place = b

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from linewright.kernel._jit import hot, jit
-from linewright.kernel.eligible import eligible, transport_dist
+from linewright.kernel.choosing import ready_server
+from linewright.kernel.eligible import bound_to, eligible, needs_move
 from linewright.kernel.moves import (
     KIT,
+    OFFER,
+    PULL,
     append,
     ask,
     enter_buffer,
@@ -17,6 +20,7 @@ from linewright.kernel.starting import start
 from linewright.kernel.waiting import release_origin
 from linewright.tables import (
     ASK_MOVE,
+    COMPLETE,
     IN_QUEUE,
     MOVING,
     T_MOVE,
@@ -28,6 +32,7 @@ from linewright.tables import (
 __all__ = [
     "carry_or_queue",
     "join_queue",
+    "joined",
     "look_again",
     "moved",
     "queue",
@@ -77,11 +82,34 @@ def look_again(line: LineTables, state: State, d):
 
 
 @jit
+def joined(line: LineTables, state: State, p, d):
+    """Let ready servers look at their queue again after a part joined it.
+
+    At a station that chooses for itself one of them does it: the one that the part is
+    bound to, else the one that is set up for it, unless that goes on with its run.
+    """
+    t = line.targets[state.parts[p].target].station
+    if not line.stations[t].looks or line.dests[d].queue >= 0:
+        look_again(line, state, d)
+        return
+    if state.stations[t].n_ready == 0:
+        return
+    if line.stations[t].first_run >= 0 or line.stations[t].before_service:
+        push(state, KIT, t)
+        return
+    s = bound_to(line, state, p)
+    if s < 0 or state.servers[s].station != t:
+        s = ready_server(line, state, t, p)
+    if state.servers[s].ready:
+        push(state, PULL, s)
+
+
+@jit
 def carry_or_queue(line: LineTables, state: State, p, d):
     """Give a part its place in a buffer, after its way there if it takes time."""
     part = state.parts[p]
     target = line.targets[part.target]
-    if transport_dist(line, state, p, target.station) >= 0:
+    if needs_move(line, state, p, target.station):
         enter_buffer(state, target.buffer, p)
         part.where = MOVING
         part.place = target.buffer
@@ -90,7 +118,7 @@ def carry_or_queue(line: LineTables, state: State, p, d):
         ask(state, ASK_MOVE, p)
     else:
         queue(line, state, p, d)
-        look_again(line, state, d)
+        joined(line, state, p, d)
 
 
 @jit
@@ -99,7 +127,11 @@ def settle_in(line: LineTables, state: State, p, d):
     part = state.parts[p]
     target = line.targets[part.target]
     t = target.station
-    if state.stations[t].n_ready > 0 and eligible(line, state, t, part.step):
+    if (
+        state.stations[t].n_ready > 0
+        and not line.stations[t].looks
+        and eligible(line, state, t, part.step)
+    ):
         leave_buffer(state, target.buffer, p)
         start(line, state, p, t)
     else:
@@ -107,7 +139,7 @@ def settle_in(line: LineTables, state: State, p, d):
         if q < 0:
             q = t
         join_queue(state, p, target.buffer, q)
-        look_again(line, state, d)
+        joined(line, state, p, d)
 
 
 @jit
@@ -123,7 +155,7 @@ def take_reserved(line: LineTables, state: State, p, d):
             part.target = j
             break
     t = line.targets[part.target].station
-    if transport_dist(line, state, p, t) >= 0:
+    if needs_move(line, state, p, t):
         part.where = MOVING
         part.place = b
         trace(state, T_MOVE, t, p, b, 0)
@@ -138,4 +170,8 @@ def moved(line: LineTables, state: State, p):
     """A part has arrived at the station it was carried to."""
     part = state.parts[p]
     state.clock[0].n_moving -= 1
-    settle_in(line, state, p, line.steps[part.step].dest)
+    part.came = -1
+    if part.step == COMPLETE:
+        push(state, OFFER, p)  # it has come out of the machine, and rested
+    else:
+        settle_in(line, state, p, line.steps[part.step].dest)

@@ -32,18 +32,20 @@ from linewright.kernel.entering import (
     arrive,
     arrives_alone,
     caps_opened,
+    put_in,
     release_order,
     wants_in,
 )
-from linewright.kernel.flow import finish, settle
+from linewright.kernel.flow import finish, finish_rare, settle, waited
 from linewright.kernel.moves import PULL, ask, push, trace
 from linewright.kernel.queueing import moved
 from linewright.kernel.sample import sample, uniform
-from linewright.kernel.starting import setup_done
+from linewright.kernel.starting import loaded, setup_done
 from linewright.kernel.streams import standard, time_ahead, uniform_at
 from linewright.kernel.waiting import waiting_for
 from linewright.kernel.work import (
     due,
+    is_held,
     repaired,
     run,
     run_known,
@@ -55,23 +57,29 @@ from linewright.tables import (
     ARRIVAL,
     ASK_ARRIVAL,
     ASK_CLOCK,
+    ASK_LOAD,
     ASK_MOVE,
     ASK_PROCESS,
     ASK_REPAIR,
     ASK_SETUP,
+    ASK_UNLOAD,
     BAD,
     BEGIN,
     CALENDAR_ON,
     CLOCK_CYCLES,
+    CLOCK_UNITS,
+    COMPLETE,
     DRAWS_DTYPES,
     ENOUGH,
     FAILURE,
     FINISH,
     IN_STORE,
+    LOADED,
     MOVED,
     NEED_PARTS,
     NEED_TRACE,
     NEVER,
+    NO_ROOM,
     ORDER,
     PASS,
     REACHED,
@@ -81,13 +89,15 @@ from linewright.tables import (
     S_MOVE_LEAF,
     S_ORDER_LEAF,
     SCRAP,
-    SETTING_UP,
     SETUP_DONE,
+    SKIP_BITS,
     STANDSTILL,
     T_EVENT,
     TICK,
     TIMES,
     UNKNOWN,
+    UNLOADED,
+    WAITED,
     WORKING,
     Draws,
     LineTables,
@@ -118,14 +128,14 @@ def apply(line: LineTables, state: State, kind, row, outcome):
     elif kind == SETUP_DONE:
         setup_done(line, state, row)
     else:
-        apply_rare(line, state, kind, row)
+        apply_rare(line, state, kind, row, outcome)
     if state.clock[0].n_todo > 0:
         settle(line, state)
     return again
 
 
 @jit
-def apply_rare(line: LineTables, state: State, kind, row):
+def apply_rare(line: LineTables, state: State, kind, row, outcome):
     """Make the transitions of an event that does not come often."""
     if kind == MOVED:
         moved(line, state, row)
@@ -137,6 +147,12 @@ def apply_rare(line: LineTables, state: State, kind, row):
         tick(line, state, row)
     elif kind == ORDER:
         release_order(line, state, row)
+    elif kind == LOADED:
+        loaded(state, row)
+    elif kind == UNLOADED:
+        finish_rare(line, state, row, outcome)
+    elif kind == WAITED:
+        waited(line, state, row)
     elif kind == BEGIN:
         begin_line(line, state)
 
@@ -186,6 +202,11 @@ def begin_line(line: LineTables, state: State):
         if line.products[i].leaf >= 0:
             push_request(state, ASK_ARRIVAL, i)
     next_order(line, state)
+    for i in range(len(line.in_process)):
+        if not put_in(line, state, i):
+            state.clock[0].status = NO_ROOM
+            state.clock[0].who = i
+            return
     caps_opened(line, state)
     for s in range(len(state.servers) - 1, -1, -1):
         push(state, PULL, s)
@@ -227,7 +248,7 @@ def draw_and_work(line: LineTables, state: State, draws: Draws, s):
 @jit
 def answer(line: LineTables, state: State, kind, row, amount):
     """Give the kernel the answer to a question, in microseconds or UNKNOWN."""
-    if kind == ASK_PROCESS or kind == ASK_SETUP:
+    if kind == ASK_PROCESS or kind == ASK_SETUP or kind >= ASK_LOAD:
         answer_process(state, row, amount)
     elif kind == ASK_REPAIR:
         start_repair(line, state, row, amount)
@@ -289,14 +310,67 @@ def draw_process(line: LineTables, state: State, draws: Draws, s):
 
 @jit
 def draw_units(line: LineTables, state: State, draws: Draws, s, dist):
-    """Draw how long the work on a lot takes, unit by unit."""
+    """Draw how long the work on a lot, or on a batch of lots, takes, unit by unit."""
     server = state.servers[s]
-    part = state.parts[server.part]
-    step = line.steps[server.step]
+    p = server.part
     total = 0
+    while p >= 0:
+        part = state.parts[p]
+        step = line.steps[part.step]
+        lot = abs(step.per_unit)
+        for i in range(lot):
+            n = part.serial * lot + i
+            total += sample(line, draws, dist, step.process_stream, n, part.visits)
+        p = part.mate if server.n_parts > 1 else -1
+    return total
+
+
+@jit
+def draw_inside(line: LineTables, state: State, draws: Draws, p, k, visit):
+    """Draw how long a part goes on in a machine that has taken the next one.
+
+    It is what is left of the whole processing time, with loading and unloading, which
+    go on beside the work.
+    """
+    step = line.steps[k]
+    part = state.parts[p]
+    n = part.serial
+    inside = 0
     for i in range(step.per_unit):
-        n = part.serial * step.per_unit + i
-        total += sample(line, draws, dist, step.process_stream, n, part.visits)
+        m = n * step.per_unit + i
+        inside += sample(line, draws, step.cascade, step.cascade_stream, m, visit)
+    taken = step.only_us
+    if taken < 0:
+        taken = sample(line, draws, step.only_dist, step.process_stream, n, visit)
+    station = line.stations[part.station]
+    total = max(inside - taken, 0)
+    if station.load >= 0:
+        total += sample(line, draws, station.load, step.load_stream, n, visit)
+    if station.unload >= 0:
+        total += sample(line, draws, station.unload, step.unload_stream, n, visit)
+    return total
+
+
+@jit
+def draw_move(line: LineTables, state: State, draws: Draws, p):
+    """Draw how long a part takes out of the machine, to rest, and to where it goes."""
+    part = state.parts[p]
+    n = part.serial
+    total = 0
+    if part.came >= 0:
+        k = part.came >> 1
+        visit = part.visits - (part.came & 1)
+        step = line.steps[k]
+        if step.cascade >= 0:
+            total += draw_inside(line, state, draws, p, k, visit)
+        if step.rest >= 0:
+            total += sample(line, draws, step.rest, step.rest_stream, n, visit)
+    if part.step != COMPLETE:
+        station = line.targets[part.target].station
+        dist = transport_dist(line, state, p, station)
+        if dist >= 0:
+            stream = line.steps[part.step].transport_stream
+            total += sample(line, draws, dist, stream, n, part.visits)
     return total
 
 
@@ -308,29 +382,39 @@ def draw_rare(line: LineTables, state: State, draws: Draws, kind, row):
         dist = needs_setup(line, state, server.part, row)
         stream = line.stations[server.station].setup_stream + server.number
         return sample(line, draws, dist, stream, server.setups, 0)
+    if kind == ASK_LOAD or kind == ASK_UNLOAD:
+        server = state.servers[row]
+        part = state.parts[server.part]
+        station = line.stations[server.station]
+        step = line.steps[part.step]
+        dist, stream = station.load, step.load_stream
+        if kind == ASK_UNLOAD:
+            dist, stream = station.unload, step.unload_stream
+        return sample(line, draws, dist, stream, part.serial, part.visits)
     if kind == ASK_REPAIR or kind == ASK_CLOCK:
         fixed = line.server_modes[row]
         mode = line.modes[fixed.mode]
         n = state.modes[row].n
         if kind == ASK_REPAIR:
             return sample(line, draws, mode.repair, fixed.repair_stream, n, 0)
-        if mode.clock == CLOCK_CYCLES:
-            return mode.cycles
-        return sample(line, draws, mode.every, fixed.every_stream, n, 0)
+        if mode.clock == CLOCK_CYCLES or mode.clock == CLOCK_UNITS:
+            return mode.first if n == 0 else mode.cycles
+        dist = mode.first if n == 0 else mode.every
+        return sample(line, draws, dist, fixed.every_stream, n, 0)
     if kind == ASK_MOVE:
-        part = state.parts[row]
-        station = line.targets[part.target].station
-        stream = line.steps[part.step].transport_stream
-        dist = transport_dist(line, state, row, station)
-        return sample(line, draws, dist, stream, part.serial, part.visits)
+        return draw_move(line, state, draws, row)
     return draw_arrival(line, state, draws, row, state.products[row].arrivals)
 
 
 @jit
 def verdict(line: LineTables, state: State, draws: Draws, s):
     """Draw the outcome of the work that ends on a server."""
-    part = state.parts[state.servers[s].part]
+    server = state.servers[s]
+    part = state.parts[server.part]
     step = line.steps[part.step]
+    if server.phase == WORKING and line.stations[server.station].unload >= 0:
+        if step.cascade < 0:
+            return 0  # the work is done with the unloading
     stream = step.quality_stream
     n = part.serial
     visit = part.visits
@@ -353,7 +437,25 @@ def verdict(line: LineTables, state: State, draws: Draws, s):
                 out = REWORK
             else:
                 out = SCRAP
+    if out == PASS and step.next >= 0 and line.steps[step.next].sampled:
+        out |= not_sampled(line, state, draws, n, visit, step.next)
     return out | (BAD if bad else 0)
+
+
+@jit
+def not_sampled(line: LineTables, state: State, draws: Draws, n, visit, k):
+    """Return how many operations from `k` on are passed by, as bits of an outcome."""
+    n_passed = 0
+    while k >= 0 and line.steps[k].sampled:
+        step = line.steps[k]
+        if step.every_nth > 0:
+            if (state.steps[k].seen + 1) % step.every_nth == 0:
+                break
+        elif uniform(draws, step.sample_stream, n, visit) <= step.sample:
+            break
+        n_passed += 1
+        k = step.next
+    return n_passed << SKIP_BITS
 
 
 # ------------------------------------------------------------------ drivers
@@ -364,6 +466,8 @@ def rare_row(line: LineTables, state: State, leaf, kind):
     """Return the row that the event of a leaf concerns."""
     if leaf < len(state.servers):
         server = state.servers[leaf]
+        if kind == LOADED or kind == UNLOADED:
+            return leaf
         return server.fails if kind == FAILURE else server.down
     clock = state.clock[0]
     if kind == MOVED:
@@ -424,9 +528,12 @@ def stands_still(line: LineTables, state: State):
             return False
     for s in range(len(state.servers)):
         server = state.servers[s]
-        if server.phase == SETTING_UP or server.phase == WORKING or server.down >= 0:
+        if is_held(state, s) or server.down >= 0:
             return False
     for k in range(len(state.stations)):
+        leaf = line.stations[k].leaf
+        if leaf >= 0 and timer_of(state, leaf) < NEVER:
+            return False
         if state.stations[k].shift != CALENDAR_ON and may_start_later(line, state, k):
             return False
     return True
@@ -519,7 +626,7 @@ def _drive(
     if kind != _NO_EVENT:
         happen(line, state, kind, row, outcome)
         answer_unknown(line, state)
-        if kind == FINISH or kind == SETUP_DONE:
+        if kind == FINISH or kind == SETUP_DONE or kind == LOADED or kind == UNLOADED:
             if state.servers[row].due == NEVER:  # it may have been simulated before
                 set_timer(state, row, NEVER)
         return REACHED
@@ -564,7 +671,10 @@ def _drive(
             apply(line, state, ARRIVAL, product, 0)
         else:
             row = leaf if kind == SETUP_DONE else rare_row(line, state, leaf, kind)
-            happen(line, state, kind, row, 0)
+            outcome = 0
+            if kind == UNLOADED:
+                outcome = verdict(line, state, draws, leaf)
+            happen(line, state, kind, row, outcome)
         if clock.n_requests > 0:
             answer_by_draws(line, state, draws)
         if leaf < n_servers and state.servers[leaf].due == NEVER:
@@ -604,15 +714,15 @@ def answer_unknown(line: LineTables, state: State):
         kind = state.requests[i] & 7
         row = state.requests[i] >> 3
         i += 1
-        answer(line, state, kind, row, known(line, kind, row))
+        answer(line, state, kind, row, known(line, state, kind, row))
     clock.n_requests = 0
 
 
 @jit
-def known(line: LineTables, kind, row):
+def known(line: LineTables, state: State, kind, row):
     """Return what is known of an answer without drawing: a count of cycles, if any."""
     if kind == ASK_CLOCK:
         mode = line.modes[line.server_modes[row].mode]
-        if mode.clock == CLOCK_CYCLES:
-            return mode.cycles
+        if mode.clock == CLOCK_CYCLES or mode.clock == CLOCK_UNITS:
+            return mode.first if state.modes[row].n == 0 else mode.cycles
     return UNKNOWN

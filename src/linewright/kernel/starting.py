@@ -17,20 +17,36 @@ from linewright.kernel.moves import (
 )
 from linewright.kernel.work import leave_line, stop
 from linewright.tables import (
+    ASK_LOAD,
     ASK_PROCESS,
     ASK_SETUP,
+    ASK_UNLOAD,
+    LOADING,
+    LOADS,
     ON_SERVER,
     PROCESSING,
+    S_N_SLOTS,
     SETTING_UP,
     SETUP,
+    T_LATE,
     T_START,
     T_USE,
+    UNLOADS,
     WORKING,
     LineTables,
     State,
 )
 
-__all__ = ["begin", "setup_done", "start", "start_first"]
+__all__ = [
+    "begin",
+    "begin_unload",
+    "count_late",
+    "is_late",
+    "loaded",
+    "setup_done",
+    "start",
+    "start_first",
+]
 
 
 @jit
@@ -38,6 +54,9 @@ def prepare(line: LineTables, state: State, p, station):
     """Take the kit of a part that starts, and the place it needs behind."""
     part = state.parts[p]
     step = line.steps[part.step]
+    if line.stations[station].batches:
+        board(line, state, p)
+    note_start(line, state, p)
     for i in range(step.first_use, step.first_use + step.n_uses):
         use = line.uses[i]
         row = store_list(line, use.product)
@@ -58,17 +77,102 @@ def prepare(line: LineTables, state: State, p, station):
 
 
 @jit
-def begin_setup(line: LineTables, state: State, p, s):
-    """Set a server up for a part if it needs it; say whether it does."""
+def board(line: LineTables, state: State, p):
+    """Put those who share a batch with its first part on the part's server, too."""
+    first = state.parts[p]
+    server = state.servers[first.place]
+    here = state.stations[server.station]
+    here.batches += 1
+    server.n_parts = 1
+    q = first.mate
+    while q >= 0:
+        mate = state.parts[q]
+        mate.where = ON_SERVER
+        mate.place = first.place
+        mate.station = server.station
+        server.n_parts += 1
+        here.started += 1
+        note_start(line, state, q)
+        trace(state, T_START, first.place, q, server.station, mate.visits)
+        q = mate.mate
+
+
+@jit
+def note_start(line: LineTables, state: State, p):
+    """Remember the server of a part that starts, and whether it came in time."""
+    part = state.parts[p]
+    step = line.steps[part.step]
+    if step.server_slot >= 0:
+        row = p * line.settings[S_N_SLOTS] + step.server_slot
+        state.memory[row] = part.place + 1
+    if is_late(line, state, p):
+        count_late(line, state, p)
+
+
+@jit
+def is_late(line: LineTables, state: State, p):
+    """Say whether the time between two operations of a part has been too long."""
+    step = line.steps[state.parts[p].step]
+    if step.limit_slot < 0:
+        return False
+    then = state.memory[p * line.settings[S_N_SLOTS] + step.limit_slot]
+    return then > 0 and state.clock[0].now - (then - 1) > step.limit_us
+
+
+@jit
+def count_late(line: LineTables, state: State, p):
+    """Count a part that came to its operation too late."""
+    part = state.parts[p]
+    station = line.targets[part.target].station
+    state.stations[station].late += 1
+    state.steps[part.step].late += 1
+    trace(state, T_LATE, station, p, 0, 0)
+
+
+@jit
+def begin_prelude(line: LineTables, state: State, p, s):
+    """Set a server up for a part, or load it; say whether either takes its time."""
     server = state.servers[s]
-    if needs_setup(line, state, p, s) >= 0:
-        server.phase = SETTING_UP
-        state.stations[server.station].setups += 1
-        set_mode(state, s, SETUP)
-        ask(state, ASK_SETUP, s)
-        return True
-    server.family = family_of(line, server.station, state.parts[p].product)
-    return False
+    if line.stations[server.station].setup_first >= 0:
+        if needs_setup(line, state, p, s) >= 0:
+            server.phase = SETTING_UP
+            state.stations[server.station].setups += 1
+            set_mode(state, s, SETUP)
+            ask(state, ASK_SETUP, s)
+            return True
+        count_run(line, state, p, s)
+    return begin_load(line, state, p, s)
+
+
+@jit
+def begin_load(line: LineTables, state: State, p, s):
+    """Load a part, or a batch, if that takes its time; say whether it does."""
+    server = state.servers[s]
+    if line.stations[server.station].load < 0:
+        return False
+    if line.steps[state.parts[p].step].cascade >= 0:
+        return False
+    server.phase = LOADS
+    set_mode(state, s, LOADING)
+    ask(state, ASK_LOAD, s)
+    return True
+
+
+@jit
+def count_run(line: LineTables, state: State, p, s):
+    """Note what a server is set up for, and count its run of one kind."""
+    server = state.servers[s]
+    family = family_of(line, state, server.station, p)
+    if family < 0:
+        return
+    if family != server.family:
+        server.family = family
+        server.runs_left = 0
+        first = line.stations[server.station].first_run
+        if first >= 0:
+            server.runs_left = line.runs[first + family]
+    if server.runs_left > 0:
+        server.runs_left -= 1
 
 
 @hot
@@ -87,7 +191,7 @@ def put_on(line: LineTables, state: State, p, s):
     if unlikely(fixed.plain == 0):
         prepare(line, state, p, station)
     trace(state, T_START, s, p, station, part.visits)
-    if unlikely(fixed.setup_first >= 0) and begin_setup(line, state, p, s):
+    if unlikely(fixed.prelude != 0) and begin_prelude(line, state, p, s):
         return False
     server.phase = WORKING
     set_mode(state, s, PROCESSING)
@@ -108,7 +212,7 @@ def start(line: LineTables, state: State, p, station):
     if fixed.n_servers == 1:
         s = fixed.first_server
     else:
-        s = ready_server(line, state, station, state.parts[p].product)
+        s = ready_server(line, state, station, p)
     state.servers[s].ready = 0
     state.stations[station].n_ready -= 1
     begin(line, state, p, s)
@@ -129,11 +233,42 @@ def start_first(line: LineTables, state: State, p, s):
 
 @jit
 def setup_done(line: LineTables, state: State, s):
-    """End a setup and ask for the work itself."""
+    """End a setup, and load or ask for the work itself."""
     server = state.servers[s]
     stop(state, s)
     server.setups += 1
-    server.family = family_of(line, server.station, state.parts[server.part].product)
-    server.phase = WORKING
+    count_run(line, state, server.part, s)
+    if not begin_load(line, state, server.part, s):
+        begin_work(state, s)
+
+
+@jit
+def loaded(state: State, s):
+    """End loading and ask for the work itself."""
+    stop(state, s)
+    begin_work(state, s)
+
+
+@jit
+def begin_work(state: State, s):
+    """Ask for the work on what is on a server."""
+    state.servers[s].phase = WORKING
     set_mode(state, s, PROCESSING)
     ask(state, ASK_PROCESS, s)
+
+
+@jit
+def begin_unload(line: LineTables, state: State, s):
+    """Unload a server whose work is done, if that takes its time; say whether it does.
+
+    A machine that cascades is unloaded beside its work.
+    """
+    server = state.servers[s]
+    if line.stations[server.station].unload < 0 or server.phase != WORKING:
+        return False
+    if line.steps[server.step].cascade >= 0:
+        return False
+    server.phase = UNLOADS
+    set_mode(state, s, LOADING)
+    ask(state, ASK_UNLOAD, s)
+    return True

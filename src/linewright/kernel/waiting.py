@@ -7,6 +7,7 @@ destination counts it among its waiters, so that room there wakes the list.
 from __future__ import annotations
 
 from linewright.kernel._jit import hot, jit
+from linewright.kernel._views import unlikely
 from linewright.kernel.deadlock import find_deadlock
 from linewright.kernel.moves import (
     PULL,
@@ -25,6 +26,7 @@ from linewright.tables import (
     BLOCKED,
     BLOCKED_ON_SERVER,
     CALENDAR_ON,
+    DONE,
     IN_OUTPUT,
     NONE,
     ON_SERVER,
@@ -54,18 +56,45 @@ def leave_server(state: State, s):
 
 
 @hot
+def vacate(state: State, p, s):
+    """Free a server of a part that leaves it, and let it look for work if it is empty.
+
+    What shared a batch with the part may still stand there.
+    """
+    server = state.servers[s]
+    if unlikely(server.n_parts > 1):
+        step_off(state, p, s)
+        return
+    server.part = -1
+    server.phase = NONE
+    push(state, PULL, s)
+
+
+@jit
+def step_off(state: State, p, s):
+    """Take one part of a batch off its server."""
+    server = state.servers[s]
+    server.n_parts -= 1
+    mate = state.parts[p].mate
+    if server.part == p:
+        server.part = mate
+    else:
+        q = server.part
+        while state.parts[q].mate != p:
+            q = state.parts[q].mate
+        state.parts[q].mate = mate
+    state.parts[p].mate = -1
+
+
+@hot
 def release_origin(line: LineTables, state: State, p):
     """Free what a part leaves behind when it moves on."""
     part = state.parts[p]
     where = part.where
     if where == ON_SERVER or where == BLOCKED_ON_SERVER:
-        s = part.place
-        server = state.servers[s]
         if where == BLOCKED_ON_SERVER:
             stop_waiting(line, state, p)
-        server.part = -1
-        server.phase = NONE
-        push(state, PULL, s)
+        vacate(state, p, part.place)
     elif where == IN_OUTPUT:
         stop_waiting(line, state, p)
         leave_buffer(state, part.place, p)
@@ -122,7 +151,7 @@ def wait_for(line: LineTables, state: State, p, d):
         set_mode(state, s, BLOCKED)
     else:
         show(line, state, s)
-    if state.servers[s].pending > 0:
+    if state.servers[s].pending > 0 and state.servers[s].phase == DONE:
         next_pending(line, state, s)
     find_deadlock(line, state, p, d)
 
@@ -132,9 +161,7 @@ def to_output(state: State, p, o):
     """Move a finished part from its server into the output buffer, still waiting."""
     part = state.parts[p]
     s = part.place
-    state.servers[s].part = -1
-    state.servers[s].phase = NONE
-    push(state, PULL, s)
+    vacate(state, p, s)
     enter_buffer(state, o, p)
     part.where = IN_OUTPUT
     part.place = o

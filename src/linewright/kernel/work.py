@@ -32,11 +32,15 @@ from linewright.tables import (
     CLOCK_CYCLES,
     CLOCK_OPERATING,
     CLOCK_PROCESSING,
+    CLOCK_UNITS,
     DONE,
     END_INTERRUPT,
     FAILED,
     FAILURE,
     FINISH,
+    LOADED,
+    LOADING,
+    LOADS,
     MAINTENANCE,
     NEVER,
     NONE,
@@ -51,6 +55,8 @@ from linewright.tables import (
     STARVED,
     T_SCRAP,
     UNKNOWN,
+    UNLOADED,
+    UNLOADS,
     WORKING,
     LineTables,
     State,
@@ -138,8 +144,20 @@ def run(state: State, s):
             fails_in = server.next_failure - server.worked
             server.due = timer_key(clock.now + fails_in, FAILURE)
     elif server.remaining != UNKNOWN:
-        server.due = timer_key(clock.now + server.remaining, SETUP_DONE)
+        kind = SETUP_DONE
+        if server.phase == LOADS:
+            kind = LOADED
+        elif server.phase == UNLOADS:
+            kind = UNLOADED
+        server.due = timer_key(clock.now + server.remaining, kind)
     set_timer(state, s, server.due)
+
+
+@hot
+def is_held(state: State, s):
+    """Say whether something is being done to the part of a server."""
+    phase = state.servers[s].phase
+    return phase != NONE and phase != DONE
 
 
 @hot
@@ -194,7 +212,12 @@ def show(line: LineTables, state: State, s):
         planned = line.modes[line.server_modes[server.down].mode].planned
         set_mode(state, s, MAINTENANCE if planned else FAILED)
     elif server.running:
-        set_mode(state, s, SETUP if server.phase == SETTING_UP else PROCESSING)
+        mode = PROCESSING
+        if server.phase == SETTING_UP:
+            mode = SETUP
+        elif server.phase != WORKING:
+            mode = LOADING
+        set_mode(state, s, mode)
     elif shift == CALENDAR_BREAK:
         set_mode(state, s, BREAK)
     elif shift != CALENDAR_ON:
@@ -285,7 +308,7 @@ def due(line: LineTables, state: State, m):
     state.modes[m].left = UNKNOWN
     find_next_failure(state, fixed.server)
     planned = line.modes[fixed.mode].planned
-    held = server.phase == SETTING_UP or server.phase == WORKING
+    held = is_held(state, fixed.server)
     if server.down >= 0 or (planned and held):
         state.modes[m].pending = 1
         server.pending += 1
@@ -310,10 +333,15 @@ def _fall(line: LineTables, state: State, s, m):
                 server.remaining = server.total
             elif fate == PART_SCRAP:
                 p = server.part
+                several = server.n_parts > 1
                 server.part = -1
                 server.phase = NONE
-                unreserve(state, p)
-                scrap(line, state, p)
+                server.n_parts = 0
+                while p >= 0:
+                    mate = state.parts[p].mate if several else -1
+                    unreserve(state, p)
+                    scrap(line, state, p)
+                    p = mate
     server.down = m
     operate(line, state, s)
     show(line, state, s)
@@ -396,7 +424,7 @@ def repaired(line: LineTables, state: State, m):
 def next_pending(line: LineTables, state: State, s):
     """Take a server down with what came due meanwhile; say whether there was any."""
     server = state.servers[s]
-    held = server.phase == SETTING_UP or server.phase == WORKING
+    held = is_held(state, s)
     for m in range(server.first_mode, server.first_mode + server.n_modes):
         if state.modes[m].pending:
             if held and line.modes[line.server_modes[m].mode].planned:
@@ -430,7 +458,7 @@ def come_up(line: LineTables, state: State, s):
 def go_on(line: LineTables, state: State, s):
     """Resume a server that is up, as its shift allows."""
     server = state.servers[s]
-    held = server.phase == SETTING_UP or server.phase == WORKING
+    held = is_held(state, s)
     if held and not server.running and may_work(line, state, s):
         run(state, s)
     show(line, state, s)
@@ -460,13 +488,15 @@ def work_at(line: LineTables, k, station):
 
 
 @jit
-def count_cycle(line: LineTables, state: State, s):
-    """Age the cycle clocks of a server by one finished part."""
+def count_cycle(line: LineTables, state: State, s, n_cycles, n_units):
+    """Age the clocks of a server that count, by cycles and by finished units."""
     server = state.servers[s]
     for m in range(server.first_mode, server.first_mode + server.n_modes):
-        if state.modes[m].clock == CLOCK_CYCLES:
-            if state.modes[m].left > 0:
-                state.modes[m].left -= 1
+        clock = state.modes[m].clock
+        n = n_cycles if clock == CLOCK_CYCLES else n_units
+        if clock == CLOCK_CYCLES or clock == CLOCK_UNITS:
+            if n > 0 and state.modes[m].left > 0:
+                state.modes[m].left -= min(n, state.modes[m].left)
                 if state.modes[m].left == 0:
                     state.modes[m].left = UNKNOWN
                     state.modes[m].pending = 1

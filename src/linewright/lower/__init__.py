@@ -9,6 +9,7 @@ waits for whom and where the line is simple, and `_build` holds the tables while
 grow. `_state` makes what a run starts from.
 """
 
+from linewright.lower._build import zeros
 from linewright.lower._line import Lowered, lower
 from linewright.lower._state import new_draws, new_state, part_capacity, stream_keys
 
@@ -19,4 +20,5 @@ __all__ = [
     "new_state",
     "part_capacity",
     "stream_keys",
+    "zeros",
 ]

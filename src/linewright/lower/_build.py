@@ -84,12 +84,17 @@ class Build:
     orders: list[dict[str, float]] = field(default_factory=list)
     transports: list[dict[str, float]] = field(default_factory=list)
     work: list[dict[str, float]] = field(default_factory=list)
+    in_process: list[dict[str, float]] = field(default_factory=list)
     setups: list[int] = field(default_factory=list)
+    setup_us: list[int] = field(default_factory=list)
+    runs: list[int] = field(default_factory=list)
+    batch_groups: dict[Any, int] = field(default_factory=dict)
+    n_slots: int = 0
     # groups of stations that share a queue, timers, sizes
     groups: list[list[int]] = field(default_factory=list)
     leaf_row: list[int] = field(default_factory=list)
     leaf_station: list[int] = field(default_factory=list)
-    settings: list[int] = field(default_factory=lambda: [0] * 11)
+    settings: list[int] = field(default_factory=lambda: [0] * 12)
     stations_of_calendar: dict[int, list[int]] = field(default_factory=dict)
 
     def link(self, rows: Iterable[int]) -> tuple[int, int]:

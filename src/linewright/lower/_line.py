@@ -15,6 +15,7 @@ from linewright.lower._build import Build, records
 from linewright.lower._links import link_rows, mark
 from linewright.lower._sources import (
     lower_calendars,
+    lower_in_process,
     lower_orders,
     lower_products,
     orders_of,
@@ -58,6 +59,9 @@ def lower(line: Line, horizon_us: int) -> Lowered:
     for product in line.products:
         family = line.products[product].family or product
         build.families.setdefault(family, len(build.families))
+        for step in line.products[product].route:
+            if step.family:
+                build.families.setdefault(step.family, len(build.families))
     first = 0
     for name, product_ in line.products.items():
         build.first_steps[name] = first
@@ -70,6 +74,7 @@ def lower(line: Line, horizon_us: int) -> Lowered:
     lower_transports(build)
     mark(build)
     lower_orders(build)
+    lower_in_process(build)
     _lower_leaves(build)
     return _finish(build)
 
@@ -96,10 +101,15 @@ def _lower_leaves(build: Build) -> None:
         )
     for c, calendar in enumerate(build.calendars):
         calendar["leaf"] = leaf(c, 0)
+    for k, station in enumerate(build.stations):
+        if station["batches"]:
+            station["leaf"] = leaf(k, k)
     for i, product in enumerate(build.products):
         product["leaf"] = leaf(i, i) if product["kind"] == t.ARRIVALS else -1
     build.settings[t.S_ORDER_LEAF] = leaf(0, 0) if build.orders else -1
-    carried = build.transports or any(s["transport"] >= 0 for s in build.steps)
+    carried = build.transports or any(
+        s["transport"] >= 0 or s["cascade"] >= 0 or s["rest"] >= 0 for s in build.steps
+    )
     build.settings[t.S_MOVE_LEAF] = leaf(0, 0) if carried else -1
     build.settings[t.S_N_LEAVES] = len(build.leaf_row)
 
@@ -122,7 +132,12 @@ def _margin(build: Build) -> int:
     caps = [int(p["cap"]) for p in build.products if p["cap"] >= 0]
     caps.append(build.line.conwip or 0)
     makes = sum(int(use["quantity"]) for use in build.uses)
-    return most + sum(caps) + makes + len(build.server_names) + len(build.products)
+    for step in build.steps:
+        if step["batch_group"] >= 0:
+            most += int(step["batch_max"])
+    there = sum(int(row["parts"]) for row in build.in_process)
+    most += sum(caps) + makes + there
+    return most + len(build.server_names) + len(build.products)
 
 
 def _finish(build: Build) -> Lowered:
@@ -133,6 +148,7 @@ def _finish(build: Build) -> Lowered:
     build.settings[t.S_N_DESTS] = len(build.dests)
     build.settings[t.S_N_PRODUCTS] = len(build.products)
     build.settings[t.S_MARGIN] = _margin(build)
+    build.settings[t.S_N_SLOTS] = build.n_slots
     order_rows = [
         {k: v for k, v in row.items() if k != "place"} for row in build.orders
     ]
@@ -155,8 +171,11 @@ def _finish(build: Build) -> Lowered:
         orders=records(t.ORDER_ROW, order_rows),
         transports=records(t.TRANSPORT_ROW, build.transports),
         work=records(t.WORK, build.work),
+        in_process=records(t.IN_PROCESS_ROW, build.in_process),
         links=np.array(build.links, np.int64),
         setups=np.array(build.setups, np.int64),
+        setup_us=np.array(build.setup_us, np.int64),
+        runs=np.array(build.runs, np.int64),
         leaf_row=np.array(build.leaf_row, np.int64),
         data=np.array(build.data, np.float64),
         settings=np.array(build.settings, np.int64),

@@ -126,19 +126,50 @@ def mark(build: Build) -> None:
 def _mark_plain(build: Build) -> None:
     """Mark the stations at which every waiting part may start, in their order."""
     fancy = {int(way["to"]) for way in build.transports}
+    looks: dict[int, int] = {}
     for step in build.steps:
         stations = build.stations_of(int(step["dest"]))
+        bits = t.LOOKS if step["batch_group"] >= 0 or step["same_slot"] >= 0 else 0
+        if step.get("missed", 0):
+            bits |= t.LOOKS | t.LOOKS_FOR_LATE
+        for k in stations:
+            looks[k] = looks.get(k, 0) | bits
+            build.stations[k]["batches"] = step["batch_group"] >= 0 or (
+                build.stations[k].get("batches", False)
+            )
+        if step["limit_slot"] >= 0 or step["server_slot"] >= 0:
+            fancy |= set(stations)
+        if step["cascade"] >= 0 or step["rest"] >= 0:
+            fancy |= _stations_after(build, step)
         work = build.work[int(step["first_work"]) :][: len(stations)]
         fits = any(row["shift_end"] == t.END_FIT for row in work)
         if step["n_uses"] or fits or step["transport"] >= 0:
             fancy |= set(stations)
     for k, station in enumerate(build.stations):
+        station["looks"] = looks.get(k, 0)
+        if station["first_run"] >= 0:
+            station["looks"] = int(station["looks"]) | t.LOOKS
+        station.setdefault("batches", False)
         station["plain"] = (
             k not in fancy
+            and not station["looks"]
             and station["dispatch"] == t.FIFO
             and station["n_queues"] == 1
             and not station["before_service"]
         )
+
+
+def _stations_after(build: Build, step: dict[str, float]) -> set[int]:
+    """Return the stations to which a part may go after a step."""
+    ahead = [build.following_dest(step)]
+    if step["inspected"] == 2:
+        ahead.append(int(build.steps[int(step["rework_to"])]["dest"]))
+    following = int(step["next"])
+    while following >= 0 and build.steps[following]["sampled"]:
+        following = int(build.steps[following]["next"])
+        if following >= 0:
+            ahead.append(int(build.steps[following]["dest"]))
+    return {k for d in ahead if d >= 0 for k in build.stations_of(d)}
 
 
 def _mark_straight(build: Build) -> None:
@@ -153,7 +184,7 @@ def _mark_straight(build: Build) -> None:
     for station in build.stations:
         station["only_buffer"] = -1
         dests = build.linked(station, "dest")
-        if station["plain"] and station["setup_first"] < 0 and len(dests) == 1:
+        if station["plain"] and not station["prelude"] and len(dests) == 1:
             target, *others = build.targets_of(dests[0])
             if not others and build.dests[dests[0]]["queue"] < 0:
                 station["only_buffer"] = target["buffer"]
@@ -182,6 +213,10 @@ def _is_straight(build: Build, step: dict[str, float]) -> bool:
     before = build.stations_of(int(step["dest"]))
     early = any(build.stations[k]["before_service"] for k in before)
     if step["inspected"] or step["n_makes"] or early:
+        return False
+    if step["batch_group"] >= 0 or step["cascade"] >= 0 or step["rest"] >= 0:
+        return False
+    if any(build.stations[k]["unload"] >= 0 for k in before):
         return False
     if step["next"] < 0:
         return build.products[int(step["product"])]["store"] < 0

@@ -10,14 +10,21 @@ from __future__ import annotations
 from linewright import tables as t
 from linewright.lower._build import Build
 from linewright.model.distribution import Distribution
-from linewright.model.line import Line, Product, Step
+from linewright.model.line import Batch, EveryNth, Line, Product, Step
 from linewright.model.meaning import (
+    batch_of,
+    is_sampled,
     next_operation,
     process_time,
     rework_share,
     uses_of,
 )
 
+_MISSED = {
+    "count": t.MISSED_COUNT,
+    "scrap": t.MISSED_SCRAP,
+    "rework": t.MISSED_REWORK,
+}
 _END = {"interrupt": t.END_INTERRUPT, "finish": t.END_FINISH, "fit": t.END_FIT}
 _CHOOSE = {
     "preference": t.CHOOSE_PREFERENCE,
@@ -37,14 +44,18 @@ def lower_step(
     rows = [build.station_rows[station] for station in step.stations]
     dest = build.dest(tuple(zip(rows, buffers, strict=True)), _CHOOSE[step.choose])
     times = [_time_of(line, name, step, s) for s in step.stations]
+    whole = times[0]
+    if step.cascade is not None:
+        times = [step.cascade] * len(times)
     first_work = len(build.work)
     per_unit = product.lot_size if step.process_per == "unit" else 1
+    n_units = 1 if step.cascade else per_unit
     for station, time in zip(step.stations, times, strict=True):
         shift_end = step.shift_end or line.stations[station].shift_end
         build.work.append(
             {
                 "dist": build.dist(time),
-                "mean_us": round(time.mean_us * per_unit),
+                "mean_us": round(time.mean_us * n_units),
                 "shift_end": _END[shift_end],
             }
         )
@@ -53,8 +64,11 @@ def lower_step(
     first_use, n_uses = build.quantities(kit(line, product, uses))
     makes = {made: _lots(line, made, count) for made, count in step.makes.items()}
     first_make, n_makes = build.quantities(makes)
-    stream = build.stream("process", name, step.operation, of=times)
-    ready_made = build.stream_kinds[stream] == t.TIMES and per_unit == 1
+    batch = batch_of(line, step)
+    in_batch = batch is not None and step.process_per == "unit"
+    word = "cascade" if step.cascade else "process"
+    stream = build.stream(word, name, step.operation, of=() if step.cascade else times)
+    ready_made = build.stream_kinds[stream] == t.TIMES and n_units == 1 and not in_batch
     build.operations.append(step.operation)
     build.steps.append(
         {
@@ -64,7 +78,7 @@ def lower_step(
             "first_work": first_work,
             "first_target": build.dests[dest]["first_target"],
             "only_dist": build.work[first_work]["dist"],
-            "only_us": _only_us(times, per_unit),
+            "only_us": -1 if in_batch else _only_us(times, n_units),
             "only_station": rows[0] if len(rows) == 1 else -1,
             "only_buffer": buffers[0] if len(rows) == 1 else -1,
             "first_use": first_use,
@@ -77,11 +91,105 @@ def lower_step(
             "quality_stream": build.stream("quality", name, step.operation),
             "transport_stream": build.stream("transport", name, step.operation),
             "transport": -1 if step.transport is None else build.dist(step.transport),
-            "per_unit": per_unit,
+            "per_unit": -per_unit if in_batch else per_unit,
             "left_us": _work_left(line, name, product, number),
             **quality,
+            **_batch(build, name, step, batch),
+            **_after(build, name, step, whole),
+            **_sample(build, name, step),
+            **_limits(build, name, product, step),
         }
     )
+
+
+def _batch(
+    build: Build, name: str, step: Step, batch: Batch | None
+) -> dict[str, float]:
+    """Return who shares a batch with a part at a step, how many, and how long it waits.
+
+    Steps of a route that products share are one step here.
+    """
+    if batch is None:
+        return {"batch_group": -1}
+    product = build.line.products[name]
+    kinds = {
+        "step": (product.route_of or name, step.operation),
+        "operation": step.operation,
+        "family": step.family or product.family or name,
+        "any": "any",
+    }
+    key = (batch.mix, kinds[batch.mix])
+    group = build.batch_groups.setdefault(key, len(build.batch_groups))
+    wait = batch.longest_wait
+    return {
+        "batch_group": group,
+        "batch_min": batch.min,
+        "batch_max": batch.max,
+        "batch_wait": t.NEVER if wait is None else wait,
+    }
+
+
+def _after(
+    build: Build, name: str, step: Step, whole: Distribution
+) -> dict[str, float]:
+    """Return how long a part goes on in the machine, and rests, after a step."""
+    out = {"cascade": -1.0, "rest": -1.0, "family": -1.0}
+    if step.family:
+        out["family"] = build.families[step.family]
+    if step.cascade is not None:
+        out["cascade"] = build.dist(whole)
+        out["cascade_stream"] = build.stream("process", name, step.operation)
+    if step.rest is not None:
+        out["rest"] = build.dist(step.rest)
+        out["rest_stream"] = build.stream("rest", name, step.operation)
+    stations = [build.line.stations[station] for station in step.stations]
+    if any(station.load for station in stations):
+        out["load_stream"] = build.stream("load", name, step.operation)
+    if any(station.unload for station in stations):
+        out["unload_stream"] = build.stream("unload", name, step.operation)
+    return out
+
+
+def _sample(build: Build, name: str, step: Step) -> dict[str, float]:
+    """Return which parts visit a step."""
+    out: dict[str, float] = {"sampled": is_sampled(step), "sample": 1.0}
+    if isinstance(step.sample, EveryNth):
+        out["every_nth"] = step.sample.every
+    elif is_sampled(step):
+        out["sample"] = step.sample
+        out["sample_stream"] = build.stream("sample", name, step.operation)
+    return out
+
+
+def _limits(build: Build, name: str, product: Product, step: Step) -> dict[str, float]:
+    """Return what a step remembers of a part, and what it is held to."""
+    out = {"same_slot": -1, "limit_slot": -1, "server_slot": -1, "time_slot": -1}
+    slots = memory_slots(product)
+    build.n_slots = max(build.n_slots, len(slots))
+    out["server_slot"] = slots.get(("server", step.operation), -1)
+    out["time_slot"] = slots.get(("time", step.operation), -1)
+    if step.same_server_as:
+        out["same_slot"] = slots["server", step.same_server_as]
+    if limit := step.time_limit:
+        out["limit_slot"] = slots["time", limit.after]
+        out["limit_us"] = limit.within
+        out["missed"] = _MISSED[limit.missed]
+        back = [s.operation for s in product.route].index(
+            limit.rework_to or limit.after
+        )
+        out["late_to"] = build.first_steps[name] + back
+    return dict(out)
+
+
+def memory_slots(product: Product) -> dict[tuple[str, str], int]:
+    """Return where a part remembers the server, or the end, of an operation."""
+    wanted: dict[tuple[str, str], int] = {}
+    for step in product.route:
+        if step.same_server_as:
+            wanted.setdefault(("server", step.same_server_as), len(wanted))
+        if step.time_limit:
+            wanted.setdefault(("time", step.time_limit.after), len(wanted))
+    return wanted
 
 
 def _step_buffer(build: Build, step: Step, name: str) -> int:
@@ -132,9 +240,12 @@ def _quality(
     build: Build, name: str, product: Product, number: int, step: Step
 ) -> dict[str, float]:
     inspection = step.inspection
+    following = next_operation(product, number)
+    asks = following is not None and is_sampled(product.route[following])
+    asks |= ("time", step.operation) in memory_slots(product)
     if inspection is None:
         return {
-            "inspected": 1 if step.defect else 0,
+            "inspected": 1 if step.defect or asks else 0,
             "defect": step.defect,
             "good": 1.0,
         }

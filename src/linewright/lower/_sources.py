@@ -6,7 +6,7 @@ and shifts become ticks here; nothing below knows a time zone.
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from linewright.lower._build import Build
 from linewright.lower._routes import kit, lower_step
 from linewright.model.calendars import expand, to_tick
 from linewright.model.distribution import Distribution
-from linewright.model.line import Line, Order, OrderFile
+from linewright.model.line import InProcessFile, Line, Order, OrderFile
 from linewright.model.meaning import uses_of
 from linewright.units import UNITS_US
 
@@ -90,6 +90,7 @@ def lower_products(build: Build) -> None:
                 "first_us": -1 if release.first is None else release.first,
                 "when_full": _FULL[release.when_full],
                 "share": release.share,
+                "due_after": -1 if release.due is None else release.due,
             }
         )
 
@@ -113,16 +114,39 @@ def orders_of(line: Line) -> tuple[Order, ...]:
     return line.orders
 
 
+def _tick(line: Line, when: datetime | int) -> int:
+    """Return a moment in microseconds from the start."""
+    if isinstance(when, int):
+        return when
+    return int(to_tick(when, line.start, line.time_zone))
+
+
+def lower_in_process(build: Build) -> None:
+    """Add the units that are in the line at its start, in the file's order."""
+    line = build.line
+    assert not isinstance(line.in_process, InProcessFile)
+    for units in line.in_process:
+        product = line.products[units.product]
+        operations = [step.operation for step in product.route]
+        step = build.first_steps[units.product] + operations.index(units.operation)
+        due = t.NEVER
+        if units.due is not None:
+            due = _tick(line, units.due)
+        priority = product.priority if units.priority is None else units.priority
+        build.in_process.append(
+            {
+                "product": build.product_rows[units.product],
+                "step": step,
+                "parts": -(-units.quantity // product.lot_size),
+                "due": due,
+                "priority": priority,
+            }
+        )
+
+
 def lower_orders(build: Build) -> None:
     """Add the orders, by release and then as they stand in the file."""
     line = build.line
-
-    def tick(when: Any, missing: int) -> int:
-        if when is None:
-            return missing
-        if isinstance(when, int):
-            return when
-        return int(to_tick(when, line.start, line.time_zone))
 
     for place, order in enumerate(orders_of(line)):
         product = line.products[order.product]
@@ -130,8 +154,8 @@ def lower_orders(build: Build) -> None:
             {
                 "product": build.product_rows[order.product],
                 "quantity": order.quantity,
-                "release": tick(order.release, 0),
-                "due": tick(order.due, t.NEVER),
+                "release": 0 if order.release is None else _tick(line, order.release),
+                "due": t.NEVER if order.due is None else _tick(line, order.due),
                 "priority": product.priority
                 if order.priority is None
                 else order.priority,

@@ -91,6 +91,8 @@ def new_state(
         leaf_station=np.pad(
             lowered.leaf_station, (0, n_pad - len(lowered.leaf_station))
         ),
+        memory=np.zeros(0, np.int64),
+        steps=zeros(t.STEP_STATE, len(line.steps)),
         heap=np.zeros((0, 4), np.int64),
         todo=np.zeros(0, np.int64),
         requests=np.zeros(0, np.int64),
@@ -176,6 +178,11 @@ def part_capacity(lowered: Lowered, state: t.State, n_parts: int) -> t.State:
     parts = zeros(t.PART, n_parts)
     parts[:old] = state.parts
     parts["product"][old:] = -1
+    parts["came"][old:] = -1
+    parts["mate"][old:] = -1
+    n_slots = int(lowered.tables.settings[t.S_N_SLOTS])
+    memory = np.zeros(n_parts * n_slots, np.int64)
+    memory[: old * n_slots] = state.memory
     parts["next"][old:] = np.append(
         np.arange(old + 1, n_parts), state.clock["free_part"][0]
     )
@@ -189,4 +196,6 @@ def part_capacity(lowered: Lowered, state: t.State, n_parts: int) -> t.State:
     )
     todo = np.zeros(work + 4 * margin + n_parts + 1024, np.int64)
     requests = np.zeros(work + len(state.modes) + 2 * n_parts + 1024, np.int64)
-    return state._replace(parts=parts, heap=heap, todo=todo, requests=requests)
+    return state._replace(
+        parts=parts, memory=memory, heap=heap, todo=todo, requests=requests
+    )

@@ -10,7 +10,7 @@ import numpy as np
 
 from linewright import tables as t
 from linewright.lower._build import Build
-from linewright.model.line import Failure, Maintenance, Station
+from linewright.model.line import Failure, Maintenance, Setup, Station
 from linewright.model.meaning import transport_times
 
 _DISPATCH = {
@@ -26,7 +26,9 @@ _CLOCK = {
     "operating": t.CLOCK_OPERATING,
     "calendar": t.CLOCK_CALENDAR,
     "cycles": t.CLOCK_CYCLES,
+    "units": t.CLOCK_UNITS,
 }
+_BY = {"product": t.BY_PRODUCT, "family": t.BY_FAMILY, "operation": t.BY_OPERATION}
 _PART = {"resume": t.PART_RESUME, "restart": t.PART_RESTART, "scrap": t.PART_SCRAP}
 
 
@@ -46,12 +48,17 @@ def lower_stations(build: Build) -> None:
         row: dict[str, float] = {
             "first_server": first_server,
             "n_servers": station.servers,
-            "dispatch": _DISPATCH[station.dispatch],
+            **_dispatch(station),
             "calendar": build.calendar_rows[calendar] if calendar else -1,
             "before_service": station.blocking == "before_service",
             "out_buffer": -1,
             "setup_first": -1,
-            "setup_by": 1 if station.setup and station.setup.by == "family" else 0,
+            "setup_by": _BY[station.setup.by] if station.setup else 0,
+            "load": -1 if station.load is None else build.dist(station.load),
+            "unload": -1 if station.unload is None else build.dist(station.unload),
+            "first_run": -1,
+            "leaf": -1,
+            "prelude": bool(station.setup or station.load),
         }
         if calendar:
             stations = build.stations_of_calendar.setdefault(
@@ -63,6 +70,9 @@ def lower_stations(build: Build) -> None:
         if station.setup:
             row["setup_first"] = len(build.setups)
             build.setups.extend(_setup_matrix(build, station, n_families))
+            if station.setup.minimum_run:
+                row["first_run"] = len(build.runs)
+                build.runs.extend(_run_lengths(build, station.setup, n_families))
             row["setup_stream"] = build.stream("setup", name, 0)
             for number in range(1, station.servers):
                 build.stream("setup", name, number)
@@ -79,21 +89,46 @@ def _setup_matrix(build: Build, station: Station, n_families: int) -> list[int]:
     setup = station.setup
     n = n_families + len(build.product_rows)
     matrix = np.full((n + 1, n), -1)
-    if setup.by == "family":
-        rows = build.families
-    else:
-        rows = {name: n_families + i for name, i in build.product_rows.items()}
+    rows = _kinds(build, setup, n_families)
     here = list(rows.values())
     if setup.time is not None:
         matrix[np.ix_(here, here)] = build.dist(setup.time)
         matrix[here, here] = -1
+    for end, time in setup.matrix.get("any", {}).items():
+        matrix[[*here, n], rows[end]] = build.dist(time)
+        matrix[rows[end], rows[end]] = -1
     for start, ends in setup.matrix.items():
-        for end, time in ends.items():
+        for end, time in ends.items() if start != "any" else ():
             matrix[rows[start], rows[end]] = build.dist(time)
     if setup.first is not None:
         matrix[n, here] = build.dist(setup.first)
     flat: list[int] = matrix.ravel().tolist()
+    means = {row: round(dist.mean_us) for dist, row in build.dist_rows.items()}
+    build.setup_us.extend(means.get(row, 0) for row in flat)
     return flat
+
+
+def _kinds(build: Build, setup: Setup, n_families: int) -> dict[str, int]:
+    """Return the rows of what a setup tells apart: families, or products."""
+    if setup.by == "product":
+        return {name: n_families + i for name, i in build.product_rows.items()}
+    return build.families
+
+
+def _run_lengths(build: Build, setup: Setup, n_families: int) -> list[int]:
+    """Return the least run after a change to each family, then to each product."""
+    runs = [0] * (n_families + len(build.product_rows))
+    for name, row in _kinds(build, setup, n_families).items():
+        each = setup.minimum_run
+        runs[row] = each.get(name, 0) if isinstance(each, dict) else each or 0
+    return runs
+
+
+def _dispatch(station: Station) -> dict[str, float]:
+    rules = station.dispatch
+    rules = (rules,) if isinstance(rules, str) else rules
+    codes = [_DISPATCH[rule] for rule in rules] + [t.FIFO] * 3
+    return dict(zip(("dispatch", "dispatch_2", "dispatch_3"), codes, strict=False))
 
 
 def _lower_modes(
@@ -117,12 +152,13 @@ def _lower_modes(
                     mode.duration if isinstance(mode, Maintenance) else mode.repair
                 ),
                 "cycles": mode.every if isinstance(mode.every, int) else 0,
+                "first": _first_stop(build, mode),
             }
         )
         build.mode_names.append(mode_name)
     row["n_modes"] = len(build.modes) - first_mode
     clocks = {m["clock"] for m in build.modes[first_mode:]}
-    row["has_cycle_modes"] = t.CLOCK_CYCLES in clocks
+    row["has_cycle_modes"] = bool(clocks & {t.CLOCK_CYCLES, t.CLOCK_UNITS})
     for number in range(station.servers):
         build.server_names.append(
             name if station.servers == 1 else f"{name} {number + 1}"
@@ -139,6 +175,12 @@ def _lower_modes(
                     "repair_stream": build.stream("repair", name, mode_name, number),
                 }
             )
+
+
+def _first_stop(build: Build, mode: Failure | Maintenance) -> int:
+    """Return the row of the time to the first stop, or a count."""
+    first = mode.every if mode.first is None else mode.first
+    return first if isinstance(first, int) else build.dist(first)
 
 
 def lower_transports(build: Build) -> None:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable
 
 from linewright.errors import Finding, ModelError
+from linewright.model.floor_rules import check_floor
 from linewright.model.line import Line
 from linewright.model.lint import lint
 from linewright.model.load import read
@@ -38,6 +39,7 @@ def check(line: Line, positions: Node | None = None) -> list[Finding]:
     check_names(line, notes)
     if not notes.has_errors:
         check_routes(line, notes)
+        check_floor(line, notes)
     check_nouns(line, notes)
     if not notes.has_errors:
         lint(line, notes)

@@ -40,11 +40,15 @@ from linewright.units import parse_duration_us
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Batch",
     "BomItem",
     "Buffer",
     "Calendar",
     "CalendarException",
+    "EveryNth",
     "Failure",
+    "InProcess",
+    "InProcessFile",
     "Inspection",
     "Line",
     "Maintenance",
@@ -58,6 +62,7 @@ __all__ = [
     "Station",
     "Step",
     "Study",
+    "TimeLimit",
     "Transport",
 ]
 
@@ -71,14 +76,27 @@ DISPATCH_RULES = Literal[
     "critical_ratio",
     "least_setup",
 ]
+DispatchRule = Annotated[
+    DISPATCH_RULES, Field(description="A rule by which waiting parts are put in order.")
+]
 SHIFT_END_RULES = Literal["interrupt", "finish", "fit"]
-CLOCKS = Literal["processing", "operating", "calendar", "cycles"]
+CLOCKS = Literal["processing", "operating", "calendar", "cycles", "units"]
 
 
 class Noun(BaseModel):
     """Base of every part of the model: frozen, and unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+def _added(default: Any, description: str) -> Any:
+    """Return a key of a later release, which is not written while it is the default.
+
+    So the hash of a model that does not use it is what it was.
+    """
+    return Field(
+        default, description=description, exclude_if=lambda value: value == default
+    )
 
 
 # ---------------------------------------------------------------- calendars
@@ -140,12 +158,21 @@ class Calendar(Noun):
 # ---------------------------------------------------------------- stations
 
 
-def _read_cycles(value: Any) -> Any:
-    if isinstance(value, Mapping) and isinstance(every := value.get("every"), str):
-        number, _, unit = every.strip().partition(" ")
-        if unit in {"cycle", "cycles"} and number.isdecimal() and len(number) < 20:
-            clock = value.get("clock", "cycles")
-            return {**value, "every": int(number), "clock": clock}
+_COUNTED = {"cycle": "cycles", "cycles": "cycles", "unit": "units", "units": "units"}
+
+
+def _read_counts(value: Any) -> Any:
+    """Read `500 cycles` and `1000 units`, and take the clock from `every`."""
+    if not isinstance(value, Mapping):
+        return value
+    value = dict(value)
+    for key in ("first", "every"):
+        if isinstance(text := value.get(key), str):
+            number, _, unit = text.strip().partition(" ")
+            if unit in _COUNTED and number.isdecimal() and len(number) < 20:
+                value[key] = int(number)
+                if key == "every":
+                    value.setdefault("clock", _COUNTED[unit])
     return value
 
 
@@ -154,12 +181,15 @@ class Failure(Noun):
 
     `every` is the time to failure, measured on `clock`: `processing` time (the default:
     it stands while the server is starved, blocked or down), `operating` time (on shift
-    and up), `calendar` time (always, except while this failure is being repaired), or a
-    number of `cycles`.
+    and up), `calendar` time (always, except while this failure is being repaired), a
+    number of `cycles` (parts finished, a batch counts once), or a number of `units`.
     """
 
     every: Interval = Field(
         description="Time to failure on `clock`, or a count such as `500 cycles`."
+    )
+    first: Interval | None = _added(
+        None, description="Time to the first one, if it is another than `every`."
     )
     repair: Distribution = Field(description="Time to repair.")
     clock: CLOCKS = Field("processing", description="What the time to failure counts.")
@@ -170,7 +200,7 @@ class Failure(Noun):
         False, description="All servers of the station fail and are repaired as one."
     )
 
-    _cycles = model_validator(mode="before")(_read_cycles)
+    _counts = model_validator(mode="before")(_read_counts)
 
 
 class Maintenance(Noun):
@@ -179,25 +209,73 @@ class Maintenance(Noun):
     every: Interval = Field(
         description="Time between on `clock`, or a count such as `500 cycles`."
     )
+    first: Interval | None = _added(
+        None, description="Time to the first one, if it is another than `every`."
+    )
     duration: Distribution = Field(description="How long it takes.")
     clock: CLOCKS = Field("calendar", description="What the time between counts.")
 
-    _cycles = model_validator(mode="before")(_read_cycles)
+    _counts = model_validator(mode="before")(_read_counts)
+
+
+RunLengths = Annotated[
+    Annotated[Count, Tag("<count>")] | Annotated[dict[Name, Count], Tag("<by kind>")],
+    pick((Mapping, "<by kind>"), other="<count>"),
+]
 
 
 class Setup(Noun):
-    """Time to change a server over from one product, or family, to the next."""
+    """Time to change a server over from one product, or family, to the next.
 
-    by: Literal["product", "family"] = Field(
-        "product", description="Whether the matrix names products or families."
+    With `by: operation` it is the `family` of the operation that counts; an operation
+    without one needs no setup and leaves the server set up as it is.
+    """
+
+    by: Literal["product", "family", "operation"] = Field(
+        "product",
+        description="Whether the matrix names products, families of products, or "
+        "families of operations.",
     )
     time: Distribution | None = Field(None, description="Any change not in the matrix.")
     matrix: dict[Name, dict[Name, Distribution]] = Field(
-        default_factory=dict, description="`{from: {to: time}}`."
+        default_factory=dict,
+        description="`{from: {to: time}}`; from `any` stands for all that have no "
+        "time of their own, a server never set up among them.",
+    )
+    minimum_run: RunLengths | None = _added(
+        None,
+        description="Parts that follow each other after a change before the next one, "
+        "as long as parts of the kind wait: a number, or `{kind: number}`.",
     )
     first: Distribution | None = Field(
         None, description="Setup of a server never set up."
     )
+
+
+class Batch(Noun):
+    """Parts on which a server works together, as an oven does.
+
+    The processing time is that of the whole batch, or of each of its units where the
+    operation says `process_per: unit`. What has started is not joined by others.
+    """
+
+    min: Count = Field(1, description="Units that have to be there before one starts.")
+    max: Count = Field(description="Units that go into one at most.")
+    longest_wait: Duration | None = Field(
+        None,
+        description="A part that has waited so long starts with what is there, though "
+        "it be less than `min`.",
+    )
+    mix: Literal["step", "operation", "family", "any"] = Field(
+        "step",
+        description="What may share a batch: parts at one step of one route, at "
+        "operations of one name, of one family, or any.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"max": value} if isinstance(value, int) else value
 
 
 class Station(Noun):
@@ -213,6 +291,16 @@ class Station(Noun):
     )
     process: ByProduct | None = Field(
         None, description="Processing time, for all products or `{product: time}`."
+    )
+    batch: Batch | None = _added(
+        None,
+        description="Parts that are worked on together: `{min, max}`, or the most.",
+    )
+    load: Distribution | None = _added(
+        None, description="Time to load a part, or a batch, before its work."
+    )
+    unload: Distribution | None = _added(
+        None, description="Time to unload a part, or a batch, after its work."
     )
     buffer: Slots = Field(
         "unlimited",
@@ -240,8 +328,16 @@ class Station(Noun):
         description="At the end of a shift: `interrupt` and resume, `finish` the part, "
         "or do not start what does not `fit` (by its mean processing time).",
     )
-    dispatch: DISPATCH_RULES = Field(
-        "fifo", description="Which of the waiting parts is served next."
+    dispatch: Annotated[
+        Annotated[DispatchRule, Tag("<rule>")]
+        | Annotated[
+            tuple[DispatchRule, ...], Field(min_length=1, max_length=3), Tag("<rules>")
+        ],
+        pick(((list, tuple), "<rules>"), other="<rule>"),
+    ] = Field(
+        "fifo",
+        description="Which of the waiting parts is served next: a rule, or a list of "
+        "up to three of which each settles the ties of the one before.",
     )
 
 
@@ -287,6 +383,27 @@ class Inspection(Noun):
     false_reject: Probability = Field(
         0.0, description="Chance that a good unit is rejected by mistake."
     )
+
+
+class TimeLimit(Noun):
+    """The longest time between the end of an operation and the start of this one."""
+
+    after: Name = Field(description="The operation at whose end the time begins.")
+    within: Duration = Field(description="The longest time.")
+    missed: Literal["count", "scrap", "rework"] = Field(
+        "count",
+        description="What becomes of a part that comes too late, when its turn comes: "
+        "it is counted, scrapped or sent back.",
+    )
+    rework_to: Name | None = Field(
+        None, description="Operation to which it is sent back; `after` by default."
+    )
+
+
+class EveryNth(Noun):
+    """A sample of units in a fixed rhythm."""
+
+    every: Count = Field(description="Each part of this number visits: 5 is one in 5.")
 
 
 class Step(Noun):
@@ -340,6 +457,38 @@ class Step(Noun):
     )
     shift_end: SHIFT_END_RULES | None = Field(
         None, description="At the end of a shift; as the station does by default."
+    )
+    family: Name | None = _added(
+        None, description="What a station with `setup: {by: operation}` is set up for."
+    )
+    batch: Batch | None = _added(
+        None, description="Batches of this operation; those of the station by default."
+    )
+    cascade: Distribution | None = _added(
+        None,
+        description="Time after which the server takes the next part, while this one "
+        "goes on inside the machine until its processing time is over. Loading and "
+        "unloading then go on beside the work.",
+    )
+    rest: Distribution | None = _added(
+        None,
+        description="Time that a part waits after this operation at least, to cool or "
+        "cure, without the server.",
+    )
+    sample: Annotated[
+        Annotated[Probability, Tag("<share>")] | Annotated[EveryNth, Tag("<every>")],
+        pick(((Mapping, EveryNth), "<every>"), other="<share>"),
+    ] = _added(
+        1.0,
+        description="Share of the parts that visit this operation, or `{every: n}`; "
+        "the others go on to the next.",
+    )
+    same_server_as: Name | None = _added(
+        None,
+        description="Earlier operation whose very server has to do this one, too.",
+    )
+    time_limit: TimeLimit | None = _added(
+        None, description="Longest time since the end of an earlier operation."
     )
 
     @model_validator(mode="before")
@@ -408,6 +557,9 @@ class Release(Noun):
     conwip: Count | None = Field(
         None, description="Cap on units of this product in the line."
     )
+    due: Duration | None = _added(
+        None, description="Each unit is due so long after it is released."
+    )
     share: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)] = Field(
         1.0, description="Share among the always available products of a first station."
     )
@@ -439,6 +591,11 @@ class Product(Noun):
         default_factory=dict, description="Components of a unit: `{name: quantity}`."
     )
     route: tuple[Step, ...] = Field((), description="Operations, in order.")
+    route_of: Name | None = _added(
+        None,
+        description="Product whose route this one goes, step for step: parts of both "
+        "may share a batch.",
+    )
     release: Release = Field(
         default_factory=lambda: Release(kind="always"),
         description="How units come in: a kind, or arrivals by `every` or `rate`.",
@@ -463,6 +620,26 @@ class Order(Noun):
     due: Moment | None = Field(None, description="Asked for by this time.")
     priority: Priority | None = Field(
         None, description="Higher goes first; that of the product by default."
+    )
+
+
+class InProcess(Noun):
+    """Units that are in the line when it starts, before one operation."""
+
+    product: Name = Field(description="Product.")
+    operation: Name = Field(description="Operation for which they wait.")
+    quantity: Count = Field(1, description="Units; lots that are not full count whole.")
+    due: Moment | None = Field(None, description="Asked for by this time.")
+    priority: Priority | None = Field(
+        None, description="Higher goes first; that of the product by default."
+    )
+
+
+class InProcessFile(Noun):
+    """Units in process from a CSV file: product, operation, quantity, due, priority."""
+
+    file: str = Field(
+        description="File in the model's folder; first row: column names."
     )
 
 
@@ -513,6 +690,21 @@ class Study(Noun):
 class Line(Noun):
     """A production line."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _shared_routes(cls, value: Any) -> Any:
+        """Give a product the route of the one that its `route_of` names."""
+        products = value.get("products") if isinstance(value, Mapping) else None
+        if not isinstance(products, Mapping):
+            return value
+        shared = {}
+        for name, keys in products.items():
+            other = keys.get("route_of") if isinstance(keys, Mapping) else None
+            owner = products.get(other) if isinstance(other, str) else None
+            if isinstance(owner, Mapping) and "route" in owner and "route" not in keys:
+                shared[name] = {**keys, "route": owner["route"]}
+        return {**value, "products": {**products, **shared}} if shared else value
+
     schema_version: Literal[1] = Field(description="Version of this format: 1.")
     name: Name = Field(description="What the line is called.")
     description: str = Field("", description="Anything worth knowing about it.")
@@ -548,6 +740,11 @@ class Line(Noun):
         | Annotated[OrderFile, Tag("<file>")],
         pick(((Mapping, OrderFile), "<file>"), other="<orders>"),
     ] = Field((), description="Dated orders, or `{file: orders.csv}`.")
+    in_process: Annotated[
+        Annotated[tuple[InProcess, ...], Tag("<units>")]
+        | Annotated[InProcessFile, Tag("<file>")],
+        pick(((Mapping, InProcessFile), "<file>"), other="<units>"),
+    ] = _added((), description="Units in the line at its start, or `{file: wip.csv}`.")
     study: Study = Field(
         default_factory=Study, description="How the line is simulated by default."
     )

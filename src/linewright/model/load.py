@@ -118,7 +118,7 @@ def _validated(root: Node, findings: list[Finding], folder: Folder) -> Loaded:
     version = _version(root.value, root)
     if version and "schema_version" in root.value:  # nothing else can be trusted
         raise ModelError([*findings, *version])
-    findings = [*findings, *version, *_read_orders(root.value, folder)]
+    findings = [*findings, *version, *_read_rows(root.value, folder)]
     try:
         line = Line.model_validate(
             root.plain(), context=folder, by_alias=True, by_name=False
@@ -150,56 +150,60 @@ def _version(keys: dict[str, Node], root: Node) -> list[Finding]:
     return [Finding("LW105", msg, "error", *node.place, path=path, help=hint)]
 
 
-def _read_orders(keys: dict[str, Node], folder: Folder) -> list[Finding]:
-    """Put the orders of a file in the place of its name."""
-    orders = keys.get("orders")
-    if not orders or not isinstance(orders.value, dict) or set(orders.keys) != {"file"}:
+def _read_rows(keys: dict[str, Node], folder: Folder) -> list[Finding]:
+    """Put the orders, and the units in process, of a file in the place of its name."""
+    return [found for key in _COLUMNS for found in _read_file(keys, key, folder)]
+
+
+def _read_file(keys: dict[str, Node], key: str, folder: Folder) -> list[Finding]:
+    named = keys.get(key)
+    if not named or not isinstance(named.value, dict) or set(named.keys) != {"file"}:
         return []
-    node = orders.value["file"]
+    node = named.value["file"]
     if not isinstance(node.value, str):
         return []
     try:
         rows = list(folder.rows(node.value))
-        orders = Node([], Place(_beside(node.place.file, node.value), 1, 1))
-        orders.value = [_order(row, orders.place.file) for row in rows]
+        read = Node([], Place(_beside(node.place.file, node.value), 1, 1))
+        read.value = [_cells(row, key, read.place.file) for row in rows]
     except ValueError as error:
-        keys["orders"] = Node([], orders.place)
-        path = ("orders", "file")
+        keys[key] = Node([], named.place)
+        path = (key, "file")
         return [Finding("LW110", str(error), "error", *node.place, path=path)]
-    keys["orders"] = orders
-    return _columns(rows, orders.place)
+    keys[key] = read
+    return _columns(rows, key, read.place)
 
 
 def _beside(model: str, name: str) -> str:
     return os.fspath(Path(model).parent / name)
 
 
-def _order(row: Row, file: str) -> Node:
+def _cells(row: Row, key: str, file: str) -> Node:
     place = Place(file, row.number, 1)
     cells = {name: text.strip() for name, text in row.cells.items() if text.strip()}
     fields = {
         name: Node(scalar(text) if name in {"quantity", "priority"} else text, place)
         for name, text in cells.items()
-        if name in _ORDER_COLUMNS
+        if name in _COLUMNS[key]
     }
     return Node(dict(fields), place, dict.fromkeys(fields, place))
 
 
-_ORDER_COLUMNS = keys_at(("orders", 0))
+_COLUMNS = {key: keys_at((key, 0)) for key in ("orders", "in_process")}
 
 
-def _columns(rows: list[Row], place: Place) -> list[Finding]:
+def _columns(rows: list[Row], key: str, place: Place) -> list[Finding]:
     """Return a finding for each unknown column, once and not for every row."""
     return [
         Finding(
             "LW110",
-            f'unknown column "{name}"; columns are {listed(_ORDER_COLUMNS)}',
+            f'unknown column "{name}"; columns are {listed(_COLUMNS[key])}',
             "error",
             *place,
-            help=did_you_mean(name, _ORDER_COLUMNS),
+            help=did_you_mean(name, _COLUMNS[key]),
         )
         for name in (rows[0].cells if rows else ())
-        if name not in _ORDER_COLUMNS
+        if name not in _COLUMNS[key]
     ]
 
 
@@ -209,7 +213,7 @@ def _columns(rows: list[Row], place: Place) -> list[Finding]:
 def dumps(line: Line) -> str:
     """Return a line as the YAML text of a model file, without what is the default.
 
-    What came from other files (orders, samples) is written out, so that the text
+    What came from other files (orders, units, samples) is written out, so that the text
     stands alone: ``loads(dumps(line))`` is the same line.
     """
     data = line.model_dump(mode="json", by_alias=True, exclude_defaults=True)

@@ -9,16 +9,29 @@ are taken to exist; `check` sees to that.
 from __future__ import annotations
 
 from linewright.model.distribution import Distribution
-from linewright.model.line import Calendar, Inspection, Line, Product, Station, Step
+from linewright.model.line import (
+    Batch,
+    Calendar,
+    EveryNth,
+    Inspection,
+    Line,
+    Product,
+    Setup,
+    Station,
+    Step,
+)
 
 __all__ = [
+    "batch_of",
     "calendar_of",
     "family_of",
     "input_places",
+    "is_sampled",
     "next_operation",
     "places",
     "process_time",
     "rework_share",
+    "setup_kind",
     "transport_time",
     "transport_times",
     "uses_of",
@@ -93,6 +106,20 @@ def transport_time(
     return next((times[pair] for pair in pairs if pair in times), None)
 
 
+def batch_of(line: Line, step: Step) -> Batch | None:
+    """Return the batches in which an operation is done; none: part by part."""
+    if step.batch is not None:
+        return step.batch
+    return line.stations[step.stations[0]].batch
+
+
+def is_sampled(step: Step) -> bool:
+    """Say whether some parts pass an operation by."""
+    if isinstance(step.sample, EveryNth):
+        return step.sample.every > 1
+    return step.sample < 1
+
+
 def calendar_of(line: Line, station: Station) -> Calendar | None:
     """Return the calendar of a station; none: always on."""
     name = station.calendar or line.calendar
@@ -102,6 +129,13 @@ def calendar_of(line: Line, station: Station) -> Calendar | None:
 def family_of(name: str, product: Product) -> str:
     """Return the family of a product for setups; its own name by default."""
     return product.family or name
+
+
+def setup_kind(setup: Setup, name: str, product: Product, step: Step) -> str | None:
+    """Return what a setup tells apart about a part at an operation; none: no setup."""
+    if setup.by == "operation":
+        return step.family
+    return name if setup.by == "product" else family_of(name, product)
 
 
 def next_operation(product: Product, i: int) -> int | None:

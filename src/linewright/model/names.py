@@ -25,6 +25,10 @@ def check_names(line: Line, notes: Notes) -> None:
         _product(line, name, product, notes)
     for i, order in enumerate(line.orders if isinstance(line.orders, tuple) else ()):
         _known(("orders", i, "product"), order.product, "product", line.products, notes)
+    units = line.in_process if isinstance(line.in_process, tuple) else ()
+    for i, row in enumerate(units):
+        below = ("in_process", i, "product")
+        _known(below, row.product, "product", line.products, notes)
 
 
 def _known(
@@ -87,11 +91,18 @@ def _setup_names(line: Line, name: str, notes: Notes) -> None:
     there: Collection[str] = line.products
     if setup.by == "family":
         there = {family_of(n, product) for n, product in line.products.items()}
+    if setup.by == "operation":
+        steps = [step for product in line.products.values() for step in product.route]
+        there = {step.family for step in steps if step.family}
+    kind = "family of an operation" if setup.by == "operation" else setup.by
+    at: Path = ("stations", name, "setup")
     for start, row in setup.matrix.items():
-        path: Path = ("stations", name, "setup", "matrix", start)
-        _known(path, start, setup.by, there, notes)
+        path: Path = (*at, "matrix", start)
+        _known(path, start, kind, {*there, "any"}, notes)
         for end in row:
-            _known((*path, end), end, setup.by, there, notes)
+            _known((*path, end), end, kind, there, notes)
+    for end in setup.minimum_run if isinstance(setup.minimum_run, dict) else ():
+        _known((*at, "minimum_run", end), end, kind, there, notes)
 
 
 def _product(line: Line, name: str, product: Product, notes: Notes) -> None:
@@ -102,6 +113,8 @@ def _product(line: Line, name: str, product: Product, notes: Notes) -> None:
             hint = "or say bought: true"
             below = (*at, "bom", component)
             notes.unknown(below, component, "product", line.products, hint)
+    path_of = (*at, "route_of")
+    _known(path_of, product.route_of, "product", line.products, notes)
     operations = Counter(step.operation for step in product.route)
     for i, step in enumerate(product.route):
         path: Path = (*at, "route", i)
@@ -127,8 +140,14 @@ def _step(line: Line, path: Path, step: Step, product: Product, notes: Notes) ->
         _known((*path, "uses", name), name, kind, product.bom, notes)
     for name in step.makes:
         _known((*path, "makes", name), name, "product", line.products, notes)
+    there = [other.operation for other in product.route]
+    kind = "operation of this route"
+    _known((*path, "same_server_as"), step.same_server_as, kind, there, notes)
+    if limit := step.time_limit:
+        below = (*path, "time_limit")
+        _known((*below, "after"), limit.after, kind, there, notes)
+        _known((*below, "rework_to"), limit.rework_to, kind, there, notes)
     if step.inspection:
-        there = [other.operation for other in product.route]
         target = step.inspection.rework_to
         below = (*path, "inspection", "rework_to")
         _known(below, target, "operation of this route", there, notes)

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from linewright.model.calendars import on_share, problems, zone_of
 from linewright.model.distribution import Distribution
 from linewright.model.line import Failure, Line, Maintenance, Order, Station
-from linewright.model.meaning import family_of
+from linewright.model.meaning import setup_kind
 from linewright.model.notes import Notes, Path
 
 __all__ = ["check_nouns", "moment_us"]
@@ -112,13 +112,16 @@ def _failures(path: Path, station: Station, notes: Notes) -> None:
 
 
 def _clock(path: Path, stop: Failure | Maintenance, notes: Notes) -> None:
-    is_count = isinstance(stop.every, int)
-    if is_count != (stop.clock == "cycles"):
-        msg = f"every is a count, and the clock is {stop.clock}"
-        if not is_count:
-            msg = f"the clock counts cycles, and every is a time, {stop.every}"
-        hint = "a count goes with clock: cycles, a time with the other clocks"
-        notes.error("LW210", (*path, "every"), msg, hint)
+    for key in ("every", "first"):
+        value = getattr(stop, key)
+        is_count = isinstance(value, int)
+        counts = stop.clock in {"cycles", "units"}
+        if value is not None and is_count != counts:
+            msg = f"{key} is a count, and the clock is {stop.clock}"
+            if not is_count:
+                msg = f"the clock counts {stop.clock}, and {key} is a time, {value}"
+            hint = "a count goes with clock: cycles or units, a time with the others"
+            notes.error("LW210", (*path, key), msg, hint)
     if isinstance(stop.every, Distribution) and not stop.every.mean_us > 0:
         msg = "with no time between, nothing else would ever happen"
         notes.error("LW210", (*path, "every"), msg)
@@ -133,15 +136,18 @@ def _setup(line: Line, name: str, station: Station, notes: Notes) -> None:
     if setup.time is not None or not setup.matrix:
         return
     made = dict.fromkeys(
-        product_name if setup.by == "product" else family_of(product_name, product)
+        kind
         for product_name, product in line.products.items()
-        if any(name in step.stations for step in product.route)
+        for step in product.route
+        if name in step.stations
+        and (kind := setup_kind(setup, product_name, product, step))
     )
+    any_to = setup.matrix.get("any", {})
     missing = [
         f"{a} to {b}"
         for a in made
         for b in made
-        if a != b and b not in setup.matrix.get(a, {})
+        if a != b and b not in setup.matrix.get(a, {}) and b not in any_to
     ]
     if missing:
         msg = f"no setup time from {', '.join(missing[:5])}"
