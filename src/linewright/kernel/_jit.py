@@ -36,12 +36,13 @@ _FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": Fal
 class _HelperCompiler(Compiler):
     """Compile a function that only other compiled functions call.
 
-    Two things differ from Numba's own compiler. The function's own module is not
-    optimized, because it is linked into its callers' modules and would be optimized
-    again in each of them: the entry's module, which holds everything, is optimized
-    once. And LLVM is told to inline our `hot` functions and no others: left to itself
-    it inlines what is called from one place, however rarely, and the event loop becomes
-    one function of 300 KB that keeps nothing in registers.
+    Three things differ from Numba's own compiler. The function has no wrapper for
+    Python and becomes no machine code of its own: its module is linked into those of
+    its callers, and the entry's module, which holds everything, is compiled once. Nor
+    is its own module optimized, for the same reason. And LLVM is told to inline our
+    `hot` functions and no others: left to itself it inlines what is called from one
+    place, however rarely, and the event loop becomes one function of 300 KB that keeps
+    nothing in registers.
     """
 
     def __init__(
@@ -59,8 +60,35 @@ class _HelperCompiler(Compiler):
                 add_ir_module(module)
 
             library.add_ir_module = add_marked
-            library._optimize_final_module = lambda: None  # noqa: SLF001
+            _only_to_link(targetctx, library)
         super().__init__(typingctx, targetctx, library, *rest)
+        self.state.flags.no_cpython_wrapper = True
+        self.state.flags.no_cfunc_wrapper = True
+
+
+def _only_to_link(targetctx: Any, library: Any) -> None:
+    """Keep a library from being optimized and made machine code on its own."""
+
+    def finish() -> None:
+        library._finalize_dynamic_globals()  # noqa: SLF001
+        library._finalized = True  # noqa: SLF001
+
+    library._optimize_final_module = lambda: None  # noqa: SLF001
+    library._finalize_final_module = finish  # noqa: SLF001
+    library.is_only_to_link = True
+    if "get_executable" in vars(targetctx):
+        return
+    get_executable = targetctx.get_executable
+
+    def executable(library: Any, *rest: Any) -> Any:
+        if not hasattr(library, "is_only_to_link"):
+            return get_executable(library, *rest)
+        library._ensure_finalized()  # noqa: SLF001
+        # Numba tells functions apart by this object, which has to be one of C; called
+        # from Python it raises.
+        return {}.__getitem__
+
+    targetctx.get_executable = executable
 
 
 class _EntryCompiler(Compiler):
