@@ -335,7 +335,98 @@ class _Maker:
             out["transport"] = [
                 {"from": a, "to": b, "time": self.time(45)} for a, b in sorted(pairs)
             ]
+        if self.maybe(0.7):
+            self.floor(out)
         return out
+
+    # ------------------------------------------------------------ the shop floor
+
+    def floor(self, line: dict[str, Any]) -> None:
+        """Add what machines do with parts: batches, loads, cascades, limits."""
+        for station in line["stations"].values():
+            self.machine(station)
+        for product in line["products"].values():
+            for i, step in enumerate(product["route"]):
+                self.operation(line, product["route"], i, step)
+            if self.maybe(0.2):
+                product["release"]["due"] = self.seconds(600, 9000)
+        names = list(line["products"])
+        if self.maybe(0.3):
+            line["in_process"] = self.there(line, self.pick(names))
+        one, two = self.pick(names), self.pick(names)
+        plain = not line["products"][one].get("bom")
+        if self.maybe(0.3) and one != two and plain:
+            last = line["products"][one]["route"][-1]
+            if not last.get("makes") and "bom" not in line["products"][two]:
+                del line["products"][two]["route"]
+                line["products"][two]["route_of"] = one
+
+    def machine(self, station: dict[str, Any]) -> None:
+        if self.maybe(0.25):
+            station["batch"] = self.batch()
+            station["buffer"] = self.pick(("unlimited", 4, 9))
+            station.pop("blocking", None)
+        if self.maybe(0.25):
+            station["load"] = self.time(30)
+        if self.maybe(0.25):
+            station["unload"] = self.time(30)
+        if self.maybe(0.2):
+            station["dispatch"] = self.some(list(_DISPATCH), self.whole(1, 3))
+        if "setup" in station and self.maybe(0.4):
+            station["setup"] = {"by": "operation", "time": self.time(90)}
+            if self.maybe(0.5):
+                station["setup"]["minimum_run"] = self.whole(1, 4)
+        if self.maybe(0.15):
+            counted = f"{self.whole(2, 15)} units"
+            station.setdefault("maintenance", {})["u"] = {
+                "every": counted,
+                "first": "3 units",
+                "duration": self.time(300),
+            }
+
+    def batch(self) -> dict[str, Any]:
+        least = self.whole(1, 3)
+        out: dict[str, Any] = {"min": least, "max": least + self.whole(0, 3)}
+        out["mix"] = self.pick(("step", "operation", "family", "any"))
+        if self.maybe(0.6):
+            out["longest_wait"] = self.seconds(100, 3000)
+        return out
+
+    def operation(
+        self, line: dict[str, Any], route: list[Any], i: int, step: dict[str, Any]
+    ) -> None:
+        if self.maybe(0.3):
+            step["family"] = self.pick(("hot", "cold"))
+        if self.maybe(0.12):
+            step["cascade"] = self.seconds(5, 60)
+        elif self.maybe(0.12):
+            step["rest"] = self.time(120)
+        if i and self.maybe(0.25):
+            step["sample"] = self.pick((0.3, 0.8, {"every": 3}))
+        if i and self.maybe(0.25):
+            before = route[self.whole(0, i - 1)]
+            step["time_limit"] = {
+                "after": before["operation"],
+                "within": self.seconds(60, 1500),
+                "missed": self.pick(("count", "scrap", "rework")),
+            }
+        if i and self.maybe(0.3):
+            before = route[self.whole(0, i - 1)]
+            if isinstance(before["station"], str):
+                step |= {"station": before["station"]}
+                step["same_server_as"] = before["operation"]
+                step.pop("choose", None)
+                line["stations"][before["station"]]["buffer"] = "unlimited"
+
+    def there(self, line: dict[str, Any], name: str) -> list[dict[str, Any]]:
+        """Return units in process, where there is room for them in any case."""
+        step = self.pick(line["products"][name]["route"])
+        stations = [step["station"]] if isinstance(step["station"], str) else []
+        rooms = {line["stations"][station]["buffer"] for station in stations}
+        if rooms != {"unlimited"} or "buffer" in step:
+            return []
+        out = {"product": name, "operation": step["operation"]}
+        return [out | {"quantity": self.whole(1, 4), "due": self.seconds(0, 9000)}]
 
 
 def line_dict(seed: int) -> dict[str, Any]:

@@ -361,6 +361,8 @@ def judge(line: LineTables, state: State, p, outcome):
 def pass_by(line: LineTables, state: State, p, n):
     """Let a part pass by the operations for which it is not in the sample."""
     part = state.parts[p]
+    if n > 0:
+        unreserve(state, p)  # the place that was kept for it is not where it goes
     for _ in range(n):
         state.steps[part.step].seen += 1
         state.steps[part.step].skipped += 1
