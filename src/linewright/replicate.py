@@ -113,10 +113,23 @@ def run_until(
                 msg = "the trace is full, and nobody takes its rows"
                 raise KernelError(msg)
             continue
+        if code == t.NO_ROOM:
+            raise KernelError(no_room(lowered, state))
         if code == t.OVERFLOW:
             msg = "the kernel ran out of working space; please report this model"
             raise KernelError(msg)
         return code, state
+
+
+def no_room(lowered: Lowered, state: t.State) -> str:
+    """Say which units in process find no room where they wait."""
+    row = lowered.tables.in_process[int(state.clock["who"][0])]
+    product = lowered.names.products[row["product"]]
+    operation = lowered.names.operations[row["step"]]
+    return (
+        f'units in process do not fit: there is no room for all "{product}" that wait '
+        f'for "{operation}"; give its buffer more places, or take some out'
+    )
 
 
 def replicate(

@@ -73,6 +73,9 @@ COLUMNS: dict[str, dict[str, str]] = {
         "wip_mean": "time average of the parts in the line, stores included",
         "flow_mean_s": "mean time from entry to the end of the routing, seconds",
         "first_pass_yield": "share of finished and scrapped units good the first time",
+        "due": "finished units that had a due date",
+        "on_time": "those of them that were finished by it",
+        "tardiness_mean_s": "mean lateness above zero of those, seconds",
     },
     "stations": {
         "replication": "number from 0",
@@ -85,6 +88,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "failures": "failures and planned maintenance begun",
         "setups": "setups begun",
         "wait_mean_s": "mean wait in its queue of all parts started, seconds",
+        "batches": "batches begun, where parts are worked on together",
+        "late": "parts that came later than a time limit allows",
     },
     "buffers": {
         "replication": "number from 0",
@@ -280,7 +285,12 @@ class Result:
                 file=str(folder / "model.json"),
                 folder=folder,
             )
-            read = {name: pq.read_table(folder / f"{name}.parquet") for name in COLUMNS}
+            read = {
+                name: _brought_up_to_date(
+                    name, pq.read_table(folder / f"{name}.parquet")
+                )
+                for name in COLUMNS
+            }
         except (OSError, KeyError, ValueError, TypeError, pa.ArrowException) as error:
             msg = f"{folder} is not a result folder: {error}"
             raise ResultError(msg) from error
@@ -312,6 +322,19 @@ class Result:
         """Return a line of what it is."""
         parts = [f"{k or 'line'} {v}/h" for k, v in self.throughput.items()]
         return f"<Result of {self.manifest['model_name']}: {', '.join(parts)}>"
+
+
+def _brought_up_to_date(name: str, table: pa.Table) -> pa.Table:
+    """Give a table of an earlier release the columns that it had not: none, or 0.
+
+    They count what that release could not say, so there was none of it.
+    """
+    for column in COLUMNS[name]:
+        if column not in table.column_names and name in {"products", "stations"}:
+            kind = pa.float64() if column.endswith("_s") else pa.int64()
+            value = np.full(len(table), np.nan if column.endswith("_s") else 0)
+            table = table.append_column(column, pa.array(value, kind))
+    return table
 
 
 def _is_something_else(folder: Path) -> bool:
@@ -481,6 +504,12 @@ class _Tables:
                 "first_pass_yield": _ratio(
                     self._delta("products", "first_pass"), finished + scrapped
                 ),
+                "due": self._delta("products", "due"),
+                "on_time": self._delta("products", "on_time"),
+                "tardiness_mean_s": _ratio(
+                    self._delta("products", "tardy_us"), self._delta("products", "due")
+                )
+                / 1e6,
             },
         )
 
@@ -510,6 +539,8 @@ class _Tables:
                     "planned_us",
                     "failures",
                     "setups",
+                    "batches",
+                    "late",
                 )
             },
             "wait_mean_s": _ratio(

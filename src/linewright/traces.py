@@ -25,6 +25,7 @@ from linewright.drafts import write_whole
 from linewright.errors import KernelError
 from linewright.kernel.run import advance
 from linewright.lower import Lowered, new_draws, new_state, part_capacity
+from linewright.replicate import no_room
 from linewright.results import COLUMNS
 from linewright.version import __version__
 
@@ -76,12 +77,14 @@ LOG_KINDS: dict[str, str] = {
     "exit": "a unit left the line, or was split up",
     "lost": "an arrival was lost at a full first buffer",
     "outside": "a unit came to the line's door",
-    "verdict": "an operation with an inspection or defects ended",
+    "verdict": "an operation with an inspection, defects or samples behind it ended",
+    "skip": "a part passes an operation by, not being in its sample",
+    "late": "a part came to its operation later than its time limit allows",
 }
 
 EVENT_NAMES = (
     "finish", "setup_done", "moved", "repaired", "failure", "tick", "order", "arrival",
-    "begin",
+    "begin", "loaded", "unloaded", "waited",
 )  # fmt: skip
 VERDICT_NAMES = ("pass", "rework", "scrap")
 
@@ -114,6 +117,8 @@ def trace_rows(
         if n := int(state.clock["n_trace"][0]):
             yield state.trace[:n].copy()
             state.clock["n_trace"] = 0
+        if code == t.NO_ROOM:
+            raise KernelError(no_room(lowered, state))
         if code == t.OVERFLOW:
             msg = "the kernel ran out of working space; please report this model"
             raise KernelError(msg)
@@ -151,7 +156,7 @@ class _Rows:
         """Return the row of the server that each row is about, or -1."""
         row, value = self.column("row"), self.column("value")
         event = self.of_kind(t.T_EVENT)
-        work = event & np.isin(value, (t.FINISH, t.SETUP_DONE))
+        work = event & np.isin(value, (t.FINISH, t.SETUP_DONE, t.LOADED, t.UNLOADED))
         down = event & np.isin(value, (t.FAILURE, t.REPAIRED))
         owners = _at(self.lowered.tables.server_modes["server"], row)
         return self.pick(
@@ -164,10 +169,11 @@ class _Rows:
         row = self.column("row")
         here = self.of_kind(
             t.T_RELEASE, t.T_BLOCK, t.T_MOVE, t.T_USE, t.T_SPLIT, t.T_REWORK,
-            t.T_SCRAP, t.T_EXIT, t.T_VERDICT,
+            t.T_SCRAP, t.T_EXIT, t.T_VERDICT, t.T_SKIP, t.T_LATE,
         )  # fmt: skip
         owners = _at(_station_of_server(self.lowered), servers)
-        return self.pick((servers >= 0, owners), (here, row))
+        waited = self.of_kind(t.T_EVENT) & (self.column("value") == t.WAITED)
+        return self.pick((servers >= 0, owners), (here | waited, row))
 
     def buffers(self) -> t.Ints:
         return self.pick(

@@ -31,8 +31,8 @@ When = Callable[[int], str]
 MOST_CLAUSES = 40
 _HELD = (t.IN_OUTPUT, t.IN_QUEUE, t.MOVING, t.IN_STORE)
 _RANK = (
-    t.FAILED, t.MAINTENANCE, t.OFF_SHIFT, t.BREAK, t.STARVED, t.SETUP, t.PROCESSING,
-    t.BLOCKED,
+    t.FAILED, t.MAINTENANCE, t.OFF_SHIFT, t.BREAK, t.STARVED, t.SETUP, t.LOADING,
+    t.PROCESSING, t.BLOCKED,
 )  # fmt: skip
 """Which of several feeders is to blame for a want of parts, the likeliest first."""
 
@@ -313,15 +313,24 @@ class _Story:
             shift = "on a break" if mode == t.BREAK else "off shift"
             station = int(server["station"])
             return Cause(f"{name} is {shift} {self.back_on_shift(station)}{on_it}")
-        if mode == t.SETUP:
-            return Cause(f"{name} is being set up for {self.label(p)}{self.left(s)}")
-        if mode == t.PROCESSING:
-            step = int(self.state.parts["step"][p])
-            operation = self.names.operations[step]
-            return Cause(f"{name} works on {self.label(p)} ({operation}){self.left(s)}")
         if mode == t.BLOCKED:
             return self.blocked(s)
-        return self.starved(s)
+        if mode == t.STARVED:
+            return self.starved(s)
+        return Cause(f"{name} {self.doing(s)}{self.left(s)}")
+
+    def doing(self, s: int) -> str:
+        """Say what a server does to its part."""
+        server = self.state.servers[s]
+        mode, p = int(server["mode"]), int(server["part"])
+        if mode == t.SETUP:
+            return f"is being set up for {self.label(p)}"
+        if mode == t.LOADING:
+            loads = int(server["phase"]) == t.LOADS
+            verb = "is being loaded with" if loads else "is being unloaded of"
+            return f"{verb} {self.label(p)}"
+        operation = self.names.operations[int(self.state.parts["step"][p])]
+        return f"works on {self.label(p)} ({operation})"
 
     def down(self, s: int) -> str:
         m = int(self.state.servers["down"][s])
@@ -435,6 +444,7 @@ class _Story:
         """Say why a part that waits for a station with a free server cannot start."""
         for p in self.waiting_parts(k):
             reason = self.cannot_start(k, int(self.state.parts["step"][p]))
+            reason = reason or self.lacks_others(k, p)
             if reason:
                 text = f"{self.label(p)} waits for it, but {reason.text}"
                 return Cause(text, reason.next)
@@ -445,6 +455,31 @@ class _Story:
             if reason := self.cannot_start(k, step):
                 return Cause(f"{reason.text}", reason.next)
         return None
+
+    def lacks_others(self, k: int, p: int) -> Cause | None:
+        """Say if a part waits for others of its batch, or for the server it had."""
+        step = self.line.steps[int(self.state.parts["step"][p])]
+        if step["same_slot"] >= 0:
+            at = p * int(self.line.settings[t.S_N_SLOTS]) + int(step["same_slot"])
+            bound = int(self.state.memory[at]) - 1
+            if bound >= 0:
+                server = self.names.servers[bound]
+                return Cause(f"it has to go back to {server}", Thing("server", bound))
+        if step["batch_group"] < 0:
+            return None
+        units = sum(
+            int(self.line.products["lot"][int(self.state.parts["product"][q])])
+            for q in self.waiting_parts(k)
+            if self.line.steps["batch_group"][int(self.state.parts["step"][q])]
+            == step["batch_group"]
+        )
+        if units >= step["batch_min"]:
+            return None
+        text = f"its batch has {units} of the {int(step['batch_min'])} units it needs"
+        key = self.timer(int(self.line.stations["leaf"][k]))
+        if key < t.NEVER:
+            text += f", and starts {self.when(key >> 4)} with what is there"
+        return Cause(text, self.feeder(k))
 
     def waiting_parts(self, k: int) -> Iterator[int]:
         fixed = self.line.stations[k]

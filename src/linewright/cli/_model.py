@@ -100,6 +100,36 @@ def run_diff(args: Args) -> int:
     return OK
 
 
+def run_import(args: Args) -> int:
+    """Read a model of another tool, and say what of it the model does not say."""
+    from linewright.importers import import_model  # noqa: PLC0415 - slow
+    from linewright.model.check import check  # noqa: PLC0415
+
+    if not Path(args.source).exists():
+        raise FileNotFoundError(2, "No such file or directory", args.source)
+    found = import_model(args.source)
+    out = Path(args.out or f"{Path(args.source).stem}.yaml")
+    if out.exists() and not args.force:
+        msg = f"{out} exists; name another file with --out, or say --force"
+        raise ValueError(msg)
+    written = [str(path) for path in found.save(out)]
+    findings = check(found.whole)
+    notes = [{"place": place, "text": text} for place, text in found.notes]
+    if args.json:
+        rows = [dataclasses.asdict(finding) for finding in findings]
+        about = {"format": found.format, "files": written}
+        print_json(about | {"notes": notes, "findings": rows})
+    else:
+        write("".join(f"{path}\n" for path in written))
+        for place, text in found.notes:
+            say(args, f"{place}: {text}")
+        for finding in findings:
+            say(args, _with_severity(finding))
+        n = len(notes)
+        say(args, f"{found.format}: {n} note{'s' * (n != 1)} of what was not read")
+    return FOUND if any(f.severity == "error" for f in findings) else OK
+
+
 def run_version(args: Args) -> int:
     """Print the version."""
     if args.json:

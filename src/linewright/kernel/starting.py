@@ -51,12 +51,9 @@ __all__ = [
 
 @jit
 def prepare(line: LineTables, state: State, p, station):
-    """Take the kit of a part that starts, and the place it needs behind."""
+    """Take the kit of a part that starts, the place it needs behind, and its mates."""
     part = state.parts[p]
     step = line.steps[part.step]
-    if line.stations[station].batches:
-        board(line, state, p)
-    note_start(line, state, p)
     for i in range(step.first_use, step.first_use + step.n_uses):
         use = line.uses[i]
         row = store_list(line, use.product)
@@ -74,6 +71,10 @@ def prepare(line: LineTables, state: State, p, station):
         if b >= 0:
             enter_buffer(state, b, p)
             part.reserved = b
+    trace(state, T_START, part.place, p, station, part.visits)
+    note_start(line, state, p)
+    if line.stations[station].batches:
+        board(line, state, p)
 
 
 @jit
@@ -92,8 +93,8 @@ def board(line: LineTables, state: State, p):
         mate.station = server.station
         server.n_parts += 1
         here.started += 1
-        note_start(line, state, q)
         trace(state, T_START, first.place, q, server.station, mate.visits)
+        note_start(line, state, q)
         q = mate.mate
 
 
@@ -190,7 +191,8 @@ def put_on(line: LineTables, state: State, p, s):
     state.stations[station].started += 1
     if unlikely(fixed.plain == 0):
         prepare(line, state, p, station)
-    trace(state, T_START, s, p, station, part.visits)
+    else:
+        trace(state, T_START, s, p, station, part.visits)
     if unlikely(fixed.prelude != 0) and begin_prelude(line, state, p, s):
         return False
     server.phase = WORKING

@@ -217,6 +217,9 @@ def dumps(line: Line) -> str:
     stands alone: ``loads(dumps(line))`` is the same line.
     """
     data = line.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    for product in data["products"].values():
+        if "route_of" in product:
+            product.pop("route", None)  # it is that of the other, and read from there
     data = {"schema_version": line.schema_version, **data}
     yaml = YAML()
     yaml.indent(mapping=2, sequence=4, offset=2)
@@ -265,12 +268,19 @@ def write_whole(path: Path, text: str) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
+        Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(path)
     except OSError as error:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
         msg = f"cannot be written: {error.strerror or error}"
         raise ModelError([Finding("LW102", msg, file=os.fspath(path))]) from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def model_hash(line: Line) -> str:

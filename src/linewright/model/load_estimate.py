@@ -16,10 +16,12 @@ from linewright.model.calendars import on_share
 from linewright.model.distribution import Distribution
 from linewright.model.line import Failure, Line, Maintenance, Product, Station
 from linewright.model.meaning import (
+    batch_of,
     calendar_of,
     next_operation,
     process_time,
     rework_share,
+    sample_share,
     uses_of,
 )
 from linewright.model.rules import moment_us
@@ -52,6 +54,13 @@ def flow_of(product: Product) -> Flow:
     for _ in range(MAX_LOOPS):
         for i in range(n_steps):
             mass, waiting[i] = waiting[i], 0.0
+            share = sample_share(product.route[i])
+            if share < 1 and (ahead := next_operation(product, i)) is not None:
+                waiting[ahead] += mass * (1 - share)
+                mass *= share
+            elif share < 1:
+                good += mass * (1 - share)
+                mass *= share
             visits[i] += mass
             passed, reworked, target = outcomes[i]
             if (ahead := next_operation(product, i)) is None:
@@ -160,10 +169,19 @@ def work_us(line: Line, name: str, i: int, station: str) -> float:
     mean_us = time.mean_us if time else 0.0
     if step.process_per == "unit":
         mean_us *= product.lot_size
+    handling_us = sum(t.mean_us for t in (place.load, place.unload) if t)
+    if step.cascade is not None:
+        mean_us, handling_us = step.cascade.mean_us, 0.0
+    if batch := batch_of(line, step):  # as full as it can be
+        share = product.lot_size / batch.max
+        handling_us *= share
+        mean_us *= 1 if step.process_per == "unit" else share
     more = [_stop(stop) for stop in _stops(place) if stop.clock == "processing"]
     each = [_stop(stop) for stop in _stops(place) if stop.clock == "cycles"]
-    part_us = mean_us * (1 + sum(down / up for up, down in more))
+    units = [_stop(stop) for stop in _stops(place) if stop.clock == "units"]
+    part_us = mean_us * (1 + sum(down / up for up, down in more)) + handling_us
     part_us += sum(down / count for count, down in each)
+    part_us += sum(down / count for count, down in units) * product.lot_size
     return part_us / product.lot_size
 
 

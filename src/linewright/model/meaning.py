@@ -31,6 +31,7 @@ __all__ = [
     "places",
     "process_time",
     "rework_share",
+    "sample_share",
     "setup_kind",
     "transport_time",
     "transport_times",
@@ -118,6 +119,13 @@ def is_sampled(step: Step) -> bool:
     if isinstance(step.sample, EveryNth):
         return step.sample.every > 1
     return step.sample < 1
+
+
+def sample_share(step: Step) -> float:
+    """Return the share of the parts that come to an operation that visit it."""
+    if isinstance(step.sample, EveryNth):
+        return 1 / step.sample.every
+    return step.sample
 
 
 def calendar_of(line: Line, station: Station) -> Calendar | None:

@@ -26,6 +26,7 @@ class State:
 STATES = (
     State("processing", "processing", "processing", "The server works on a part."),
     State("setup", "setup", "setup", "It changes over to another product."),
+    State("loading", "loading", "loading", "A part is put on it or taken off it."),
     State("blocked", "blocked", "blocked", "Its part is done but has nowhere to go."),
     State("starved", "starved", "starved", "It is ready but has no part to work on."),
     State("failed", "failed", "failed", "It is broken down, or waits for repair."),
@@ -54,6 +55,7 @@ COLORS: dict[str, tuple[str, str]] = {
     "warn-soft": ("#fbeeda", "#46340f"),
     "processing": ("#1f77b8", "#3d93d6"),
     "setup": ("#79c7ef", "#9adcfa"),
+    "loading": ("#73175f", "#a9bf8f"),
     "blocked": ("#e8871e", "#e28a2b"),
     "starved": ("#f6dc7a", "#f3dd8a"),
     "failed": ("#a3123a", "#c9302c"),

@@ -5,8 +5,8 @@ Key performance indicators (KPIs) for manufacturing operations management - Part
 as secondary sources give them; we claim no conformance. How our states map to its
 times is our reading:
 
-* processing is actual production time (APT), setup is actual unit setup time (AUST);
-  together they are the actual unit processing time (AUPT);
+* processing is actual production time (APT), setup and loading are actual unit setup
+  time (AUST); together they are the actual unit processing time (AUPT);
 * failed and blocked are actual unit delay time (ADET), for they draw out the work;
   with AUPT they are the actual unit busy time (AUBT);
 * starved is actual unit down time (ADOT): able to work, without work;
@@ -24,7 +24,8 @@ from dataclasses import dataclass
 
 __all__ = ["STATES", "Oee", "oee"]
 
-_BUSY = ("processing", "setup", "blocked", "failed")
+_UNIT = ("processing", "setup", "loading")
+_BUSY = (*_UNIT, "blocked", "failed")
 _PLANNED = (*_BUSY, "starved")
 STATES = (*_PLANNED, "maintenance", "break", "off_shift")
 """States of a server; each instant of server-time is in one of them."""
@@ -40,7 +41,7 @@ class Oee:
     Attributes:
         planned_busy_us: PBT, time in which work was planned.
         busy_us: AUBT, time in which a server was used for work.
-        unit_processing_us: AUPT, processing and setup.
+        unit_processing_us: AUPT, processing, setup and loading.
         production_us: APT, processing.
         oee_availability: APT over PBT.
         effectiveness: Ideal processing time of all units over APT; also called
@@ -93,7 +94,7 @@ def oee(times_us: Mapping[str, int], ideal_us: float, n_good: int, n_total: int)
 
     planned, busy = total_us(*_PLANNED), total_us(*_BUSY)
     unit_processing, production = (
-        total_us("processing", "setup"),
+        total_us(*_UNIT),
         total_us("processing"),
     )
     effectiveness = _ratio(ideal_us, production)
