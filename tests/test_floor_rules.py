@@ -70,7 +70,9 @@ def test_what_may_share_a_batch(mix: str, batches: int) -> None:
         }
         for name in ("red", "blue")
     }
-    stations = {"oven": {"process": "9 min", "batch": {"max": 4, "mix": mix}}}
+    stations: dict[str, Any] = {
+        "oven": {"process": "9 min", "batch": {"max": 4, "mix": mix}}
+    }
     stations["gate"] = {"process": "1 min"}
     for product in products.values():
         product["route"] = ["gate", "oven"]
@@ -285,7 +287,7 @@ def test_a_part_goes_back_to_the_server_that_it_had() -> None:
 
 
 def cure(missed: str, minutes: int = 60, **more: Any) -> Run:
-    """Glue is ready at 1, 2, 3, ... and each press takes 5: the third comes too late."""
+    """Glue is ready at 1, 2 and 3, the press takes 5: the third comes too late."""
     return Run(
         minutes,
         stations={"glue": {"process": "1 min"}, "press": {"process": "5 min"}},
@@ -411,7 +413,7 @@ def test_rules_settle_ties_one_after_the_other() -> None:
     assert [n for n, _ in run.starts("press")] == ["first", "hot", "soon", "late"]
 
 
-# ------------------------------------------------------------------ stops, due dates, start
+# ------------------------------------------------------------------ stops, due dates
 
 
 def test_maintenance_by_units_counts_lots_whole_and_has_a_first_time() -> None:
