@@ -1,14 +1,16 @@
 """Measure the speed and the memory of Linewright, as ratios in one run: `make bench`.
 
 Use: ``python -m benchmarks [--only PART] [--runs N] [--core N] [--limit PATH]
-[--cimba PATH] [--date DATE --write]``
+[--cimba PATH] [--fab SOURCE [--pyscfabsim COMMAND]] [--date DATE --write]``
 
 Prints Markdown. With ``--write`` it goes to ``benchmarks/RESULTS.md``, with the date
 that ``--date`` gives. Needs the extra ``bench`` (SimPy). Two peers of C and C++ take
 part where their programs are given: ``--limit``, hand-written event loops that know
 nothing but their one model, run as ``PATH heap MODEL DEPARTURES``; ``--cimba``, the
 same models on Cimba, run as ``PATH MODEL DEPARTURES``. Both print one line of JSON with
-``events``, ``cpu_s``, ``estimate`` and ``ci95``.
+``events``, ``cpu_s``, ``estimate`` and ``ci95``. With ``--fab``, an SMT2020 data set,
+two years of a wafer fab are measured, and beside them what ``--pyscfabsim`` runs: a
+command that prints one line of JSON with ``cpu_s``, ``days`` and ``lots``.
 
 The exit code is 1 if an estimate of ours lies away from its reference value.
 """
@@ -18,6 +20,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shlex
 import statistics
 import sys
 import tempfile
@@ -30,7 +33,7 @@ from benchmarks.measure import PROJECT, Summary, interleaved, python, wall_s
 from benchmarks.models import MODELS, SMALL, Model
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-PARTS = ("speed", "cores", "stations", "length", "start")
+PARTS = ("speed", "cores", "stations", "length", "start", "fab")
 SEED = 1
 
 STATION_COUNTS = (10, 100, 1000)
@@ -47,6 +50,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--core", type=int, help="core to pin to; the last by default")
     parser.add_argument("--limit", help="compiled event loops for one model")
     parser.add_argument("--cimba", help="compiled models on Cimba")
+    parser.add_argument("--fab", help="SMT2020 data set of a wafer fab")
+    parser.add_argument("--pyscfabsim", help="command that runs the peer on it")
     parser.add_argument("--date", help="date to write")
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}")
     args = parser.parse_args()
@@ -66,8 +71,11 @@ def main() -> int:
         "stations": stations,
         "length": length,
         "start": start,
+        "fab": fab,
     }
     wanted = [args.only] if args.only else list(parts)
+    if not args.fab:
+        wanted.remove("fab")
     away: list[str] = []
     text = "\n\n".join([head(args), *(parts[name](args, away) for name in wanted)])
     print(text)
@@ -281,6 +289,47 @@ def start(args: argparse.Namespace, away: list[str]) -> str:
     ]
     table = _table("`linewright simulate`, 3 stations, 10 replications | wall s", rows)
     return f"## Start\n\nWhole processes, from start to end.\n\n{table}"
+
+
+# ---------------------------------------------------------------- a wafer fab
+
+
+FAB_DAYS = 730
+
+
+def fab(args: argparse.Namespace, away: list[str]) -> str:
+    """Compare two years of a wafer fab with the open Python simulator of its data."""
+    del away
+    source = str(Path(args.fab).resolve())
+    commands = {"Linewright": python("ours", "fab", source, FAB_DAYS, 0)}
+    if args.pyscfabsim:
+        commands["PySCFabSim"] = shlex.split(args.pyscfabsim)
+    found = interleaved(commands, args.runs, args.core)
+    peer = found.get("PySCFabSim")
+    rows = []
+    for name, row in found.items():
+        days = row.medians.get("days", FAB_DAYS)
+        each = row.medians["cpu_s"] / days
+        times = ""
+        if peer:
+            theirs = peer.medians["cpu_s"] / peer.medians["days"]
+            times = f"{theirs / each:.1f}"
+        rows.append(
+            [
+                name,
+                f"{days:.0f}",
+                f"{row.medians['cpu_s']:.1f}",
+                f"{row.spread:.2f}",
+                f"{each:.4f}",
+                times,
+                f"{row.medians['peak_mb']:.0f}",
+            ]
+        )
+    header = (
+        "tool | days | CPU s | slowest/fastest | CPU s/day | x PySCFabSim | peak MB"
+    )
+    text = f"The data set {Path(source).stem}, CPU time of the run itself on one core."
+    return f"## A wafer fab\n\n{text}\n\n{_table(header, rows)}"
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ Use: ``python -m benchmarks.ours KIND ...``, KIND one of
 * ``speed m1|m2|m3 DEPARTURES SEED``: CPU time of one run of the kernel;
 * ``stations N EVENTS``: CPU time of so many events in a line of N stations;
 * ``cores WORKERS REPLICATIONS MINUTES``: wall time of the replications of M1;
-* ``length MINUTES``: one replication of M1, for the memory that it takes.
+* ``length MINUTES``: one replication of M1, for the memory that it takes;
+* ``fab SOURCE DAYS REPLICATION``: a replication of an SMT2020 fab, and what it made.
 
 The CPU time is that of the simulation itself: the start of Python, imports, reading the
 model and compilation are left out. It begins with an empty line and new streams.
@@ -17,17 +18,20 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import linewright
 from benchmarks.estimates import batch_ends, interval, throughput
+from benchmarks.fab import figures
 from benchmarks.models import MODELS, tandem
+from linewright.importers import import_model
 from linewright.lower import Lowered, lower, new_draws, new_state
-from linewright.replicate import run_until
+from linewright.replicate import check_laws, run_until
 
 FOREVER = 2**57  # microseconds, 4,500 years
 MINUTE = 60e6
 
-Report = dict[str, float]
+Report = dict[str, Any]
 
 
 def _warm(lowered: Lowered) -> None:
@@ -96,11 +100,26 @@ def _length(minutes: str) -> Report:
     return {"finished": result.table("products")["finished"].to_pylist()[0]}
 
 
+def _fab(source: str, days: str, replication: str) -> dict[str, Any]:
+    line = import_model(source).whole
+    end_us = int(days) * 86_400_000_000
+    lowered = lower(line, end_us)
+    _warm(lowered)
+    start = time.process_time()
+    state, draws = new_state(lowered), new_draws(lowered, 1, int(replication))
+    _, state = run_until(lowered, state, draws, end_us)
+    cpu_s = time.process_time() - start
+    assert all(law.ok for law in check_laws(lowered, state))
+    events = int(state.clock["events"][0])
+    return {"events": events, "cpu_s": cpu_s, **figures(lowered, state)}
+
+
 KINDS: dict[str, Callable[..., Report]] = {
     "speed": _speed,
     "stations": _stations,
     "cores": _cores,
     "length": _length,
+    "fab": _fab,
 }
 
 

@@ -545,7 +545,7 @@ class Release(Noun):
     )
     every: Distribution | None = Field(None, description="Time between arrivals.")
     rate: Rate | None = Field(None, description="Poisson arrivals, as in `6/h`.")
-    quantity: Count = Field(1, description="Units in each arrival.")
+    quantity: Count = Field(1, description="Parts, that is lots, in each arrival.")
     first: Duration | None = Field(
         None, description="First arrival; else one interval."
     )

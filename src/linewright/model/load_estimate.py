@@ -152,9 +152,10 @@ def _asked_per_s(line: Line) -> dict[str, float]:
 def _arrivals_per_s(product: Product) -> float:
     release = product.release
     if release.rate is not None:
-        return release.rate * release.quantity
+        return release.rate * release.quantity * product.lot_size
     if release.every is not None and release.every.mean_us > 0:
-        return 1e6 / release.every.mean_us * release.quantity
+        each = release.quantity * product.lot_size
+        return 1e6 / release.every.mean_us * each
     return 0.0
 
 
