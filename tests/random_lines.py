@@ -345,6 +345,8 @@ class _Maker:
         """Add what machines do with parts: batches, loads, cascades, limits."""
         for station in line["stations"].values():
             self.machine(station)
+        if self.maybe(0.5):
+            self.people(line)
         for product in line["products"].values():
             for i, step in enumerate(product["route"]):
                 self.operation(line, product["route"], i, step)
@@ -383,6 +385,24 @@ class _Maker:
                 "first": "3 units",
                 "duration": self.time(300),
             }
+
+    def people(self, line: dict[str, Any]) -> None:
+        line["people"] = {"fitters": self.whole(1, 3)}
+        line["people"]["operators"] = {"count": self.whole(1, 3)}
+        if self.maybe(0.4):
+            line["people"]["operators"]["calendar"] = self.pick(list(_CALENDARS))
+        for station in line["stations"].values():
+            tasks = [k for k in ("load", "unload", "setup") if k in station]
+            tasks += ["repair"] if "failures" in station else []
+            asked = {
+                task: self.pick(("operators", "fitters"))
+                for task in [*tasks, "process"]
+                if self.maybe(0.4)
+            }
+            if asked:
+                station["people"] = asked
+            if "maintenance" in station and self.maybe(0.5):
+                next(iter(station["maintenance"].values()))["crew"] = {"fitters": 1}
 
     def batch(self) -> dict[str, Any]:
         least = self.whole(1, 3)

@@ -102,7 +102,7 @@ class Sight:
     def carried(self, p: int, station: int) -> bool:
         """Say whether a part would take time to get to a station."""
         part = self.state.parts[p]
-        if self.line.steps["transport"][part["step"]] >= 0:
+        if part["came"] >= 0 or self.line.steps["transport"][part["step"]] >= 0:
             return True
         if part["station"] < 0:
             return False
@@ -121,11 +121,44 @@ class Sight:
         first = int(fixed["first_server"])
         return range(first, first + int(fixed["n_servers"]))
 
+    def on(self, s: int) -> list[int]:
+        """Return the parts on a server: one, or those of a batch."""
+        found, p = [], int(self.state.servers["part"][s])
+        if not self.line.stations["batches"][self.state.servers["station"][s]]:
+            return [p] if p >= 0 else []
+        while p >= 0:
+            found.append(p)
+            p = int(self.state.parts["mate"][p])
+        return found
+
+    def may_begin(self, station: int, p: int) -> bool:
+        """Say whether a waiting part could start at once at a station that is ready."""
+        step = self.line.steps[self.state.parts["step"][p]]
+        if step["same_slot"] >= 0:
+            n_slots = int(self.line.settings[t.S_N_SLOTS])
+            bound = int(self.state.memory[p * n_slots + step["same_slot"]]) - 1
+            if bound >= 0 and not self.state.servers["ready"][bound]:
+                return False
+        if step["batch_group"] >= 0:
+            first = int(self.line.stations["first_queue"][station])
+            n_queues = int(self.line.stations["n_queues"][station])
+            queues = self.line.links[first : first + n_queues]
+            others = [q for queue in queues for q in self.members(queue)]
+            kinds = self.line.steps["batch_group"][self.state.parts["step"][others]]
+            mates = np.array(others)[kinds == step["batch_group"]]
+            units = self.line.products["lot"][self.state.parts["product"][mates]].sum()
+            waits = self.line.steps["batch_wait"][self.state.parts["step"][mates]]
+            old = self.now - self.state.parts["queued"][mates] >= waits
+            if units < step["batch_min"] and not old.any():
+                return False
+        return self.eligible(station, int(self.state.parts["step"][p]))
+
     def may_start(self, p: int, d: int) -> bool:
         """Say whether a server of a destination stands ready for a part outside."""
         k = int(self.state.parts["step"][p])
         return any(
             x["station"] >= 0
+            and not self.line.stations["looks"][x["station"]]
             and self.state.stations["n_ready"][x["station"]] > 0
             and not self.carried(p, int(x["station"]))
             and self.eligible(int(x["station"]), k)
@@ -165,14 +198,16 @@ def hold_servers(sight: Sight) -> None:
     on_server = np.isin(
         state.parts["where"][sight.alive], (t.ON_SERVER, t.BLOCKED_ON_SERVER)
     )
-    assert on_server.sum() == (state.servers["part"] >= 0).sum()
+    assert on_server.sum() == sum(len(sight.on(s)) for s in range(len(state.servers)))
     for s, server in enumerate(state.servers):
         p, k = int(server["part"]), int(server["station"])
-        if p >= 0:
-            assert state.parts["place"][p] == s
-            blocked = state.parts["where"][p] == t.BLOCKED_ON_SERVER
+        for mate in sight.on(s):
+            assert state.parts["place"][mate] == s
+            blocked = state.parts["where"][mate] == t.BLOCKED_ON_SERVER
             assert blocked == (server["phase"] == t.DONE)
-        else:
+        if line.stations["batches"][k] and p >= 0:
+            assert server["n_parts"] == len(sight.on(s))
+        if p < 0:
             assert server["phase"] == t.NONE
             assert not server["running"]
         assert server["running"] == 0 or server["down"] < 0
@@ -198,11 +233,12 @@ def allowed_modes(sight: Sight, s: int) -> tuple[int, ...]:
         mode = sight.line.server_modes["mode"][server["down"]]
         return (t.MAINTENANCE if sight.line.modes["planned"][mode] else t.FAILED,)
     if server["running"]:
-        return (t.SETUP if server["phase"] == t.SETTING_UP else t.PROCESSING,)
+        shown = {t.SETTING_UP: t.SETUP, t.WORKING: t.PROCESSING}
+        return (shown.get(int(server["phase"]), t.LOADING),)
     if shift != t.CALENDAR_ON:
         return (t.BREAK if shift == t.CALENDAR_BREAK else t.OFF_SHIFT,)
-    if server["phase"] == t.DONE:
-        return (t.BLOCKED,)
+    if server["waits"] or server["phase"] == t.DONE:
+        return (t.WAITING,) if server["waits"] else (t.BLOCKED,)
     held_back = steps_held_back(sight, k)
     if any(map(sight.has_kit, held_back)):
         return (t.BLOCKED,)
@@ -244,8 +280,7 @@ def hold_nobody_waits_for_what_is_there(sight: Sight) -> None:
         first = int(line.stations["first_queue"][k])
         queues = line.links[first : first + int(line.stations["n_queues"][k])]
         for p in (p for q in queues for p in sight.members(q)):
-            step = int(state.parts["step"][p])
-            assert not sight.eligible(int(k), step), f"{k} is ready for part {p}"
+            assert not sight.may_begin(int(k), p), f"{k} is ready for part {p}"
         first = int(line.stations["first_always"][k])
         always = line.links[first : first + int(line.stations["n_always"][k])]
         steps = line.products["first_step"][always]
@@ -277,15 +312,15 @@ def may_move(sight: Sight, k: int, stuck: set[int]) -> bool:
     state, out = sight.state, int(sight.line.stations["out_buffer"][k])
     parts = []
     for s in sight.servers(k):
-        p = int(state.servers["part"][s])
-        held = p >= 0 and state.parts["where"][p] == t.BLOCKED_ON_SERVER
-        if not held or state.servers["down"][s] >= 0:
+        there = sight.on(s)
+        held = state.parts["where"][there] == t.BLOCKED_ON_SERVER
+        if not there or not held.all() or state.servers["down"][s] >= 0:
             return True
-        parts.append(p)
+        parts += there
     if out >= 0:
         alive = state.parts[sight.alive]
-        there = (alive["where"] == t.IN_OUTPUT) & (alive["place"] == out)
-        parts += sight.alive[there].tolist()
+        beside = (alive["where"] == t.IN_OUTPUT) & (alive["place"] == out)
+        parts += sight.alive[beside].tolist()
     return any(
         sight.has_room(b) or not sight.drawing(b) <= stuck
         for p in parts

@@ -201,20 +201,23 @@ def _stations(result: Result) -> Table:
     use = _intervals(result, "utilization")
     top = sorted(use, key=lambda k: -use[k].mean)[:TOP_STATIONS]
     sums = _state_sums(result)
-    loads = any(sums[station]["loading"] for station in top)
+    more = [
+        mode
+        for mode in ("loading", "waiting")
+        if any(sums[station][mode] for station in top)
+    ]
     rows = []
     for station in top:
         times = sums[station]
         whole = sum(times.values()) or 1
-        groups = ["processing", "setup", *(["loading"] if loads else [])]
-        groups += ["blocked", "starved"]
+        groups = ["processing", "setup", *more, "blocked", "starved"]
         parts = [[times[mode] / whole] for mode in groups]
         parts += [[times[mode] / whole for mode in modes] for modes in (_DOWN, _OFF)]
         split = [percent(sum(shares)) for shares in parts]
         rows.append((name(station, 28), _share(use[station]), *split))
     columns = (
         "station", "busy on shift", "processing", "setup",
-        *(("loading",) if loads else ()), "blocked", "starved", "down", "off shift",
+        *more, "blocked", "starved", "down", "off shift",
     )  # fmt: skip
     title = "Stations"
     if len(use) > len(top):

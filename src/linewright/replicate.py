@@ -31,6 +31,7 @@ class Snapshot(NamedTuple):
         products: Records of `tables.PRODUCT_STATE`; `area_us` is closed.
         buffers: Records of `tables.BUFFER_STATE`; `area_us` is closed.
         stations: Records of `tables.STATION_STATE`.
+        pools: Records of `tables.POOL_STATE`; `area_us` is closed.
         accounts: Server-time in each mode, microseconds, (station, mode).
         flow_cells: Cells of the flow-time sketch that are not zero, flat index.
         flow_counts: Their counts.
@@ -40,6 +41,7 @@ class Snapshot(NamedTuple):
     products: t.Records
     buffers: t.Records
     stations: t.Records
+    pools: t.Records
     accounts: t.Ints
     flow_cells: t.Ints
     flow_counts: t.Ints
@@ -183,8 +185,17 @@ def snapshot(state: t.State) -> Snapshot:
     np.add.at(accounts, (state.servers["station"], state.servers["mode"]), now)
     flat = state.flow.ravel()
     cells = np.flatnonzero(flat)
+    pools = state.pools.copy()
+    pools["area_us"] += pools["busy"].astype(np.int64) * now
     return Snapshot(
-        now, products, buffers, state.stations.copy(), accounts, cells, flat[cells]
+        now,
+        products,
+        buffers,
+        state.stations.copy(),
+        pools,
+        accounts,
+        cells,
+        flat[cells],
     )
 
 
@@ -201,6 +212,12 @@ def check_laws(lowered: Lowered, state: t.State) -> list[Check]:
     for k, n_servers in enumerate(lowered.tables.stations["n_servers"]):
         total = int(sums.accounts[k].sum())
         out.append(Check("state times", names.stations[k], now * int(n_servers), total))
+    for i, pool in enumerate(state.pools):
+        has = state.claims["n_held"][state.claims["held"] == i].sum()
+        out.append(Check("people at work", names.pools[i], int(pool["busy"]), int(has)))
+        wants = int((state.claims["wanted"] == i).sum())
+        law = "claims for people"
+        out.append(Check(law, names.pools[i], int(pool["n_waiting"]), wants))
     parts = state.parts[state.parts["product"] >= 0]
     held = np.isin(parts["where"], (t.IN_OUTPUT, t.IN_QUEUE, t.MOVING, t.IN_STORE))
     places = np.where(held, parts["place"], parts["reserved"])

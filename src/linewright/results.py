@@ -91,6 +91,15 @@ COLUMNS: dict[str, dict[str, str]] = {
         "batches": "batches begun, where parts are worked on together",
         "late": "parts that came later than a time limit allows",
     },
+    "people": {
+        "replication": "number from 0",
+        "pool": "name",
+        "count": "how many there are",
+        "busy_mean": "time average of those at work",
+        "asked": "times that somebody was asked for",
+        "waited": "times that nobody was free at once",
+        "wait_mean_s": "mean wait for them, of all times asked, seconds",
+    },
     "buffers": {
         "replication": "number from 0",
         "buffer": "name; a station's own input buffer has the station's name",
@@ -285,12 +294,7 @@ class Result:
                 file=str(folder / "model.json"),
                 folder=folder,
             )
-            read = {
-                name: _brought_up_to_date(
-                    name, pq.read_table(folder / f"{name}.parquet")
-                )
-                for name in COLUMNS
-            }
+            read = {name: _read_table(folder, name) for name in COLUMNS}
         except (OSError, KeyError, ValueError, TypeError, pa.ArrowException) as error:
             msg = f"{folder} is not a result folder: {error}"
             raise ResultError(msg) from error
@@ -322,6 +326,14 @@ class Result:
         """Return a line of what it is."""
         parts = [f"{k or 'line'} {v}/h" for k, v in self.throughput.items()]
         return f"<Result of {self.manifest['model_name']}: {', '.join(parts)}>"
+
+
+def _read_table(folder: Path, name: str) -> pa.Table:
+    """Return a table of a result; people came with a later release than the others."""
+    path = folder / f"{name}.parquet"
+    if name == "people" and not path.exists():
+        return _table(name, {column: [] for column in COLUMNS[name]})
+    return _brought_up_to_date(name, pq.read_table(path))
 
 
 def _brought_up_to_date(name: str, table: pa.Table) -> pa.Table:
@@ -380,6 +392,7 @@ def build_result(
     tables = {
         "products": build.products(),
         "stations": build.stations(),
+        "people": build.people(),
         "buffers": build.buffers(),
         "orders": build.orders(),
         "periods": build.periods(),
@@ -549,6 +562,25 @@ class _Tables:
             / 1e6,
         }
         return _table("stations", columns)
+
+    def people(self) -> pa.Table:
+        names = self.lowered.names.pools
+        spread = self._spread(names)
+        asked = self._delta("pools", "asked")
+        return _table(
+            "people",
+            {
+                "replication": spread["replication"],
+                "pool": pa.array(spread["name"], pa.string()),
+                "count": np.tile(self.lowered.tables.pools["count"], len(self.done)),
+                "busy_mean": _ratio(
+                    self._delta("pools", "area_us"), self._span_us(len(names))
+                ),
+                "asked": asked,
+                "waited": self._delta("pools", "waited"),
+                "wait_mean_s": _ratio(self._delta("pools", "wait_us"), asked) / 1e6,
+            },
+        )
 
     def buffers(self) -> pa.Table:
         names = self.lowered.names.buffers

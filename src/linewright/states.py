@@ -165,8 +165,8 @@ def _bring_up_to_date(lowered: Lowered, arrays: dict[str, Any]) -> None:
         old = arrays.get(name)
         if old is None:
             n_slots = int(lowered.tables.settings[t.S_N_SLOTS])
-            rows = len(arrays["parts"]) * n_slots if name == "memory" else len(fresh)
-            arrays[name] = np.zeros(rows, fresh.dtype)
+            rows = len(arrays["parts"]) * n_slots
+            arrays[name] = np.zeros(rows, np.int64) if name == "memory" else fresh
         elif fresh.dtype.names and old.dtype.names and old.dtype != fresh.dtype:
             if set(old.dtype.names) <= set(fresh.dtype.names):
                 new = zeros(fresh.dtype, len(old))
@@ -219,8 +219,12 @@ def _check_calendars(
     line = lowered.tables
     for c, calendar in enumerate(line.calendars):
         now, then = int(calendar["n"]), n_ticks[c]
-        station = int(line.links[calendar["first_station"]])
-        reached = int(state.stations["next_tick"][station])
+        if calendar["n_stations"]:
+            station = int(line.links[calendar["first_station"]])
+            reached = int(state.stations["next_tick"][station])
+        else:
+            pool = int(line.links[calendar["first_pool"]])
+            reached = int(state.pools["next_tick"][pool])
         if now < min(reached + 1, then) or (now > then and reached >= then):
             msg = (
                 f"{path} was saved with its calendars laid out to another time; lower "

@@ -47,8 +47,8 @@ UNIFORM, EXPONENTIAL, TIMES = range(3)
 
 # what a server does with its time; exclusive and exhaustive
 STARVED, PROCESSING, SETUP, BLOCKED, FAILED, MAINTENANCE, BREAK, OFF_SHIFT = range(8)
-LOADING = 8  # and unloading
-N_MODES = 9
+LOADING, WAITING = 8, 9  # loading and unloading; waiting for people
+N_MODES = 10
 MODE_NAMES = (
     "starved",
     "processing",
@@ -59,10 +59,13 @@ MODE_NAMES = (
     "break",
     "off_shift",
     "loading",
+    "waiting",
 )
 
 # how far the server's part is
 NONE, SETTING_UP, WORKING, DONE, LOADS, UNLOADS = range(6)
+# what a server does when the people come that it waits for
+NOBODY, TO_BEGIN, TO_GO_ON = range(3)
 
 # modes of a calendar
 CALENDAR_OFF, CALENDAR_BREAK, CALENDAR_ON = 0, 1, 2
@@ -179,8 +182,11 @@ STATION = _record(
     "i4 setup_stream setup_by n_modes first_queue n_queues first_dest n_dests",
     "i4 first_always first_transport n_transports",
     "i4 dispatch_2 dispatch_3 looks batches load unload first_run leaf prelude",
+    "i4 first_need",
 )
-MODE = _record("i4 clock planned part together every repair first", "i8 cycles")
+MODE = _record(
+    "i4 clock planned part together every repair first crew n_crew", "i8 cycles"
+)
 SERVER_MODE = _record("i4 mode server leaf every_stream repair_stream")
 BUFFER = _record(
     "i8 slots",
@@ -210,10 +216,12 @@ PRODUCT = _record(
     "f8 share",
 )
 DISTRIBUTION = _record("i8 kind first n", "f8 a b c d")
-CALENDAR = _record("i8 first n leaf first_station n_stations")
+CALENDAR = _record("i8 first n leaf first_station n_stations first_pool n_pools")
 TICK_ROW = _record("i8 at mode on_left")
 ORDER_ROW = _record("i8 product quantity release due priority")
 TRANSPORT_ROW = _record("i8 to dist")
+POOL = _record("i4 count calendar")
+NEED = _record("i4 pool n")  # of a station for setup, loading, processing, unloading
 IN_PROCESS_ROW = _record("i8 product step parts due priority")
 
 
@@ -236,6 +244,8 @@ class LineTables(NamedTuple):
     transports: Records
     work: Records
     in_process: Records
+    pools: Records
+    needs: Records
     links: Ints
     setups: Ints
     setup_us: Ints
@@ -273,7 +283,7 @@ SERVER = _record(
     "i4 station part down pending step fails",
     "i2 phase running mode ready",
     "i8 remaining resumed due total worked next_failure setups",
-    "i4 number family first_mode n_modes n_parts runs_left",
+    "i4 number family first_mode n_modes n_parts runs_left waits",
 )
 STATION_STATE = _record(
     "i4 n_ready shift together next_tick",
@@ -297,6 +307,11 @@ PRODUCT_STATE = _record(
     "f8 credit",
 )
 STEP_STATE = _record("i8 seen skipped late")
+POOL_STATE = _record(
+    "i4 on busy head tail n_waiting next_tick", "i8 area_us asked waited wait_us"
+)
+# what each server, then each server's failure, wants of people and has of them
+CLAIM = _record("i4 wanted n_wanted held n_held prev next", "i8 since")
 NODE = _record("i8 key leaf")
 ORDER_STATE = _record("i8 done scrapped finished")
 AHEAD = _record("i8 number amount", "i4 stream visit")  # of a server or a source
@@ -320,6 +335,8 @@ class State(NamedTuple):
     leaf_station: Ints
     memory: Ints
     steps: Records
+    pools: Records
+    claims: Records
     heap: Ints
     todo: Ints
     requests: Ints
@@ -352,6 +369,7 @@ class Names:
 
     stations: tuple[str, ...]
     buffers: tuple[str, ...]
+    pools: tuple[str, ...]
     products: tuple[str, ...]
     operations: tuple[str, ...]
     modes: tuple[str, ...]
@@ -379,7 +397,7 @@ LINE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "products": PRODUCT, "dists": DISTRIBUTION, "calendars": CALENDAR,
     "ticks": TICK_ROW,
     "orders": ORDER_ROW, "transports": TRANSPORT_ROW, "work": WORK,
-    "in_process": IN_PROCESS_ROW, "links": _I,
+    "in_process": IN_PROCESS_ROW, "pools": POOL, "needs": NEED, "links": _I,
     "setups": _I, "setup_us": _I, "runs": _I, "leaf_row": _I, "data": _F,
     "settings": _I,
 }  # fmt: skip
@@ -387,7 +405,8 @@ STATE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "clock": CLOCK, "servers": SERVER, "stations": STATION_STATE, "modes": MODE_STATE,
     "buffers": BUFFER_STATE, "lists": LIST, "parts": PART, "products": PRODUCT_STATE,
     "orders": ORDER_STATE, "accounts": _I, "flow": _I, "tree": NODE,
-    "leaf_station": _I, "memory": _I, "steps": STEP_STATE, "heap": _I, "todo": _I,
+    "leaf_station": _I, "memory": _I, "steps": STEP_STATE, "pools": POOL_STATE,
+    "claims": CLAIM, "heap": _I, "todo": _I,
     "requests": _I, "trace": _I, "series": _I,
 }  # fmt: skip
 DRAWS_DTYPES: dict[str, np.dtype[np.generic]] = {

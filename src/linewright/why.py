@@ -31,8 +31,8 @@ When = Callable[[int], str]
 MOST_CLAUSES = 40
 _HELD = (t.IN_OUTPUT, t.IN_QUEUE, t.MOVING, t.IN_STORE)
 _RANK = (
-    t.FAILED, t.MAINTENANCE, t.OFF_SHIFT, t.BREAK, t.STARVED, t.SETUP, t.LOADING,
-    t.PROCESSING, t.BLOCKED,
+    t.FAILED, t.MAINTENANCE, t.OFF_SHIFT, t.BREAK, t.STARVED, t.WAITING, t.SETUP,
+    t.LOADING, t.PROCESSING, t.BLOCKED,
 )  # fmt: skip
 """Which of several feeders is to blame for a want of parts, the likeliest first."""
 
@@ -317,7 +317,23 @@ class _Story:
             return self.blocked(s)
         if mode == t.STARVED:
             return self.starved(s)
+        if mode == t.WAITING:
+            return Cause(f"{name} {self.waits_for_people(s)}{on_it}")
         return Cause(f"{name} {self.doing(s)}{self.left(s)}")
+
+    def waits_for_people(self, c: int) -> str:
+        """Say for whom a claimant waits, and where they are."""
+        pool = int(self.state.claims["wanted"][c])
+        if pool < 0:
+            return "waits for its people"
+        n, name = int(self.state.claims["n_wanted"][c]), self.names.pools[pool]
+        if not self.state.pools["on"][pool]:
+            return f"waits for {n} of {name}, who are off shift"
+        owners = [*range(len(self.state.servers)), *self.line.server_modes["server"]]
+        held = np.flatnonzero(self.state.claims["held"] == pool)
+        at = [self.names.servers[int(owners[other])] for other in held]
+        there = ", ".join(at[:5]) + (" and elsewhere" if len(at) > 5 else "")
+        return f"waits for {n} of {name}, who are at {there}"
 
     def doing(self, s: int) -> str:
         """Say what a server does to its part."""
@@ -342,6 +358,8 @@ class _Story:
         else:
             key = int(self.state.servers["due"][fixed["server"]])
         until = f"until {self.when(key >> 4)}" if key < t.NEVER else "for unknown time"
+        if self.state.claims["wanted"][len(self.state.servers) + m] >= 0:
+            until = f"and {self.waits_for_people(len(self.state.servers) + m)}"
         return f"{verb} ({self.names.modes[fixed['mode']]}) {until}"
 
     def timer(self, leaf: int) -> int:

@@ -51,17 +51,17 @@ def _follow(line: LineTables, state: State, k, n_seen):
     fixed = line.stations[k]
     for s in range(fixed.first_server, fixed.first_server + fixed.n_servers):
         p = state.servers[s].part
-        if (
-            p < 0
-            or state.parts[p].where != BLOCKED_ON_SERVER
-            or state.servers[s].down >= 0
-        ):
+        if p < 0 or state.servers[s].down >= 0:
             return -1
-        n_seen = _watch(
-            line, state, state.parts[p].list - line.settings[S_N_QUEUES], n_seen
-        )
-        if n_seen < 0:
-            return -1
+        while p >= 0:
+            if state.parts[p].where != BLOCKED_ON_SERVER:
+                return -1
+            n_seen = _watch(
+                line, state, state.parts[p].list - line.settings[S_N_QUEUES], n_seen
+            )
+            if n_seen < 0:
+                return -1
+            p = state.parts[p].mate if fixed.batches else -1
     if fixed.out_buffer >= 0:
         for p in range(len(state.parts)):
             part = state.parts[p]

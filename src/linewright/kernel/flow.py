@@ -46,6 +46,7 @@ from linewright.kernel.moves import (
     trace,
     unlink,
 )
+from linewright.kernel.people import release
 from linewright.kernel.queueing import (
     carry_or_queue,
     join_queue,
@@ -53,6 +54,7 @@ from linewright.kernel.queueing import (
     queue,
     take_reserved,
 )
+from linewright.kernel.running import stop_finished
 from linewright.kernel.starting import (
     begin,
     begin_unload,
@@ -74,7 +76,6 @@ from linewright.kernel.work import (
     next_pending,
     scrap,
     show,
-    stop_finished,
     unreserve,
     work_at,
 )
@@ -188,6 +189,7 @@ def finish_rare(line: LineTables, state: State, s, outcome):
     stop_finished(state, s)
     if begin_unload(line, state, s):
         return
+    release(line, state, s)
     server = state.servers[s]
     p = server.part
     part = state.parts[p]

@@ -38,17 +38,16 @@ from linewright.kernel.entering import (
 )
 from linewright.kernel.flow import finish, finish_rare, settle, waited
 from linewright.kernel.moves import PULL, ask, push, trace
+from linewright.kernel.people import serve
 from linewright.kernel.queueing import moved
+from linewright.kernel.running import is_held, run, run_known
 from linewright.kernel.sample import sample, uniform
 from linewright.kernel.starting import loaded, setup_done
 from linewright.kernel.streams import standard, time_ahead, uniform_at
 from linewright.kernel.waiting import waiting_for
 from linewright.kernel.work import (
     due,
-    is_held,
     repaired,
-    run,
-    run_known,
     set_clock,
     shift_change,
     start_repair,
@@ -148,7 +147,7 @@ def apply_rare(line: LineTables, state: State, kind, row, outcome):
     elif kind == ORDER:
         release_order(line, state, row)
     elif kind == LOADED:
-        loaded(state, row)
+        loaded(line, state, row)
     elif kind == UNLOADED:
         finish_rare(line, state, row, outcome)
     elif kind == WAITED:
@@ -159,15 +158,23 @@ def apply_rare(line: LineTables, state: State, kind, row, outcome):
 
 @jit
 def tick(line: LineTables, state: State, c):
-    """Change the shift of every station of a calendar, and set the next change."""
+    """Change the shift of all who work by a calendar, and set the next change."""
     calendar = line.calendars[c]
-    first = line.links[calendar.first_station]
-    row = calendar.first + state.stations[first].next_tick
+    if calendar.n_stations > 0:
+        next_tick = state.stations[line.links[calendar.first_station]].next_tick
+    else:
+        next_tick = state.pools[line.links[calendar.first_pool]].next_tick
+    row = calendar.first + next_tick
     last = calendar.first_station + calendar.n_stations
     for i in range(calendar.first_station, last):
         state.stations[line.links[i]].next_tick += 1
     for i in range(calendar.first_station, last):
         shift_change(line, state, line.links[i], line.ticks[row].mode)
+    for i in range(calendar.first_pool, calendar.first_pool + calendar.n_pools):
+        pool = line.links[i]
+        state.pools[pool].next_tick += 1
+        state.pools[pool].on = line.ticks[row].mode == CALENDAR_ON
+        serve(line, state, pool)
     key = NEVER
     if row + 1 < calendar.first + calendar.n:
         key = timer_key(line.ticks[row + 1].at, TICK)

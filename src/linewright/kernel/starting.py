@@ -15,19 +15,16 @@ from linewright.kernel.moves import (
     trace,
     unlink,
 )
-from linewright.kernel.work import leave_line, stop
+from linewright.kernel.people import enter_phase
+from linewright.kernel.running import stop
+from linewright.kernel.work import leave_line
 from linewright.tables import (
-    ASK_LOAD,
     ASK_PROCESS,
-    ASK_SETUP,
-    ASK_UNLOAD,
-    LOADING,
     LOADS,
     ON_SERVER,
     PROCESSING,
     S_N_SLOTS,
     SETTING_UP,
-    SETUP,
     T_LATE,
     T_START,
     T_USE,
@@ -136,13 +133,16 @@ def begin_prelude(line: LineTables, state: State, p, s):
     server = state.servers[s]
     if line.stations[server.station].setup_first >= 0:
         if needs_setup(line, state, p, s) >= 0:
-            server.phase = SETTING_UP
             state.stations[server.station].setups += 1
-            set_mode(state, s, SETUP)
-            ask(state, ASK_SETUP, s)
+            enter_phase(line, state, s, SETTING_UP)
             return True
         count_run(line, state, p, s)
-    return begin_load(line, state, p, s)
+    if begin_load(line, state, p, s):
+        return True
+    if line.stations[server.station].first_need < 0:
+        return False
+    enter_phase(line, state, s, WORKING)
+    return True
 
 
 @jit
@@ -153,9 +153,7 @@ def begin_load(line: LineTables, state: State, p, s):
         return False
     if line.steps[state.parts[p].step].cascade >= 0:
         return False
-    server.phase = LOADS
-    set_mode(state, s, LOADING)
-    ask(state, ASK_LOAD, s)
+    enter_phase(line, state, s, LOADS)
     return True
 
 
@@ -241,22 +239,14 @@ def setup_done(line: LineTables, state: State, s):
     server.setups += 1
     count_run(line, state, server.part, s)
     if not begin_load(line, state, server.part, s):
-        begin_work(state, s)
+        enter_phase(line, state, s, WORKING)
 
 
 @jit
-def loaded(state: State, s):
-    """End loading and ask for the work itself."""
+def loaded(line: LineTables, state: State, s):
+    """End loading and begin the work itself."""
     stop(state, s)
-    begin_work(state, s)
-
-
-@jit
-def begin_work(state: State, s):
-    """Ask for the work on what is on a server."""
-    state.servers[s].phase = WORKING
-    set_mode(state, s, PROCESSING)
-    ask(state, ASK_PROCESS, s)
+    enter_phase(line, state, s, WORKING)
 
 
 @jit
@@ -270,7 +260,5 @@ def begin_unload(line: LineTables, state: State, s):
         return False
     if line.steps[server.step].cascade >= 0:
         return False
-    server.phase = UNLOADS
-    set_mode(state, s, LOADING)
-    ask(state, ASK_UNLOAD, s)
+    enter_phase(line, state, s, UNLOADS)
     return True

@@ -21,6 +21,13 @@ from linewright.kernel.moves import (
     set_mode,
     trace,
 )
+from linewright.kernel.people import release, resume, seize, send_away
+from linewright.kernel.running import (
+    find_next_failure,
+    is_held,
+    run,
+    stop,
+)
 from linewright.tables import (
     ASK_CLOCK,
     ASK_REPAIR,
@@ -37,12 +44,10 @@ from linewright.tables import (
     END_INTERRUPT,
     FAILED,
     FAILURE,
-    FINISH,
-    LOADED,
     LOADING,
-    LOADS,
     MAINTENANCE,
     NEVER,
+    NOBODY,
     NONE,
     OFF_SHIFT,
     PART_RESTART,
@@ -51,12 +56,10 @@ from linewright.tables import (
     REPAIRED,
     SETTING_UP,
     SETUP,
-    SETUP_DONE,
     STARVED,
     T_SCRAP,
     UNKNOWN,
-    UNLOADED,
-    UNLOADS,
+    WAITING,
     WORKING,
     LineTables,
     State,
@@ -67,15 +70,11 @@ __all__ = [
     "count_cycle",
     "due",
     "leave_line",
-    "run",
-    "run_known",
     "scrap",
     "set_clock",
     "shift_change",
     "show",
     "start_repair",
-    "stop",
-    "stop_finished",
     "work_at",
 ]
 
@@ -107,100 +106,7 @@ def scrap(line: LineTables, state: State, p):
     leave_line(line, state, p)
 
 
-# ------------------------------------------------------------------ the work itself
-
-
-@jit
-def find_next_failure(state: State, s):
-    """Note which failure on the clock of processing time comes first, and when.
-
-    That clock is the server's `worked`, which goes while a failure waits for it; `left`
-    of these modes is its reading at which they fail, so that nothing is to be done for
-    them while work goes on.
-    """
-    server = state.servers[s]
-    server.fails = -1
-    server.next_failure = NEVER
-    for m in range(server.first_mode, server.first_mode + server.n_modes):
-        at = state.modes[m].left
-        if state.modes[m].clock == CLOCK_PROCESSING and 0 <= at < server.next_failure:
-            server.next_failure = at
-            server.fails = m
-
-
-@jit
-def run(state: State, s):
-    """Let the work or setup of a server go on from what remains of it."""
-    server = state.servers[s]
-    if server.phase == WORKING and server.remaining != UNKNOWN:
-        run_known(state, s)
-        return
-    clock = state.clock[0]
-    server.running = 1
-    server.resumed = clock.now
-    server.due = NEVER
-    if server.phase == WORKING:
-        if server.next_failure != NEVER:
-            fails_in = server.next_failure - server.worked
-            server.due = timer_key(clock.now + fails_in, FAILURE)
-    elif server.remaining != UNKNOWN:
-        kind = SETUP_DONE
-        if server.phase == LOADS:
-            kind = LOADED
-        elif server.phase == UNLOADS:
-            kind = UNLOADED
-        server.due = timer_key(clock.now + server.remaining, kind)
-    set_timer(state, s, server.due)
-
-
-@hot
-def is_held(state: State, s):
-    """Say whether something is being done to the part of a server."""
-    phase = state.servers[s].phase
-    return phase != NONE and phase != DONE
-
-
-@hot
-def run_known(state: State, s):
-    """Let work go on of which is known how much remains; see `run`."""
-    clock = state.clock[0]
-    server = state.servers[s]
-    server.running = 1
-    server.resumed = clock.now
-    until = server.remaining
-    kind = FINISH
-    if server.fails >= 0:
-        fails_in = server.next_failure - server.worked
-        if fails_in < until:
-            until = fails_in
-            kind = FAILURE
-    server.due = timer_key(clock.now + until, kind)
-    set_timer(state, s, server.due)
-
-
-@hot
-def stop(state: State, s):
-    """Stop the work of a server and book what was done of it."""
-    clock = state.clock[0]
-    server = state.servers[s]
-    elapsed = clock.now - server.resumed
-    server.running = 0
-    if server.remaining != UNKNOWN:
-        server.remaining -= elapsed
-    if server.phase == WORKING and server.fails >= 0:
-        server.worked += elapsed
-    server.due = NEVER
-
-
-@hot
-def stop_finished(state: State, s):
-    """Stop the work of a server that has come to its end."""
-    server = state.servers[s]
-    server.running = 0
-    server.remaining = 0
-    if server.fails >= 0:
-        server.worked += state.clock[0].now - server.resumed
-    server.due = NEVER
+# ------------------------------------------------------------------ what it shows
 
 
 @jit
@@ -222,6 +128,8 @@ def show(line: LineTables, state: State, s):
         set_mode(state, s, BREAK)
     elif shift != CALENDAR_ON:
         set_mode(state, s, OFF_SHIFT)
+    elif server.waits:
+        set_mode(state, s, WAITING)
     elif server.phase == DONE:
         set_mode(state, s, BLOCKED)
     else:
@@ -343,6 +251,7 @@ def _fall(line: LineTables, state: State, s, m):
                     scrap(line, state, p)
                     p = mate
     server.down = m
+    send_away(line, state, s)
     operate(line, state, s)
     show(line, state, s)
 
@@ -379,7 +288,11 @@ def go_down(line: LineTables, state: State, m):
                 _fall(line, state, other, m)
     else:
         _fall(line, state, s, m)
-    ask(state, ASK_REPAIR, m)
+    mode = line.modes[fixed.mode]
+    if mode.crew < 0 or seize(
+        line, state, len(state.servers) + m, mode.crew, mode.n_crew
+    ):
+        ask(state, ASK_REPAIR, m)
 
 
 @jit
@@ -408,6 +321,8 @@ def repaired(line: LineTables, state: State, m):
         state.servers[fixed.server].due = NEVER
         set_timer(state, fixed.server, NEVER)
     state.modes[m].n += 1
+    if line.modes[fixed.mode].crew >= 0:
+        release(line, state, len(state.servers) + m)
     first = fixed.server
     last = first + 1
     if line.modes[fixed.mode].together:
@@ -460,7 +375,9 @@ def go_on(line: LineTables, state: State, s):
     server = state.servers[s]
     held = is_held(state, s)
     if held and not server.running and may_work(line, state, s):
-        run(state, s)
+        resume(line, state, s)
+        if not server.running and server.waits == NOBODY:
+            return  # it is asked how long that takes, and shows it already
     show(line, state, s)
     if server.phase == NONE:
         push(state, PULL, s)
@@ -518,9 +435,11 @@ def shift_change(line: LineTables, state: State, k, shift):
             continue
         if shift != CALENDAR_ON:
             unready(state, s)
-            if server.running and not may_work(line, state, s):
-                stop(state, s)
-                set_timer(state, s, NEVER)
+            if is_held(state, s) and not may_work(line, state, s):
+                if server.running:
+                    stop(state, s)
+                    set_timer(state, s, NEVER)
+                send_away(line, state, s)
             operate(line, state, s)
             show(line, state, s)
         else:

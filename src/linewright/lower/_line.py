@@ -22,6 +22,7 @@ from linewright.lower._sources import (
 )
 from linewright.lower._stations import (
     lower_buffers,
+    lower_people,
     lower_stations,
     lower_transports,
 )
@@ -68,6 +69,7 @@ def lower(line: Line, horizon_us: int) -> Lowered:
         first += len(product_.route)
     lower_buffers(build)
     lower_calendars(build)
+    lower_people(build)
     lower_stations(build)
     lower_products(build)
     link_rows(build)
@@ -172,6 +174,8 @@ def _finish(build: Build) -> Lowered:
         transports=records(t.TRANSPORT_ROW, build.transports),
         work=records(t.WORK, build.work),
         in_process=records(t.IN_PROCESS_ROW, build.in_process),
+        pools=records(t.POOL, build.pools),
+        needs=records(t.NEED, build.needs),
         links=np.array(build.links, np.int64),
         setups=np.array(build.setups, np.int64),
         setup_us=np.array(build.setup_us, np.int64),
@@ -183,6 +187,7 @@ def _finish(build: Build) -> Lowered:
     names = t.Names(
         stations=tuple(line.stations),
         buffers=tuple(build.buffer_rows),
+        pools=tuple(line.people),
         products=tuple(line.products),
         operations=tuple(build.operations),
         modes=tuple(build.mode_names),

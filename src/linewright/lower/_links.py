@@ -39,8 +39,10 @@ def link_rows(build: Build) -> None:
     _link_sources(build)
     _link_users(build)
     for c, calendar in enumerate(build.calendars):
-        rows = build.stations_of_calendar[c]
+        rows = build.stations_of_calendar.get(c, [])
         calendar["first_station"], calendar["n_stations"] = build.link(rows)
+        pools = [i for i, pool in enumerate(build.pools) if pool["calendar"] == c]
+        calendar["first_pool"], calendar["n_pools"] = build.link(pools)
 
 
 def _link_buffers(build: Build, dests_of_buffer: dict[int, list[int]]) -> None:
@@ -217,6 +219,8 @@ def _is_straight(build: Build, step: dict[str, float]) -> bool:
     if step["batch_group"] >= 0 or step["cascade"] >= 0 or step["rest"] >= 0:
         return False
     if any(build.stations[k]["unload"] >= 0 for k in before):
+        return False
+    if any(build.stations[k]["first_need"] >= 0 for k in before):
         return False
     if step["next"] < 0:
         return build.products[int(step["product"])]["store"] < 0

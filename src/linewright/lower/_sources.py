@@ -34,6 +34,7 @@ def lower_calendars(build: Build) -> None:
     """Add the calendars that a station keeps, and their ticks."""
     line = build.line
     used = [s.calendar or line.calendar for s in line.stations.values()]
+    used += [pool.calendar for pool in line.people.values()]
     for name in dict.fromkeys(filter(None, used)):
         # beyond the end, so that what fits into a shift does not depend on the horizon
         until_us = build.horizon_us + _BEYOND_US

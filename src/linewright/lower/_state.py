@@ -93,6 +93,8 @@ def new_state(
         ),
         memory=np.zeros(0, np.int64),
         steps=zeros(t.STEP_STATE, len(line.steps)),
+        pools=zeros(t.POOL_STATE, len(line.pools)),
+        claims=zeros(t.CLAIM, n_servers + len(line.server_modes)),
         heap=np.zeros((0, 4), np.int64),
         todo=np.zeros(0, np.int64),
         requests=np.zeros(0, np.int64),
@@ -117,6 +119,7 @@ def new_state(
     state.buffers["slots"] = line.buffers["slots"]
     state.buffers["waiters"] = _always_watched(line)
     _begin_servers(line, state)
+    _begin_people(line, state)
     return part_capacity(lowered, state, n_parts)
 
 
@@ -170,6 +173,19 @@ def _begin_servers(line: t.LineTables, state: t.State) -> None:
     servers["first_mode"] = np.searchsorted(mode_servers, np.arange(len(servers)))
     ends = np.searchsorted(mode_servers, np.arange(len(servers)), side="right")
     servers["n_modes"] = ends - servers["first_mode"]
+
+
+def _begin_people(line: t.LineTables, state: t.State) -> None:
+    for column in ("wanted", "held", "prev", "next"):
+        state.claims[column] = -1
+    for column in ("head", "tail"):
+        state.pools[column] = -1
+    state.pools["on"] = 1
+    state.pools["next_tick"] = 1
+    for i, pool in enumerate(line.pools):
+        if pool["calendar"] >= 0:
+            first = int(line.calendars["first"][pool["calendar"]])
+            state.pools["on"][i] = line.ticks["mode"][first] == t.CALENDAR_ON
 
 
 def part_capacity(lowered: Lowered, state: t.State, n_parts: int) -> t.State:

@@ -11,7 +11,7 @@ import numpy as np
 from linewright import tables as t
 from linewright.lower._build import Build
 from linewright.model.line import Failure, Maintenance, Setup, Station
-from linewright.model.meaning import transport_times
+from linewright.model.meaning import people_of, transport_times
 
 _DISPATCH = {
     "fifo": t.FIFO,
@@ -38,6 +38,27 @@ def lower_buffers(build: Build) -> None:
         build.new_buffer(name, buffer.slots)
 
 
+def lower_people(build: Build) -> None:
+    """Add the pools of people."""
+    for name, pool in build.line.people.items():
+        build.pool_rows[name] = len(build.pools)
+        calendar = build.calendar_rows[pool.calendar] if pool.calendar else -1
+        build.pools.append({"count": pool.count, "calendar": calendar})
+
+
+def _needs(build: Build, station: Station) -> int:
+    """Add what a station needs people for; return where that begins, -1 for nothing."""
+    people = station.people
+    if people is None:
+        return -1
+    first = len(build.needs)
+    for asked in (people.setup, people.load, people.process, people.unload):
+        pool, n = people_of(asked)
+        row = -1 if pool is None else build.pool_rows[pool]
+        build.needs.append({"pool": row, "n": n})
+    return first
+
+
 def lower_stations(build: Build) -> None:
     """Add the stations with their servers, stops, setups and own buffers."""
     line = build.line
@@ -58,7 +79,8 @@ def lower_stations(build: Build) -> None:
             "unload": -1 if station.unload is None else build.dist(station.unload),
             "first_run": -1,
             "leaf": -1,
-            "prelude": bool(station.setup or station.load),
+            "prelude": bool(station.setup or station.load or station.people),
+            "first_need": _needs(build, station),
         }
         if calendar:
             stations = build.stations_of_calendar.setdefault(
@@ -139,6 +161,10 @@ def _lower_modes(
     modes |= {f"maintenance {name}": mode for name, mode in station.maintenance.items()}
     for mode_name, mode in modes.items():
         planned = isinstance(mode, Maintenance)
+        crew = mode.crew
+        if crew is None and station.people:
+            crew = station.people.repair
+        pool, n_crew = people_of(crew)
         build.modes.append(
             {
                 "clock": _CLOCK[mode.clock],
@@ -153,6 +179,8 @@ def _lower_modes(
                 ),
                 "cycles": mode.every if isinstance(mode.every, int) else 0,
                 "first": _first_stop(build, mode),
+                "crew": -1 if pool is None else build.pool_rows[pool],
+                "n_crew": n_crew,
             }
         )
         build.mode_names.append(mode_name)

@@ -5,12 +5,13 @@ Each function knows one rule and notes where it is broken. Names are taken to ex
 
 from __future__ import annotations
 
-from linewright.model.line import Batch, Line, Product, Step
+from linewright.model.line import Attendance, Batch, Line, Product, Step
 from linewright.model.meaning import (
     batch_of,
     input_places,
     is_sampled,
     next_operation,
+    people_of,
     process_time,
 )
 from linewright.model.notes import Notes, Path
@@ -23,6 +24,7 @@ def check_floor(line: Line, notes: Notes) -> None:
     for name, station in line.stations.items():
         if station.batch and station.batch.max < station.batch.min:
             _too_small(("stations", name, "batch"), notes)
+        _people(line, name, notes)
     for name, product in line.products.items():
         _same_route(line, name, product, notes)
         if product.route_of:
@@ -36,6 +38,37 @@ def check_floor(line: Line, notes: Notes) -> None:
             _time_limit(line, path, i, product, notes)
             _room_after_rest(line, path, i, product, notes)
     _in_process(line, notes)
+
+
+def _people(line: Line, name: str, notes: Notes) -> None:
+    """People are enough, and are asked for what takes a time."""
+    station, at = line.stations[name], ("stations", name)
+    asked: dict[Path, str | dict[str, int] | None] = {}
+    for key in Attendance.model_fields if station.people else ():
+        asked[*at, "people", key] = getattr(station.people, key)
+    for failure, mode in station.failures.items():
+        asked[*at, "failures", failure, "crew"] = mode.crew
+    for work, plan in station.maintenance.items():
+        asked[*at, "maintenance", work, "crew"] = plan.crew
+    for path, people in asked.items():
+        pool, n = people_of(people)
+        if pool is not None and pool in line.people and n > line.people[pool].count:
+            there = line.people[pool].count
+            msg = f'{n} of "{pool}" are needed at once, and there are {there}'
+            notes.error("LW226", path, msg, "nobody could ever start")
+    if station.people is None:
+        return
+    for key, is_there in (
+        ("load", bool(station.load)),
+        ("unload", bool(station.unload)),
+        ("setup", bool(station.setup)),
+        ("repair", bool(station.failures or station.maintenance)),
+    ):
+        if getattr(station.people, key) and not is_there:
+            msg = f'people are needed to {key}, and "{name}" has no {key}'
+            if key == "repair":
+                msg = f'people are needed for repairs, and nothing fails at "{name}"'
+            notes.error("LW226", (*at, "people", key), msg)
 
 
 def _too_small(path: Path, notes: Notes) -> None:

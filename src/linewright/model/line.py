@@ -40,6 +40,7 @@ from linewright.units import parse_duration_us
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Attendance",
     "Batch",
     "BomItem",
     "Buffer",
@@ -55,6 +56,7 @@ __all__ = [
     "Order",
     "OrderFile",
     "Pause",
+    "Pool",
     "Product",
     "Release",
     "Setup",
@@ -176,6 +178,14 @@ def _read_counts(value: Any) -> Any:
     return value
 
 
+People = Annotated[
+    Annotated[Name, Tag("<name>")]
+    | Annotated[dict[Name, Count], Field(min_length=1, max_length=1), Tag("<number>")],
+    pick((Mapping, "<number>"), other="<name>"),
+    Field(description="One of a pool of people, or `{pool: number}`."),
+]
+
+
 class Failure(Noun):
     """One way in which a server fails.
 
@@ -199,6 +209,9 @@ class Failure(Noun):
     together: Flag = Field(
         False, description="All servers of the station fail and are repaired as one."
     )
+    crew: People | None = _added(
+        None, description="People for whom the repair waits; `people: {repair}` else."
+    )
 
     _counts = model_validator(mode="before")(_read_counts)
 
@@ -214,6 +227,9 @@ class Maintenance(Noun):
     )
     duration: Distribution = Field(description="How long it takes.")
     clock: CLOCKS = Field("calendar", description="What the time between counts.")
+    crew: People | None = _added(
+        None, description="People for whom the work waits; `people: {repair}` else."
+    )
 
     _counts = model_validator(mode="before")(_read_counts)
 
@@ -250,6 +266,40 @@ class Setup(Noun):
     first: Distribution | None = Field(
         None, description="Setup of a server never set up."
     )
+
+
+class Attendance(Noun):
+    """The people that a station needs, each for a part of what is done there.
+
+    They are asked for when that begins, and go when it ends, unless what follows needs
+    as many of the same pool. Without them the server waits.
+    """
+
+    setup: People | None = Field(None, description="While it is set up.")
+    load: People | None = Field(None, description="While a part is loaded.")
+    process: People | None = Field(None, description="All the time it works.")
+    unload: People | None = Field(None, description="While a part is unloaded.")
+    repair: People | None = Field(
+        None, description="While it is repaired or maintained, if no `crew` is named."
+    )
+
+
+class Pool(Noun):
+    """People who can do the same, and are sent to whoever asked for them first."""
+
+    count: Annotated[int, Field(ge=1, le=100_000, strict=True)] = Field(
+        1, description="How many there are."
+    )
+    calendar: Name | None = Field(
+        None,
+        description="When they are there; always by default. What they have begun at "
+        "the end of a shift they finish.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"count": value} if isinstance(value, int) else value
 
 
 class Batch(Noun):
@@ -312,6 +362,9 @@ class Station(Noun):
     blocking: Literal["after_service", "before_service"] = Field(
         "after_service",
         description="Without room ahead: work, then wait, or wait before the work.",
+    )
+    people: Attendance | None = _added(
+        None, description="People that it needs, and what for."
     )
     setup: Setup | None = Field(None, description="Changeover from product to product.")
     failures: dict[Name, Failure] = Field(
@@ -724,6 +777,9 @@ class Line(Noun):
     )
     buffers: dict[Name, Buffer] = Field(
         default_factory=dict, description="Buffers that stations share, by name."
+    )
+    people: dict[Name, Pool] = _added(
+        {}, description="Pools of people, by name: how many, and their calendar."
     )
     stations: dict[Name, Station] = Field(
         min_length=1, description="Places where work is done, by name."

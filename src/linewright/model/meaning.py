@@ -28,6 +28,7 @@ __all__ = [
     "input_places",
     "is_sampled",
     "next_operation",
+    "people_of",
     "places",
     "process_time",
     "rework_share",
@@ -126,6 +127,13 @@ def sample_share(step: Step) -> float:
     if isinstance(step.sample, EveryNth):
         return 1 / step.sample.every
     return step.sample
+
+
+def people_of(people: str | dict[str, int] | None) -> tuple[str | None, int]:
+    """Return the pool that is asked for people, and how many; none: nobody."""
+    if isinstance(people, dict):
+        return next(iter(people.items()))
+    return people, 1
 
 
 def calendar_of(line: Line, station: Station) -> Calendar | None:

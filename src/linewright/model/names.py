@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 from linewright.model.distribution import KINDS
-from linewright.model.line import Line, Product, Step
+from linewright.model.line import Attendance, Line, Product, Step
 from linewright.model.meaning import family_of
 from linewright.model.notes import Notes, Path
 
@@ -18,6 +18,9 @@ def check_names(line: Line, notes: Notes) -> None:
     _top_level(line, notes)
     for name in line.stations:
         _station(line, name, notes)
+    for name, pool in line.people.items():
+        path = ("people", name, "calendar")
+        _known(path, pool.calendar, "calendar", line.calendars, notes)
     for name, buffer in line.buffers.items():
         path = ("buffers", name, "stage")
         _known(path, buffer.stage, "stage", line.stages, notes)
@@ -71,8 +74,24 @@ def _slots(line: Line, path: Path, slots: int | str | None, notes: Notes) -> Non
         _known(path, slots, "buffer", line.buffers, notes)
 
 
+def _people(line: Line, name: str, notes: Notes) -> None:
+    station, at = line.stations[name], ("stations", name)
+    asked: dict[Path, str | dict[str, int] | None] = {}
+    if station.people:
+        for key in Attendance.model_fields:
+            asked[*at, "people", key] = getattr(station.people, key)
+    for failure, mode in station.failures.items():
+        asked[*at, "failures", failure, "crew"] = mode.crew
+    for work, plan in station.maintenance.items():
+        asked[*at, "maintenance", work, "crew"] = plan.crew
+    for path, people in asked.items():
+        for pool in (people,) if isinstance(people, str) else people or ():
+            _known(path, pool, "pool of people", line.people, notes)
+
+
 def _station(line: Line, name: str, notes: Notes) -> None:
     station, at = line.stations[name], ("stations", name)
+    _people(line, name, notes)
     _known((*at, "stage"), station.stage, "stage", line.stages, notes)
     _known((*at, "calendar"), station.calendar, "calendar", line.calendars, notes)
     _slots(line, (*at, "buffer"), station.buffer, notes)

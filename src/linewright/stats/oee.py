@@ -7,7 +7,8 @@ times is our reading:
 
 * processing is actual production time (APT), setup and loading are actual unit setup
   time (AUST); together they are the actual unit processing time (AUPT);
-* failed and blocked are actual unit delay time (ADET), for they draw out the work;
+* failed, blocked and waiting for people are actual unit delay time (ADET), for they
+  draw out the work;
   with AUPT they are the actual unit busy time (AUBT);
 * starved is actual unit down time (ADOT): able to work, without work;
 * all of these are the planned busy time (PBT); maintenance, breaks and time off shift
@@ -25,7 +26,7 @@ from dataclasses import dataclass
 __all__ = ["STATES", "Oee", "oee"]
 
 _UNIT = ("processing", "setup", "loading")
-_BUSY = (*_UNIT, "blocked", "failed")
+_BUSY = (*_UNIT, "blocked", "failed", "waiting")
 _PLANNED = (*_BUSY, "starved")
 STATES = (*_PLANNED, "maintenance", "break", "off_shift")
 """States of a server; each instant of server-time is in one of them."""
