@@ -7,6 +7,7 @@ import pytest
 
 import linewright
 from linewright.model.line import Line
+from linewright.stats.intervals import mean_interval
 
 N_WAITING = 400  # states of the chain; the rest has a probability below 1e-12
 
@@ -95,3 +96,100 @@ def test_bulk_service_is_that_of_the_chain(
     busy = result.measure("utilization")["oven"]
     assert busy.low < working / n_servers < busy.high
     assert busy.half_width < 0.01 * busy.mean
+
+
+# ------------------------------------------------------------------ people
+
+
+def working_machines(machines: int, crews: int, fail: float, repair: float) -> float:
+    """Return the mean number of machines that work, of some with a few repair crews.
+
+    The states are the machines that are down, n: (machines - n) of them fail at the
+    rate `fail` each, min(n, crews) are repaired at the rate `repair` each (the machine
+    repair model, M/M/c with a finite source).
+    """
+    weights = [1.0]
+    for n in range(machines):
+        up = (machines - n) * fail
+        weights.append(weights[-1] * up / (min(n + 1, crews) * repair))
+    share = np.array(weights) / sum(weights)
+    return float(share @ (machines - np.arange(machines + 1)))
+
+
+@pytest.mark.parametrize(("machines", "crews"), [(2, 1), (5, 2), (8, 3), (12, 4)])
+def test_machines_that_wait_for_crews_are_those_of_the_chain(
+    machines: int, crews: int
+) -> None:
+    names = [f"mill {i}" for i in range(machines)]
+    failure = {"every": "exponential(60 min)", "repair": "exponential(25 min)"}
+    station = {
+        "process": "7 min",
+        "failures": {"breaks": failure},
+        "people": {"repair": "fitters"},
+    }
+    line = Line.model_validate(
+        {
+            "schema_version": 1,
+            "name": "machine repair",
+            "people": {"fitters": crews},
+            "stations": dict.fromkeys(names, station),
+            "products": {f"part {name}": {"route": [name]} for name in names},
+        }
+    )
+    result = linewright.simulate(
+        line,
+        horizon="2000 d",
+        warmup="10 d",
+        replications=10,
+        seed=8_000 + machines,
+        confidence=0.9999,
+    )
+    assert not result.failed_checks
+    expected = working_machines(machines, crews, 1 / 60, 1 / 25)
+    table = result.table("stations").to_pandas()
+    span_us = result.manifest["horizon_us"] - result.manifest["warmup_us"]
+    runs = table.groupby("replication")["processing"].sum().to_numpy() / span_us
+    found = mean_interval(runs, 0.9999)
+    assert found.low < expected < found.high
+    assert found.half_width < 0.005 * expected
+    busy = result.table("people").to_pandas()["busy_mean"].to_numpy()
+    # each machine at work breaks once an hour, and each repair takes 25 minutes
+    repairs = mean_interval(busy, 0.9999)
+    assert repairs.low < expected / 60 * 25 < repairs.high
+
+
+@pytest.mark.parametrize(("machines", "operators"), [(3, 1), (6, 2)])
+def test_machines_that_wait_for_operators_are_those_of_the_chain(
+    machines: int, operators: int
+) -> None:
+    """Interference: an operator loads each part, the machine then works alone."""
+    names = [f"lathe {i}" for i in range(machines)]
+    station = {
+        "process": "exponential(10 min)",
+        "load": "exponential(4 min)",
+        "people": {"load": "operators"},
+    }
+    line = Line.model_validate(
+        {
+            "schema_version": 1,
+            "name": "interference",
+            "people": {"operators": operators},
+            "stations": dict.fromkeys(names, station),
+            "products": {f"part {name}": {"route": [name]} for name in names},
+        }
+    )
+    result = linewright.simulate(
+        line,
+        horizon="500 d",
+        warmup="2 d",
+        replications=10,
+        seed=9_000 + machines,
+        confidence=0.9999,
+    )
+    expected = working_machines(machines, operators, 1 / 10, 1 / 4)
+    table = result.table("stations").to_pandas()
+    span_us = result.manifest["horizon_us"] - result.manifest["warmup_us"]
+    runs = table.groupby("replication")["processing"].sum().to_numpy() / span_us
+    found = mean_interval(runs, 0.9999)
+    assert found.low < expected < found.high
+    assert found.half_width < 0.005 * expected

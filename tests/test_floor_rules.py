@@ -169,6 +169,99 @@ def test_a_failure_that_scraps_takes_the_whole_batch() -> None:
     assert run.count("finished", "part") == 2
 
 
+def test_parts_that_come_at_once_go_to_all_servers_that_stand_ready() -> None:
+    run = Run(
+        20,
+        stations={"oven": {"process": "9 min", "servers": 3, "batch": {"max": 1}}},
+        products={"part": {"release": {"kind": "orders"}, "route": ["oven"]}},
+        orders=[{"product": "part", "quantity": 3, "release": "1 min"}],
+    )
+    assert at(run, "oven") == [1, 1, 1]
+
+
+# ------------------------------------------------------------------ people
+
+
+def crew(n: int, minutes: int = 100, **more: Any) -> Run:
+    """Two mills that break after each 10 minutes of work, for 5."""
+    failure = {"every": "10 min", "repair": "5 min"}
+    station = {"process": "2 min", "failures": {"breaks": failure}, **more}
+    station["people"] = {"repair": "fitters"}
+    return Run(
+        minutes,
+        people={"fitters": n},
+        stations={"one": station, "two": station},
+        products={
+            "a": {"route": ["one"]},
+            "b": {"route": ["two"]},
+        },
+    )
+
+
+def test_a_repair_waits_for_its_crew() -> None:
+    run = crew(2, 45)
+    assert run.minutes("one", t.FAILED) == run.minutes("two", t.FAILED) == 15
+    run = crew(1, 22)  # both break at 10
+    assert run.minutes("one", t.FAILED) == 5
+    assert run.minutes("two", t.FAILED) == 10
+    assert int(run.state.pools["waited"][0]) == 1
+
+
+def test_one_operator_loads_two_machines() -> None:
+    station = {
+        "process": "6 min",
+        "load": "2 min",
+        "people": {"load": "operator"},
+    }
+    run = Run(
+        40,
+        people={"operator": 1},
+        stations={"one": station, "two": station},
+        products={"a": {"route": ["one"]}, "b": {"route": ["two"]}},
+    )
+    # loads at 0 and 2; each machine is loaded again every 8 minutes, never at once
+    assert run.minutes("one", t.WAITING) == 0
+    assert run.minutes("two", t.WAITING) == 2
+    assert run.minutes("one", t.LOADING) == 10
+    busy = int(run.state.pools["area_us"][0]) / 60e6
+    assert busy + 40 * int(run.state.pools["busy"][0]) == 20
+
+
+def test_people_stay_from_one_piece_of_work_to_the_next() -> None:
+    run = Run(
+        100,
+        people={"operator": 1},
+        stations={
+            "mill": {
+                "process": "3 min",
+                "load": "1 min",
+                "unload": "1 min",
+                "people": {"load": "operator", "process": "operator"},
+            },
+            "lathe": {"process": "2 min", "people": {"process": "operator"}},
+        },
+        products={"a": {"route": ["mill"]}, "b": {"route": ["lathe"]}},
+    )
+    # 4 minutes at the mill, 2 at the lathe, and so on; unloading goes on by itself
+    assert run.count("finished", "a") == 16
+    assert run.count("finished", "b") == 16
+
+
+def test_people_come_with_their_shift_and_finish_what_they_began() -> None:
+    run = Run(
+        24 * 60,
+        people={"operator": {"count": 1, "calendar": "day"}},
+        calendars={"day": {"shifts": [{"from": "06:00", "to": "14:00"}]}},
+        stations={"mill": {"process": "50 min", "people": {"process": "operator"}}},
+        products={"part": {"route": ["mill"]}},
+    )
+    starts = at(run, "mill")
+    assert starts[0] == 0  # on the machine, but nobody is there
+    assert run.count("finished", "part") == 10  # the last one is ready at 14:20
+    assert run.minutes("mill", t.PROCESSING) == 500
+    assert run.minutes("mill", t.WAITING) == 24 * 60 - 500
+
+
 # ------------------------------------------------------------------ loading, cascades
 
 

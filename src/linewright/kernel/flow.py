@@ -382,6 +382,9 @@ def pull(line: LineTables, state: State, s):
         if server.phase == DONE and server.down < 0:
             d = state.parts[server.part].list - line.settings[S_N_QUEUES]
             find_deadlock(line, state, server.part, d)
+        k = server.station
+        if line.stations[k].looks and state.stations[k].n_ready > 0:
+            push(state, KIT, k)  # it was called for a part that another may take
         return
     k = server.station
     here = state.stations[k]
