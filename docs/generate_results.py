@@ -121,8 +121,9 @@ MEASURES: Mapping[str, tuple[str, str]] = {
 _TABLES: Mapping[str, str] = {
     "summary": "Every measure with its interval, a row for each measure and thing.",
     "products": "A row for each replication and product.",
-    "stations": "A row for each replication and station. The eight states add up to "
+    "stations": "A row for each replication and station. The ten states add up to "
     "the length counted, times the number of servers.",
+    "people": "A row for each replication and pool of people; no rows without pools.",
     "buffers": "A row for each replication and buffer. A station's own buffer has the "
     "station's name, its output buffer `NAME output`, a product's own store "
     "`NAME store`.",

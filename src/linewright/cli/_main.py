@@ -22,12 +22,6 @@ from linewright.errors import (
     ModelError,
 )
 
-NO_BLAS = "scipy.linalg.cython_blas"
-"""What Numba imports when it is there: a third of a second for what no verb needs.
-
-The command hides it from Numba, and `kernel._jit` lets others find it again.
-"""
-
 
 class _NoPandas(MetaPathFinder):
     """Keeps Arrow from importing pandas: half a second for what no verb needs."""
@@ -46,7 +40,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if argv is None:
         sys.meta_path.insert(0, _NoPandas())
-        sys.modules.setdefault(NO_BLAS, None)  # type: ignore[arg-type]
     try:
         args = new_parser().parse_args(argv)
     except SystemExit as stop:  # argparse has said why

@@ -7,6 +7,7 @@ goes to stderr.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import math
 import os
@@ -59,8 +60,24 @@ def show(view: Any) -> None:
     write(as_text(view, sys.stdout))
 
 
+def _load_numba() -> None:
+    """Load what Numba loads at its first call, without SciPy's linear algebra.
+
+    Numba takes that in where it is there: a third of a second for what no verb needs.
+    """
+    name = "scipy.linalg.cython_blas"
+    if name in sys.modules:
+        return
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        importlib.import_module("numba.np.arraymath")
+    finally:
+        del sys.modules[name]
+
+
 def tell_compiling(args: Args) -> None:
-    """Say so where the first run will take a minute."""
+    """Make ready for the kernel, and say so where the first run will take a minute."""
+    _load_numba()
     from linewright.kernel._jit import is_compiled  # noqa: PLC0415 - slow
 
     if os.environ.get("NUMBA_DISABLE_JIT") in {None, "", "0"} and not is_compiled():

@@ -25,10 +25,6 @@ from numba.core.compiler import Compiler
 
 __all__ = ["cache_folder", "entry", "hot", "is_compiled", "jit"]
 
-_BLAS = "scipy.linalg.cython_blas"
-if sys.modules.get(_BLAS, _BLAS) is None:
-    del sys.modules[_BLAS]  # Numba has not found it, as the command asks (`cli._main`)
-
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
 
