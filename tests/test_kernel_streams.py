@@ -159,10 +159,10 @@ def test_times_are_made_ready_where_one_server_has_one_step(
 
 def test_an_exponential_stream_holds_minus_the_logarithm_of_the_uniform() -> None:
     source, ((dist, stream),) = source_of("exponential(1 h)")
-    assert source.draws.kind[stream] == t.TIMES
+    assert source.draws.streams["kind"][stream] == t.TIMES
     x = source.times_us(dist, stream, np.arange(1000), 0)
-    source.draws.kind[stream] = t.UNIFORM
-    source.draws.held[stream] = -1
+    source.draws.streams["kind"][stream] = t.UNIFORM
+    source.draws.streams["held"][stream] = -1
     u = source.uniforms(stream, np.arange(1000))
     np.testing.assert_allclose(x, -np.log(u) * HOUR_US, rtol=1e-12, atol=1)
 
@@ -450,5 +450,5 @@ def test_replications_and_seeds_have_numbers_of_their_own() -> None:
         for replication in range(4)
     }
     assert len(found) == 12
-    keys = new_draws(lowered, 0, 0).key
+    keys = new_draws(lowered, 0, 0).streams["key"]
     assert len(set(keys.tolist())) == len(keys) == len(lowered.names.streams)

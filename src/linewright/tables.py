@@ -314,6 +314,7 @@ POOL_STATE = _record(
 CLAIM = _record("i4 wanted n_wanted held n_held prev next", "i8 since")
 NODE = _record("i8 key leaf")
 ORDER_STATE = _record("i8 done scrapped finished")
+STREAM = _record("u8 key", "i8 held kind", "f8 scale")
 AHEAD = _record("i8 number amount", "i4 stream visit")  # of a server or a source
 
 
@@ -347,18 +348,15 @@ class State(NamedTuple):
 class Draws(NamedTuple):
     """Random streams of one replication, with the block of draws last used of each.
 
-    `key` (n,) uint64, `kind` (n,), `held` (n,) names the block held as
-    ``block << 32 | visit``, or is -1; `values` (n * BLOCK,); `scale` (n,) is the mean,
-    in microseconds, of a stream that holds whole exponential times; `setting` is
+    `streams` (n,): the key; `held`, which names the block held as
+    ``block << 32 | visit``, or is -1; what it holds, and for exponential times their
+    mean in microseconds. `values` (n * BLOCK,) are the draws held. `setting` is
     (replication, BLOCK // 2, rounds of Philox). `ahead` holds the time that each
     server, then each product's source, will most likely ask for next.
     """
 
-    key: npt.NDArray[np.uint64]
-    kind: Ints
-    held: Ints
+    streams: Records
     values: Floats
-    scale: Floats
     setting: Ints
     ahead: Records
 
@@ -388,7 +386,7 @@ FIXED_COLUMNS = (
     "state.servers.n_modes", "state.modes.clock", "state.buffers.slots",
 )  # fmt: skip
 
-_I, _F, _U = np.dtype(np.int64), np.dtype(np.float64), np.dtype(np.uint64)
+_I, _F = np.dtype(np.int64), np.dtype(np.float64)
 N_FLOW_BUCKETS = 57 << 6  # of `stats.sketch`, for times under 2**62
 
 LINE_DTYPES: dict[str, np.dtype[np.generic]] = {
@@ -410,6 +408,5 @@ STATE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "requests": _I, "trace": _I, "series": _I,
 }  # fmt: skip
 DRAWS_DTYPES: dict[str, np.dtype[np.generic]] = {
-    "key": _U, "kind": _I, "held": _I, "values": _F,
-    "scale": _F, "setting": _I, "ahead": AHEAD,
+    "streams": STREAM, "values": _F, "setting": _I, "ahead": AHEAD,
 }  # fmt: skip

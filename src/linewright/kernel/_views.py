@@ -55,6 +55,7 @@ _MEMORY = {
     types.int16: ir.IntType(16),
     types.int32: ir.IntType(32),
     types.int64: _I64,
+    types.uint64: _I64,
     types.float64: ir.DoubleType(),
 }
 
@@ -233,7 +234,8 @@ class _RowAttributes(AttributeTemplate):
         if attr not in typ.record.fields:
             return None
         kind = typ.record.typeof(attr)
-        return types.int64 if isinstance(kind, types.Integer) else kind
+        is_short = kind in (types.int16, types.int32)
+        return types.int64 if is_short else kind
 
 
 @lower_getattr_generic(RowType)

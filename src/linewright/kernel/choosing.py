@@ -111,19 +111,45 @@ def pick(line: LineTables, state: State, station, s, group):
     """
     fixed = line.stations[station]
     best = -1
+    highest = 0
+    b0, b1, b2, b3 = 0, 0, 0, 0  # where the best stands: its run, then by each rule
+    v0, v1, v2, v3 = 0, 0, 0, 0
     refused = -1
     refused_group = -1
+    # in one queue, in the order in which they came, only a higher priority goes before
+    by_priority = fixed.dispatch == PRIORITY and fixed.dispatch_2 == FIFO
+    by_priority = by_priority and fixed.n_queues == 1 and fixed.first_run < 0
     for i in range(fixed.first_queue, fixed.first_queue + fixed.n_queues):
         p = state.lists[line.links[i]].head
         while p >= 0:
             part = state.parts[p]
+            if by_priority and best >= 0 and part.priority <= highest:
+                p = part.next
+                continue
             kind = -1
             if fixed.batches:
                 kind = line.steps[part.step].batch_group
             may = part.step != refused and (group < 0 or kind == group)
-            if may and kind >= 0 and kind == refused_group:
-                may = False
-            if may and (best < 0 or goes_before(line, state, station, s, p, best)):
+            may = may and (kind < 0 or kind != refused_group)
+            if may and not by_priority:
+                if fixed.first_run >= 0:
+                    v0 = 1 if breaks_run(line, state, p, s) else 0
+                v1 = score(line, state, station, p, s, fixed.dispatch)
+                tie = best >= 0 and v0 == b0 and v1 == b1
+                may = best < 0 or tie or v0 < b0 or (v0 == b0 and v1 < b1)
+                if may and fixed.dispatch_2 != FIFO:
+                    v2 = score(line, state, station, p, s, fixed.dispatch_2)
+                    if tie:
+                        may = v2 <= b2
+                        tie = v2 == b2
+                    if may and fixed.dispatch_3 != FIFO:
+                        v3 = score(line, state, station, p, s, fixed.dispatch_3)
+                        if tie:
+                            may = v3 <= b3
+                            tie = v3 == b3
+                if may and tie:
+                    may = part.sequence < state.parts[best].sequence
+            if may:
                 bound = bound_to(line, state, p)
                 if bound >= 0 and bound != s:
                     pass
@@ -137,6 +163,8 @@ def pick(line: LineTables, state: State, station, s, group):
                     refused_group = kind
                 else:
                     best = p
+                    highest = part.priority
+                    b0, b1, b2, b3 = v0, v1, v2, v3
             if best >= 0 and fixed.dispatch == FIFO and fixed.first_run < 0:
                 if part.sequence >= state.parts[best].sequence:
                     break

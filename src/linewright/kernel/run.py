@@ -290,7 +290,7 @@ def draw_arrival(line: LineTables, state: State, draws: Draws, product, n):
     if n == 0 and fixed.first_us >= 0:
         return fixed.first_us
     stream = fixed.source_stream
-    if draws.kind[stream] == TIMES:
+    if draws.streams[stream].kind == TIMES:
         return time_ahead(draws, len(state.servers) + product, stream, n, 0)
     return sample(line, draws, fixed.source_dist, stream, n, 0)
 

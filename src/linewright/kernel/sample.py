@@ -43,7 +43,7 @@ __all__ = ["sample", "uniform"]
 @hot
 def sample(line: LineTables, draws: Draws, dist, stream, n, visit):
     """Return draw `n` of a distribution in whole microseconds."""
-    if draws.kind[stream] == TIMES:
+    if draws.streams[stream].kind == TIMES:
         return int(standard(draws, stream, n, visit))
     row = line.dists[dist]
     if row.kind == CONSTANT:
@@ -58,7 +58,7 @@ def sample(line: LineTables, draws: Draws, dist, stream, n, visit):
 def uniform(draws: Draws, stream, n, visit):
     """Return draw `n` of a stream as a uniform on (0, 1]."""
     value = standard(draws, stream, n, visit)
-    return math.exp(-value) if draws.kind[stream] == EXPONENTIAL else value
+    return math.exp(-value) if draws.streams[stream].kind == EXPONENTIAL else value
 
 
 @jit

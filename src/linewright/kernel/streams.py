@@ -116,8 +116,9 @@ def fill(draws: Draws, row, block, visit):
     values = draws.values
     at = row * BLOCK
     middle = at + half
-    k0 = np.uint64(draws.key[row]) & _LOW
-    k1 = np.uint64(draws.key[row]) >> _32
+    stream = draws.streams[row]
+    k0 = np.uint64(stream.key) & _LOW
+    k1 = np.uint64(stream.key) >> _32
     first = np.uint64(block) * np.uint64(half)
     high = first >> _32
     c2 = np.uint64(visit) & _LOW
@@ -126,14 +127,14 @@ def fill(draws: Draws, row, block, visit):
         a, b = philox((first + np.uint64(i)) & _LOW, high, c2, c3, k0, k1)
         values[at + i] = (np.float64(np.int64(a >> _11)) + 1.0) * _TO_UNIT
         values[middle + i] = (np.float64(np.int64(b >> _11)) + 1.0) * _TO_UNIT
-    if draws.kind[row] != UNIFORM:
+    if stream.kind != UNIFORM:
         for i in range(2 * half):
             values[at + i] = -log_unit(values[at + i])
-    if draws.kind[row] == TIMES:
-        scale = draws.scale[row]
+    if stream.kind == TIMES:
+        scale = stream.scale
         for i in range(2 * half):
             values[at + i] = math.floor(min(values[at + i] * scale, FAR) + 0.5)
-    draws.held[row] = (block << 32) | visit
+    stream.held = (block << 32) | visit
 
 
 @hot
@@ -144,7 +145,7 @@ def standard(draws: Draws, row, n, visit):
     whole microseconds, as a float.
     """
     block = n >> BLOCK_BITS
-    if unlikely(draws.held[row] != (block << 32) | visit):
+    if unlikely(draws.streams[row].held != (block << 32) | visit):
         fill(draws, row, block, visit)
     return draws.values[row * BLOCK + (n & (BLOCK - 1))]
 
@@ -177,8 +178,8 @@ def uniform_at(draws: Draws, row, n, visit, j):
     rounds are a loop of a length read at run time, which keeps the code small; the
     samplers call this from many places.
     """
-    k0 = np.uint64(draws.key[row]) & _LOW
-    k1 = np.uint64(draws.key[row]) >> _32
+    k0 = np.uint64(draws.streams[row].key) & _LOW
+    k1 = np.uint64(draws.streams[row].key) >> _32
     c0 = np.uint64(n) & _LOW
     c1 = np.uint64(n) >> _32
     c2 = np.uint64(0x80000000) | (np.uint64(visit) & np.uint64(0xFFFFF))
@@ -194,4 +195,4 @@ def uniform_at(draws: Draws, row, n, visit, j):
 def exponential_of(draws: Draws, row, n, visit):
     """Return draw `n` as an exponential of mean one, whatever the stream holds."""
     value = standard(draws, row, n, visit)
-    return value if draws.kind[row] == EXPONENTIAL else -log_unit(value)
+    return value if draws.streams[row].kind == EXPONENTIAL else -log_unit(value)

@@ -43,12 +43,14 @@ def new_draws(lowered: Lowered, seed: int, replication: int) -> t.Draws:
     line = lowered.tables
     ahead = zeros(t.AHEAD, _n_servers(line) + len(line.products))
     ahead["stream"] = -1
+    streams = zeros(t.STREAM, n)
+    streams["key"] = stream_keys(lowered.names.streams, seed)
+    streams["kind"] = lowered.stream_kinds
+    streams["scale"] = lowered.stream_scales
+    streams["held"] = -1
     return t.Draws(
-        key=stream_keys(lowered.names.streams, seed),
-        kind=lowered.stream_kinds,
-        held=np.full(n, -1, np.int64),
+        streams=streams,
         values=zeros(np.float64, n * t.BLOCK),
-        scale=lowered.stream_scales,
         setting=np.array([replication, t.BLOCK // 2, 10], np.int64),
         ahead=ahead,
     )

@@ -149,6 +149,8 @@ def _run_lengths(build: Build, setup: Setup, n_families: int) -> list[int]:
 def _dispatch(station: Station) -> dict[str, float]:
     rules = station.dispatch
     rules = (rules,) if isinstance(rules, str) else rules
+    if station.setup is None:  # all are alike then
+        rules = tuple(rule for rule in rules if rule != "least_setup")
     codes = [_DISPATCH[rule] for rule in rules] + [t.FIFO] * 3
     return dict(zip(("dispatch", "dispatch_2", "dispatch_3"), codes, strict=False))
 
