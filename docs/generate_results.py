@@ -56,6 +56,8 @@ MANIFEST: Mapping[str, str] = {
     "replications": "replications in the tables",
     "replications_asked": "replications asked for; with `precision`, the most",
     "horizon_us": "length of a replication",
+    "from_us": "when it begins, microseconds from the model's start: 0, or the instant "
+    "of the state it begins from",
     "warmup_us": "what was cut from its start",
     "warmup_reason": "how the warm-up was found, or why none was",
     "study": "`terminating` or `steady_state`",

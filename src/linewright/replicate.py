@@ -15,7 +15,13 @@ import numpy as np
 from linewright import tables as t
 from linewright.errors import KernelError
 from linewright.kernel.run import advance
-from linewright.lower import Lowered, new_draws, new_state, part_capacity
+from linewright.lower import (
+    Lowered,
+    new_draws,
+    new_state,
+    part_capacity,
+    resumed_state,
+)
 
 __all__ = ["N_PERIODS", "Check", "Replication", "Snapshot", "replicate", "run_until"]
 
@@ -140,6 +146,7 @@ def replicate(
     number: int,
     cuts_us: Sequence[int],
     enough: int = _FOREVER,
+    start: t.State | None = None,
 ) -> Replication:
     """Run one replication and return what it counted.
 
@@ -149,11 +156,16 @@ def replicate(
         number: Number of the replication, part of every draw's name.
         cuts_us: Instants at which to read the sums, increasing; the last is the end.
         enough: Stop when so many units have left the line.
+        start: State to begin from, which is not changed; the empty line by default.
     """
-    end_us = cuts_us[-1]
-    period_us = max(end_us // N_PERIODS, 1)
-    n_periods = min(N_PERIODS, end_us)
-    state = new_state(lowered, n_periods=n_periods, period_us=period_us)
+    length_us = cuts_us[-1] - (0 if start is None else int(start.clock["now"][0]))
+    period_us = max(length_us // N_PERIODS, 1)
+    n_periods = min(N_PERIODS, length_us)
+    if start is None:
+        state = new_state(lowered, n_periods=n_periods, period_us=period_us)
+    else:
+        state = resumed_state(start, n_periods, period_us)
+        enough = min(enough + int(start.clock["finished"][0]), _FOREVER)
     draws = new_draws(lowered, seed, number)
     snapshots = []
     code = t.REACHED

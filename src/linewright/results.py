@@ -412,7 +412,8 @@ def build_result(
         "replications": len(done),
         "replications_asked": experiment.replications,
         "horizon_us": experiment.horizon_us,
-        "warmup_us": int(first[0].at_us),
+        "from_us": int(done[0].state.clock["origin"][0]),
+        "warmup_us": int(first[0].at_us - done[0].state.clock["origin"][0]),
         "warmup_reason": reason,
         "study": experiment.study,
         "precision": experiment.precision,
@@ -654,7 +655,7 @@ class _Tables:
         columns.append(("wip", "", wip.sum(axis=1)))
         levels = steps[:, 2 * n_products :] / (period_us * stride)
         columns += [("level", b, levels[:, i]) for i, b in enumerate(names.buffers)]
-        starts = ends[:-1] * period_us
+        starts = int(replication.state.clock["origin"][0]) + ends[:-1] * period_us
         n_rows = len(starts)
         return [
             _table(

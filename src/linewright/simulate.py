@@ -19,8 +19,10 @@ from linewright.experiment import Experiment, experiment_of
 from linewright.lower import Lowered, lower
 from linewright.model.check import check
 from linewright.model.line import Line
+from linewright.model.load import model_hash
 from linewright.replicate import N_PERIODS, Replication, replicate
 from linewright.results import Result, build_result
+from linewright.states import load_state, time_of
 from linewright.stats.intervals import Interval, mean_interval, precision_reached
 from linewright.stats.warmup import Warmup, largest_cut, mser5
 
@@ -51,6 +53,7 @@ def simulate(  # noqa: PLR0913
     confidence: float = 0.95,
     units: int | None = None,
     workers: int | None = None,
+    start_from: str | os.PathLike[str] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Result:
     """Simulate a line and return what happened, with intervals.
@@ -68,6 +71,10 @@ def simulate(  # noqa: PLR0913
         confidence: Confidence of all intervals.
         units: Stop each replication when so many units have left the line.
         workers: Threads; all cores by default.
+        start_from: A saved state (`states.save_state`, `linewright state`) to begin
+            from: the horizon counts from its instant, the study is terminating, and
+            nothing is cut. The state may be one of a model with other times and rules,
+            if the names are the same.
         on_progress: Called after each replication, in their order.
 
     Returns:
@@ -77,6 +84,7 @@ def simulate(  # noqa: PLR0913
     Raises:
         ModelError: The line has errors.
         ValueError: An argument is out of its range.
+        ResultError: The state cannot be read, or is not one of such a line.
         DeadlockError: The line came to stand still for good; the message says who
             waits for whom.
     """
@@ -89,17 +97,21 @@ def simulate(  # noqa: PLR0913
         replications=replications,
         warmup=warmup,
         seed=seed,
-        study=study,
+        study=_study(study, start_from),
         precision=precision,
         confidence=confidence,
         units=units,
     )
-    lowered = lower(line, experiment.horizon_us)
-    cuts = _cuts(experiment)
+    begin_us = 0 if start_from is None else time_of(start_from)
+    lowered = lower(line, begin_us + experiment.horizon_us)
+    start = None
+    if start_from is not None:
+        start = load_state(start_from, lowered, model_hash(line), what_if=True).state
+    cuts = tuple(begin_us + cut for cut in _cuts(experiment))
     done: list[Replication] = []
     stopped_early = False
     try:
-        for replication in _in_order(lowered, experiment, cuts, workers):
+        for replication in _in_order(lowered, experiment, cuts, workers, start):
             _raise_deadlock(lowered, replication)
             _raise_too_short(experiment, replication)
             done.append(replication)
@@ -125,8 +137,22 @@ def _cuts(experiment: Experiment) -> tuple[int, ...]:
     return (experiment.warmup_us, end)
 
 
+def _study(study: str | None, start_from: str | os.PathLike[str] | None) -> str | None:
+    """Return the kind of study; one from a state asks about what comes next."""
+    if start_from is None:
+        return study
+    if study == "steady_state":
+        msg = "a study that begins from a state is terminating; nothing is cut from it"
+        raise ValueError(msg)
+    return "terminating"
+
+
 def _in_order(
-    lowered: Lowered, experiment: Experiment, cuts: tuple[int, ...], workers: int | None
+    lowered: Lowered,
+    experiment: Experiment,
+    cuts: tuple[int, ...],
+    workers: int | None,
+    start: t.State | None,
 ) -> Iterator[Replication]:
     """Run replications on threads and yield them in the order of their numbers."""
     enough = _FOREVER if experiment.units is None else experiment.units
@@ -136,7 +162,9 @@ def _in_order(
         waiting = []
         for number in range(experiment.replications):
             waiting.append(
-                pool.submit(replicate, lowered, experiment.seed, number, cuts, enough)
+                pool.submit(
+                    replicate, lowered, experiment.seed, number, cuts, enough, start
+                )
             )
             if len(waiting) >= 2 * n_workers:
                 yield waiting.pop(0).result()

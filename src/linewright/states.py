@@ -7,6 +7,7 @@ name, so new streams of the same seed go on where the old ones stood.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import zipfile
@@ -22,7 +23,7 @@ from linewright.errors import ResultError
 from linewright.lower import Lowered, new_draws, new_state, zeros
 from linewright.version import __version__
 
-__all__ = ["STATE_VERSION", "Saved", "fork", "load_state", "save_state"]
+__all__ = ["STATE_VERSION", "Saved", "fork", "load_state", "save_state", "time_of"]
 
 STATE_VERSION = 1
 
@@ -77,6 +78,7 @@ def save_state(
         "seed": seed,
         "replication": replication,
         "calendar_ticks": lowered.tables.calendars["n"].tolist(),
+        "rows": _rows_hash(lowered),
     }
     arrays: dict[str, Any] = dict(zip(state._fields, state, strict=True))
     arrays[_ABOUT] = np.frombuffer(json.dumps(about).encode(), np.uint8)
@@ -89,8 +91,32 @@ def save_state(
     return target
 
 
+def _rows_hash(lowered: Lowered) -> str:
+    """Return a hash of what the rows of a state's tables stand for."""
+    names = lowered.names
+    rows = (
+        names.stations, names.servers, names.buffers, names.pools, names.products,
+        names.operations, names.modes, names.orders,
+    )  # fmt: skip
+    return hashlib.sha256(repr(rows).encode()).hexdigest()
+
+
+def time_of(path: str | os.PathLike[str]) -> int:
+    """Return the instant at which a state was saved, microseconds from the start.
+
+    Raises:
+        ResultError: The file is no state.
+    """
+    _, arrays = _read(Path(path))
+    return int(arrays["clock"]["now"][0])
+
+
 def load_state(
-    path: str | os.PathLike[str], lowered: Lowered, model_hash: str
+    path: str | os.PathLike[str],
+    lowered: Lowered,
+    model_hash: str,
+    *,
+    what_if: bool = False,
 ) -> Saved:
     """Read a state of a model.
 
@@ -98,6 +124,9 @@ def load_state(
         path: File that `save_state` wrote.
         lowered: The model, laid out at least as far as when the state was saved.
         model_hash: The model's hash; a state of another model is refused.
+        what_if: Take a state of another model, too, if both have the same stations,
+            servers, buffers, people, products, operations, failures and orders by
+            name: the line as it stands goes on with other times and rules.
 
     Raises:
         ResultError: The file is no state, or one of another model or version.
@@ -109,11 +138,14 @@ def load_state(
             f"{STATE_VERSION}"
         )
         raise ResultError(msg)
-    if about["model_hash"] != model_hash:
+    same_rows = what_if and about.get("rows") == _rows_hash(lowered)
+    if about["model_hash"] != model_hash and not same_rows:
         msg = (
             f"{path} is a state of another model: its hash is "
             f"{str(about['model_hash'])[:12]}, that of this model is {model_hash[:12]}"
         )
+        if what_if:
+            msg += "; and the two differ in the names, or the order, of what they have"
         raise ResultError(msg)
     _bring_up_to_date(lowered, arrays)
     _check_form(path, lowered, arrays, str(about["linewright_version"]))

@@ -277,7 +277,7 @@ class LineTables(NamedTuple):
 CLOCK = _record(
     "i8 now n_todo n_requests wip sequence n_moving free_part n_free status who",
     "i8 n_trace tracing finished events next_order begun n_heap n_pending_sources",
-    "i8 period period_us n_periods watch enough margin limit ties",
+    "i8 period period_us n_periods watch enough margin limit ties origin",
 )
 SERVER = _record(
     "i4 station part down pending step fails",
@@ -381,7 +381,7 @@ class Names:
 # columns of the state that are made with it and never written again
 FIXED_COLUMNS = (
     "state.clock.tracing", "state.clock.n_periods", "state.clock.period_us",
-    "state.clock.ties",
+    "state.clock.ties", "state.clock.origin",
     "state.servers.station", "state.servers.number", "state.servers.first_mode",
     "state.servers.n_modes", "state.modes.clock", "state.buffers.slots",
 )  # fmt: skip

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from linewright.cli._compare import run_compare
-from linewright.cli._look import run_trace, run_why
+from linewright.cli._look import run_state, run_trace, run_why
 from linewright.cli._model import (
     run_check,
     run_diff,
@@ -35,7 +35,8 @@ EXAMPLES = {
     "simulate": "linewright simulate plant.yaml\n"
     'linewright simulate plant.yaml --horizon "52 weeks" --replications 50\n'
     "linewright simulate plant.yaml --precision 1% --out results/today\n"
-    "linewright simulate plant.yaml --overlay saturday-shift.yaml --json",
+    "linewright simulate plant.yaml --overlay saturday-shift.yaml --json\n"
+    'linewright simulate plant.yaml --from monday.npz --horizon "2 weeks"',
     "compare": "linewright compare plant.yaml second-oven.yaml\n"
     "linewright compare plant.yaml --overlay oven.yaml --overlay shift.yaml\n"
     "linewright compare results/monday results/tuesday",
@@ -46,6 +47,7 @@ EXAMPLES = {
     "trace": "linewright trace plant.yaml --out log.parquet\n"
     "linewright trace plant.yaml --unit frame:17\n"
     'linewright trace plant.yaml --station weld --until "2 d"',
+    "state": 'linewright state plant.yaml --at "2027-03-01 06:00" --out monday.npz',
     "version": "linewright version --json",
 }
 
@@ -154,6 +156,8 @@ def _add_study(verb: argparse.ArgumentParser) -> None:
     _add_share(add, "--confidence", 0.95, "confidence of intervals: 95%%")
     add("--units", metavar="N", type=int, help="stop when so many units have left")
     add("--workers", metavar="N", type=int, help="threads; all cores by default")
+    text = "begin from a state that `linewright state` saved"
+    add("--from", metavar="STATE", dest="start_from", help=text)
 
 
 def _add_share(add: Any, name: str, default: float | None, text: str) -> None:
@@ -171,6 +175,10 @@ _share_of_one.__name__ = "share"  # argparse names it: invalid share value
 
 
 def _add_look_verbs(verbs: Any) -> None:
+    state = _verb(verbs, "state", run_state, "save the simulated line at an instant")
+    state.add_argument("model", metavar="MODEL")
+    state.add_argument("--at", metavar="TIME", required=True, help="3 d, or local time")
+    state.add_argument("--out", metavar="FILE", help="MODEL.npz by default")
     why = _verb(verbs, "why", run_why, "say why something waits at an instant")
     why.add_argument("model", metavar="MODEL")
     why.add_argument(
@@ -187,7 +195,7 @@ def _add_look_verbs(verbs: Any) -> None:
     trace.add_argument("--until", metavar="TIME", help="the horizon by default")
     trace.add_argument("--unit", metavar="PRODUCT:NUMBER", help="one unit's life")
     trace.add_argument("--station", metavar="NAME", help="one station's Gantt chart")
-    for verb in (why, trace):
+    for verb in (state, why, trace):
         _add_overlay(verb, _OVERLAY)
         verb.add_argument("--seed", metavar="N", type=int, help="as in the model")
         text = "which replication; the first, 0, by default"

@@ -17,6 +17,7 @@ from linewright.cli._say import (
     print_json,
     say,
     show,
+    slug,
     tell_compiling,
     write,
 )
@@ -29,6 +30,31 @@ if TYPE_CHECKING:
 
 
 _CLOCK = re.compile(r"(?:(\d+)\s*d\s*)?(\d{1,2}):(\d\d)(?::(\d\d))?")
+
+
+def run_state(args: Args) -> int:
+    """Save the line as one replication has it at an instant."""
+    from linewright.lower import lower, new_draws, new_state  # noqa: PLC0415 - slow
+    from linewright.model.load import model_hash  # noqa: PLC0415
+    from linewright.replicate import run_until  # noqa: PLC0415
+    from linewright.states import save_state  # noqa: PLC0415
+
+    line = load_line(args, args.model, args.overlay)
+    at_us = _instant(args.at, line)
+    lowered = lower(line, max(line.study.horizon, at_us))
+    seed = line.study.seed if args.seed is None else args.seed
+    tell_compiling(args)
+    draws = new_draws(lowered, seed, args.replication)
+    _, state = run_until(lowered, new_state(lowered), draws, at_us)
+    out = args.out or f"{slug(args.model, *args.overlay)}.npz"
+    path = save_state(out, lowered, state, seed, args.replication, model_hash(line))
+    now_us, wip = int(state.clock["now"][0]), int(state.clock["wip"][0])
+    if args.json:
+        print_json({"state": str(path), "at_us": now_us, "wip": wip, "seed": seed})
+    else:
+        write(f"{path}\n")
+    say(args, f"{wip} parts in the line")
+    return OK
 
 
 def run_why(args: Args) -> int:

@@ -38,7 +38,7 @@ GANTT_ROWS = 5_000
 
 _STUDY_OPTIONS = (
     "horizon", "replications", "warmup", "seed", "study", "precision", "confidence",
-    "units", "workers",
+    "units", "workers", "start_from",
 )  # fmt: skip
 
 
@@ -89,6 +89,8 @@ def simulated(args: Args, line: Line, options: dict[str, Any]) -> Result:
     finally:
         if args.quiet:
             stream.close()
+    if args.start_from:
+        return result  # the chart is of the first days of the empty line
     return _with_gantt(line, result)
 
 

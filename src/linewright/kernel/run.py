@@ -497,7 +497,7 @@ def write_series(line: LineTables, state: State):
     Sums of WIP and level are in part-microseconds, closed at the end of the period.
     """
     clock = state.clock[0]
-    at = clock.period * clock.period_us
+    at = clock.origin + clock.period * clock.period_us
     n_products = len(state.products)
     n_buffers = len(state.buffers)
     row = clock.period * (2 * n_products + n_buffers)
@@ -575,7 +575,7 @@ def may_go_on(line: LineTables, state: State, until, enough, time):
         write_series(line, state)
         clock.watch = NEVER
         if clock.period < clock.n_periods:
-            clock.watch = clock.period * clock.period_us
+            clock.watch = clock.origin + clock.period * clock.period_us
     if clock.status != REACHED:
         return clock.status
     if time > until:

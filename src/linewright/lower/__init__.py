@@ -11,7 +11,13 @@ grow. `_state` makes what a run starts from.
 
 from linewright.lower._build import zeros
 from linewright.lower._line import Lowered, lower
-from linewright.lower._state import new_draws, new_state, part_capacity, stream_keys
+from linewright.lower._state import (
+    new_draws,
+    new_state,
+    part_capacity,
+    resumed_state,
+    stream_keys,
+)
 
 __all__ = [
     "Lowered",
@@ -19,6 +25,7 @@ __all__ = [
     "new_draws",
     "new_state",
     "part_capacity",
+    "resumed_state",
     "stream_keys",
     "zeros",
 ]

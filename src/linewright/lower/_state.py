@@ -125,6 +125,28 @@ def new_state(
     return part_capacity(lowered, state, n_parts)
 
 
+def resumed_state(saved: t.State, n_periods: int, period_us: int) -> t.State:
+    """Return a copy of a state from which a run goes on, with time series of its own.
+
+    Nothing of it changes but what a run writes down: series begin now, no trace.
+    """
+    width = 2 * len(saved.products) + len(saved.buffers)
+    state = t.State._make(array.copy() for array in saved)
+    state = state._replace(
+        series=np.zeros(max(n_periods + 1, 1) * width, np.int64),
+        trace=np.zeros((0, len(t.TRACE_COLUMNS)), np.int64),
+    )
+    now = int(state.clock["now"][0])
+    state.clock["tracing"] = 0
+    state.clock["n_trace"] = 0
+    state.clock["origin"] = now
+    state.clock["period"] = 0
+    state.clock["n_periods"] = n_periods + 1 if n_periods else 0
+    state.clock["period_us"] = period_us
+    state.clock["watch"] = now if n_periods else t.NEVER
+    return state
+
+
 def _n_servers(line: t.LineTables) -> int:
     return int(line.stations["n_servers"].sum())
 
