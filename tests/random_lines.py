@@ -372,6 +372,8 @@ class _Maker:
             station["load"] = self.time(30)
         if self.maybe(0.25):
             station["unload"] = self.time(30)
+        if self.maybe(0.3):
+            station["holds_when_stopped"] = True
         if self.maybe(0.2):
             station["dispatch"] = self.some(list(_DISPATCH), self.whole(1, 3))
         if "setup" in station and self.maybe(0.4):

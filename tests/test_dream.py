@@ -59,6 +59,7 @@ CONVERTED = (
     "MachineBreak2",
     "MachineBreak3",
     "SingleServer",
+    "Topology01",
     "Topology02",
     "Topology09",
     "Topology12",
@@ -66,11 +67,13 @@ CONVERTED = (
     "Topology19",
     "Topology20",
     "Topology29",
+    "Topology32",
     "Topology37",
     "Topology38",
     "Topology49",
     "Topology50",
     "Topology52",
+    "Topology55",
     "Topology74",
     "WipInMachine1",
     "WipInMachineJobShop2",
@@ -79,7 +82,6 @@ CONVERTED = (
 _OPERATORS = "operators with skills or shifts of their own, beside the stations"
 _CAPACITY = "capacity stations: hours of work per period, and no parts"
 _BATCHES = "batches that are taken apart and put together again as the same batch"
-_HOLDS = "a machine that is down, or off shift, keeps a part that is only blocked"
 _MOULDS = "an order taken apart and a mould put together for that very order"
 
 NOT_EXPRESSIBLE = {
@@ -91,18 +93,15 @@ NOT_EXPRESSIBLE = {
     "MouldAssembly": _MOULDS,
     "Operator": _OPERATORS,
     "SkilledOperator": _OPERATORS,
-    "Topology01": "one repairman for two stations",
-    "Topology07": _HOLDS,
+    "Topology07": "1,414 units, ours 1,412: two machines that feed one place at once",
     "Topology24": "batches that lose a fixed number of units to scrap",
     "Topology27": "a program that now and then empties a buffer",
     "Topology28": _OPERATORS,
-    "Topology32": _HOLDS,
     "Topology34": "a critical part that interrupts another",
     "Topology40": _MOULDS,
     "Topology42": _OPERATORS,
     "Topology45": _OPERATORS,
     "Topology47": _OPERATORS,
-    "Topology55": _HOLDS,
     "Topology56": _MOULDS,
     "Topology61": _MOULDS,
     "Topology62": _MOULDS,
@@ -198,6 +197,7 @@ class _Builder:
                 "products": self.products,
                 "buffers": self.buffers,
                 "calendars": self.calendars,
+                "people": dict.fromkeys(self.theirs.of_kind("Repairman"), 1),
                 "orders": self.orders,
             }
         )
@@ -208,12 +208,16 @@ class _Builder:
         before = [a for a, b, _ in self.theirs.edges if b == node]
         kinds = {self.theirs.kind(a) for a in before}
         station: Json = {"buffer": "unlimited" if "Source" in kinds else 0}
+        delivers = self.theirs.name.startswith("DeliverOnInterruption")
+        station["holds_when_stopped"] = not delivers
         if time := given.get("processingTime"):
             station["process"] = _time(time)
         stops = given.get("interruptions", {})
         if failure := stops.get("failure"):
             early = 1 if self.theirs.name in _END_FIRST else -1
             station["failures"] = {"failure": _failure(failure, early)}
+            for repairman in self.theirs.of_kind("Repairman"):
+                station["people"] = {"repair": repairman}
         if pause := stops.get("break"):
             self._break(station, pause)
         if shift := stops.get("shift"):

@@ -562,3 +562,25 @@ def test_units_in_process_start_where_they_wait() -> None:
     assert run.count("finished", "part") == 3
     assert run.count("on_time", "part") == 1
     assert np.isclose(run.minutes("grind", t.PROCESSING), 18)
+
+
+@pytest.mark.parametrize(("holds", "starts"), [(False, [3, 10]), (True, [3, 11])])
+def test_a_server_that_is_down_may_hold_its_part(
+    holds: bool, starts: list[float]
+) -> None:
+    run = Run(
+        16,
+        stations={
+            "mill": {
+                "process": "3 min",
+                "holds_when_stopped": holds,
+                "failures": {
+                    "stops": {"every": "7 min", "repair": "4 min", "clock": "calendar"}
+                },
+            },
+            "grind": {"process": "7 min", "buffer": 0},
+        },
+        products={"part": {"route": ["mill", "grind"]}},
+    )
+    # the second part waits from 6; the mill is down from 7 to 11, the grinder free at 10
+    assert at(run, "grind") == starts

@@ -121,6 +121,16 @@ class Sight:
         first = int(fixed["first_server"])
         return range(first, first + int(fixed["n_servers"]))
 
+    def is_held(self, p: int) -> bool:
+        """Say whether a part waits on a server that is stopped and holds it."""
+        part = self.state.parts[p]
+        if part["where"] != t.BLOCKED_ON_SERVER:
+            return False
+        server = self.state.servers[part["place"]]
+        holds = self.line.stations["holds"][server["station"]]
+        shift = self.state.stations["shift"][server["station"]]
+        return bool(holds and (server["down"] >= 0 or shift != t.CALENDAR_ON))
+
     def on(self, s: int) -> list[int]:
         """Return the parts on a server: one, or those of a batch."""
         found, p = [], int(self.state.servers["part"][s])
@@ -269,6 +279,8 @@ def hold_nobody_waits_for_what_is_there(sight: Sight) -> None:
     for d in range(sight.n_dests):
         for p in sight.waiting(d):
             part = state.parts[p]
+            if sight.is_held(p):
+                continue
             assert is_together(sight, p) or not free(d), f"part {p} could go on"
             in_split = part["split"] > 0 or part["step"] < 0
             assert in_split or not sight.may_start(p, d), f"part {p} could start"

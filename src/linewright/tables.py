@@ -182,7 +182,7 @@ STATION = _record(
     "i4 setup_stream setup_by n_modes first_queue n_queues first_dest n_dests",
     "i4 first_always first_transport n_transports",
     "i4 dispatch_2 dispatch_3 looks batches load unload first_run leaf prelude",
-    "i4 first_need",
+    "i4 first_need holds",
 )
 MODE = _record(
     "i4 clock planned part together every repair first crew n_crew", "i8 cycles"

@@ -31,7 +31,8 @@ EXAMPLES = {
     "schema": "linewright schema > linewright.schema.json",
     "migrate": "linewright migrate old.yaml --out new.yaml",
     "diff": "linewright diff plant.yaml plant-with-second-oven.yaml",
-    "import": "linewright import SMT2020_HVLM.zip --out fab/fab.yaml",
+    "import": "linewright import SMT2020_HVLM.zip --out fab/fab.yaml\n"
+    "linewright import plant.xml",
     "simulate": "linewright simulate plant.yaml\n"
     'linewright simulate plant.yaml --horizon "52 weeks" --replications 50\n'
     "linewright simulate plant.yaml --precision 1% --out results/today\n"
@@ -114,7 +115,11 @@ def _add_model_verbs(verbs: Any) -> None:
     diff.add_argument("before", metavar="A")
     diff.add_argument("after", metavar="B")
     bring = _verb(verbs, "import", run_import, "read a model of another tool")
-    bring.add_argument("source", metavar="SOURCE", help="SMT2020 tables: folder or ZIP")
+    bring.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="SMT2020 tables (folder or ZIP), or CMSD (.xml)",
+    )
     bring.add_argument("--out", metavar="FILE", help="model file; SOURCE.yaml here")
     bring.add_argument("--force", action="store_true", help="replace what is there")
     _verb(verbs, "version", run_version, "print the version")

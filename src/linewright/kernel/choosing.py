@@ -13,7 +13,7 @@ from linewright.kernel.eligible import (
     setup_time,
     way_to,
 )
-from linewright.kernel.waiting import split_product, together
+from linewright.kernel.waiting import may_leave, split_product, together
 from linewright.kernel.work import work_at
 from linewright.tables import (
     CHOOSE_SHORTEST,
@@ -198,6 +198,8 @@ def may_come(line: LineTables, state: State, p, station):
     part = state.parts[p]
     k = part.step
     if line.stations[station].looks or part.came >= 0:
+        return False
+    if not may_leave(line, state, p):
         return False
     if part.split > 0:
         if not together(line, state, p):

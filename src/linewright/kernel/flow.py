@@ -65,6 +65,7 @@ from linewright.kernel.starting import (
 )
 from linewright.kernel.waiting import (
     leave_server,
+    may_leave,
     release_origin,
     to_output,
     together,
@@ -543,6 +544,7 @@ def let_in(line: LineTables, state: State, b):
         or part.woken >= 0
         or state.stations[t].n_ready > 0
         or state.servers[part.place].n_parts > 1
+        or line.stations[state.servers[part.place].station].holds
     ):
         room(line, state, b)
         return
@@ -581,9 +583,10 @@ def room(line: LineTables, state: State, b):
             better = best < 0 or value < best_score
             if not better and value == best_score:
                 better = part.sequence < state.parts[best].sequence
-            if better and part.woken < 0 and together(line, state, p):
-                best = p
-                best_score = value
+            if better and part.woken < 0 and may_leave(line, state, p):
+                if together(line, state, p):
+                    best = p
+                    best_score = value
             if station < 0 or line.stations[station].dispatch == FIFO:
                 if best >= 0 and part.sequence >= state.parts[best].sequence:
                     break
@@ -613,7 +616,7 @@ def room_output(line: LineTables, state: State, o):
         for s in range(station.first_server, station.first_server + station.n_servers):
             p = state.servers[s].part
             if p >= 0 and state.parts[p].where == BLOCKED_ON_SERVER:
-                if state.parts[p].split == 0:
+                if state.parts[p].split == 0 and may_leave(line, state, p):
                     if best < 0 or state.parts[p].sequence < state.parts[best].sequence:
                         best = p
     if best >= 0:

@@ -39,6 +39,7 @@ from linewright.tables import (
 
 __all__ = [
     "leave_server",
+    "may_leave",
     "release_origin",
     "split_product",
     "to_output",
@@ -53,6 +54,18 @@ def leave_server(state: State, s):
     """Free a server of the part that moves on."""
     state.servers[s].part = -1
     state.servers[s].phase = NONE
+
+
+@jit
+def may_leave(line: LineTables, state: State, p):
+    """Say whether a part that waits may leave: a server that stops may hold it."""
+    part = state.parts[p]
+    if part.where != BLOCKED_ON_SERVER:
+        return True
+    server = state.servers[part.place]
+    if line.stations[server.station].holds == 0:
+        return True
+    return server.down < 0 and state.stations[server.station].shift == CALENDAR_ON
 
 
 @hot

@@ -13,6 +13,7 @@ from linewright.kernel.calendar import set_timer, timer_key
 from linewright.kernel.moves import (
     CAPS,
     KIT,
+    OFFER,
     PULL,
     ROOM,
     ask,
@@ -370,9 +371,22 @@ def come_up(line: LineTables, state: State, s):
 
 
 @jit
+def let_go(line: LineTables, state: State, s):
+    """Offer what a server held while it was stopped, whatever room there was."""
+    server = state.servers[s]
+    if server.phase != DONE or not line.stations[server.station].holds:
+        return
+    p = server.part
+    while p >= 0:
+        push(state, OFFER, p)
+        p = state.parts[p].mate if server.n_parts > 1 else -1
+
+
+@jit
 def go_on(line: LineTables, state: State, s):
     """Resume a server that is up, as its shift allows."""
     server = state.servers[s]
+    let_go(line, state, s)
     held = is_held(state, s)
     if held and not server.running and may_work(line, state, s):
         resume(line, state, s)

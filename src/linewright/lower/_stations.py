@@ -81,6 +81,7 @@ def lower_stations(build: Build) -> None:
             "leaf": -1,
             "prelude": bool(station.setup or station.load or station.people),
             "first_need": _needs(build, station),
+            "holds": station.holds_when_stopped,
         }
         if calendar:
             stations = build.stations_of_calendar.setdefault(

@@ -370,6 +370,11 @@ class Station(Noun):
     failures: dict[Name, Failure] = Field(
         default_factory=dict, description="Ways to fail, by name."
     )
+    holds_when_stopped: Flag = _added(
+        False,
+        description="Whether a finished part that waits for room stays on a server "
+        "that is down, on a break or off shift; else it leaves when there is room.",
+    )
     maintenance: dict[Name, Maintenance] = Field(
         default_factory=dict, description="Planned work, by name."
     )
