@@ -582,5 +582,5 @@ def test_a_server_that_is_down_may_hold_its_part(
         },
         products={"part": {"route": ["mill", "grind"]}},
     )
-    # the second part waits from 6; the mill is down from 7 to 11, the grinder free at 10
+    # the second part waits from 6; the mill is down from 7 to 11, the other free at 10
     assert at(run, "grind") == starts

@@ -398,7 +398,7 @@ def _operation(
         if name in plant.stations:
             plant.error(process, f'"{name}" is visited twice; that is not read')
             continue
-        # a machine that is down hands nothing on, as in the tool that wrote most of these
+        # a machine that is down hands nothing on, as in the tool of the examples
         station = plant.stations[name] = {"buffer": places, "holds_when_stopped": True}
         times[name] = _work_time(plant, resource, process) or "0 min"
         _stops(plant, station, resource, process)
