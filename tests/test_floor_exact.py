@@ -116,6 +116,16 @@ def working_machines(machines: int, crews: int, fail: float, repair: float) -> f
     return float(share @ (machines - np.arange(machines + 1)))
 
 
+def hold_working(result: linewright.Result, expected: float) -> None:
+    """Hold the mean number of machines at work against its exact value."""
+    table = result.table("stations").to_pandas()
+    span_us = result.manifest["horizon_us"] - result.manifest["warmup_us"]
+    runs = table.groupby("replication")["processing"].sum().to_numpy() / span_us
+    found = mean_interval(runs, 0.9999)
+    assert found.low < expected < found.high
+    assert found.half_width < 0.005 * expected
+
+
 @pytest.mark.parametrize(("machines", "crews"), [(2, 1), (5, 2), (8, 3), (12, 4)])
 def test_machines_that_wait_for_crews_are_those_of_the_chain(
     machines: int, crews: int
@@ -146,12 +156,7 @@ def test_machines_that_wait_for_crews_are_those_of_the_chain(
     )
     assert not result.failed_checks
     expected = working_machines(machines, crews, 1 / 60, 1 / 25)
-    table = result.table("stations").to_pandas()
-    span_us = result.manifest["horizon_us"] - result.manifest["warmup_us"]
-    runs = table.groupby("replication")["processing"].sum().to_numpy() / span_us
-    found = mean_interval(runs, 0.9999)
-    assert found.low < expected < found.high
-    assert found.half_width < 0.005 * expected
+    hold_working(result, expected)
     busy = result.table("people").to_pandas()["busy_mean"].to_numpy()
     # each machine at work breaks once an hour, and each repair takes 25 minutes
     repairs = mean_interval(busy, 0.9999)
@@ -186,10 +191,4 @@ def test_machines_that_wait_for_operators_are_those_of_the_chain(
         seed=9_000 + machines,
         confidence=0.9999,
     )
-    expected = working_machines(machines, operators, 1 / 10, 1 / 4)
-    table = result.table("stations").to_pandas()
-    span_us = result.manifest["horizon_us"] - result.manifest["warmup_us"]
-    runs = table.groupby("replication")["processing"].sum().to_numpy() / span_us
-    found = mean_interval(runs, 0.9999)
-    assert found.low < expected < found.high
-    assert found.half_width < 0.005 * expected
+    hold_working(result, working_machines(machines, operators, 1 / 10, 1 / 4))

@@ -5,12 +5,13 @@ Each function knows one rule and notes where it is broken. Names are taken to ex
 
 from __future__ import annotations
 
-from linewright.model.line import Attendance, Batch, Line, Product, Step
+from linewright.model.line import Batch, Line, Product, Step
 from linewright.model.meaning import (
     batch_of,
     input_places,
     is_sampled,
     next_operation,
+    people_asked,
     people_of,
     process_time,
 )
@@ -43,19 +44,12 @@ def check_floor(line: Line, notes: Notes) -> None:
 def _people(line: Line, name: str, notes: Notes) -> None:
     """People are enough, and are asked for what takes a time."""
     station, at = line.stations[name], ("stations", name)
-    asked: dict[Path, str | dict[str, int] | None] = {}
-    for key in Attendance.model_fields if station.people else ():
-        asked[*at, "people", key] = getattr(station.people, key)
-    for failure, mode in station.failures.items():
-        asked[*at, "failures", failure, "crew"] = mode.crew
-    for work, plan in station.maintenance.items():
-        asked[*at, "maintenance", work, "crew"] = plan.crew
-    for path, people in asked.items():
+    for below, people in people_asked(station):
         pool, n = people_of(people)
         if pool is not None and pool in line.people and n > line.people[pool].count:
             there = line.people[pool].count
             msg = f'{n} of "{pool}" are needed at once, and there are {there}'
-            notes.error("LW226", path, msg, "nobody could ever start")
+            notes.error("LW226", (*at, *below), msg, "nobody could ever start")
     if station.people is None:
         return
     for key, is_there in (

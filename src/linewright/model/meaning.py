@@ -8,8 +8,11 @@ are taken to exist; `check` sees to that.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from linewright.model.distribution import Distribution
 from linewright.model.line import (
+    Attendance,
     Batch,
     Calendar,
     EveryNth,
@@ -28,6 +31,7 @@ __all__ = [
     "input_places",
     "is_sampled",
     "next_operation",
+    "people_asked",
     "people_of",
     "places",
     "process_time",
@@ -127,6 +131,21 @@ def sample_share(step: Step) -> float:
     if isinstance(step.sample, EveryNth):
         return 1 / step.sample.every
     return step.sample
+
+
+def people_asked(
+    station: Station,
+) -> Iterator[tuple[tuple[str, ...], str | dict[str, int]]]:
+    """Yield whom a station asks for people, with the keys at which it says so."""
+    for key in Attendance.model_fields if station.people else ():
+        if people := getattr(station.people, key):
+            yield ("people", key), people
+    for name, failure in station.failures.items():
+        if failure.crew:
+            yield ("failures", name, "crew"), failure.crew
+    for name, work in station.maintenance.items():
+        if work.crew:
+            yield ("maintenance", name, "crew"), work.crew
 
 
 def people_of(people: str | dict[str, int] | None) -> tuple[str | None, int]:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 from linewright.model.distribution import KINDS
-from linewright.model.line import Attendance, Line, Product, Step
-from linewright.model.meaning import family_of
+from linewright.model.line import Line, Product, Step
+from linewright.model.meaning import family_of, people_asked
 from linewright.model.notes import Notes, Path
 
 __all__ = ["check_names"]
@@ -76,17 +76,9 @@ def _slots(line: Line, path: Path, slots: int | str | None, notes: Notes) -> Non
 
 def _people(line: Line, name: str, notes: Notes) -> None:
     station, at = line.stations[name], ("stations", name)
-    asked: dict[Path, str | dict[str, int] | None] = {}
-    if station.people:
-        for key in Attendance.model_fields:
-            asked[*at, "people", key] = getattr(station.people, key)
-    for failure, mode in station.failures.items():
-        asked[*at, "failures", failure, "crew"] = mode.crew
-    for work, plan in station.maintenance.items():
-        asked[*at, "maintenance", work, "crew"] = plan.crew
-    for path, people in asked.items():
-        for pool in (people,) if isinstance(people, str) else people or ():
-            _known(path, pool, "pool of people", line.people, notes)
+    for below, people in people_asked(station):
+        for pool in (people,) if isinstance(people, str) else people:
+            _known((*at, *below), pool, "pool of people", line.people, notes)
 
 
 def _station(line: Line, name: str, notes: Notes) -> None:
