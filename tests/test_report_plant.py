@@ -194,6 +194,13 @@ def make(line: Line, *, limit: str = "", **changes: Any) -> Made:
     return made
 
 
+SHOWN = (
+    "processing", "setup", "blocked", "starved", "failed", "maintenance", "break",
+    "off_shift",
+)  # fmt: skip
+"""States that servers of this plant come to; nobody loads, or waits for people."""
+
+
 def _stations(
     line: Line, n: int, window: int, limit: str, rng: np.random.Generator
 ) -> pa.Table:
@@ -220,7 +227,8 @@ def _stations(
             pause = int(total * 0.04)
             us = [*map(int, on), pause, total - int(on.sum()) - pause]
             row = {"replication": r, "station": name}
-            row.update(zip((s.key for s in STATES), us, strict=True))
+            row |= dict.fromkeys((s.key for s in STATES), 0)
+            row |= dict(zip(SHOWN, us, strict=True))
             rows.append(
                 row | {"started": 90, "completed": 88, "failures": 5, "setups": 9}
             )
@@ -400,7 +408,7 @@ def _summary(made: Made, n: int, rng: np.random.Generator) -> pa.Table:
     shares = made.tables["stations"].to_pylist()
     for name in line.stations:
         mine = [row for row in shares if row["station"] == name]
-        on = sum(row[s.key] for row in mine for s in STATES[:6])
+        on = sum(row[key] for row in mine for key in SHOWN[:6])
         used = sum(row["processing"] for row in mine) / on if on else 0.0
         add("utilization", name, "1", used, 0.012)
         factors = (float(rng.uniform(0.6, 0.97)), float(rng.uniform(0.85, 1)), 0.985)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["COLORS", "OFF", "ON_SHIFT", "STATES", "State", "css_variables"]
+__all__ = ["COLORS", "OFF", "ON_SHIFT", "PLACE", "STATES", "State", "css_variables"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,9 @@ STATES = (
     State("off_shift", "off shift", "off-shift", "No shift is planned."),
 )
 """In the order in which every bar stacks them."""
+
+PLACE = {state.key: i for i, state in enumerate(STATES)}
+"""Where each state stands in that order, and in tables of shares."""
 
 OFF = frozenset({"break", "off_shift"})
 ON_SHIFT = tuple(s for s in STATES if s.key not in OFF)

@@ -18,6 +18,7 @@ import numpy as np
 
 from linewright.report.canvas import SMALL, Canvas, draw_both, label_room
 from linewright.report.facts import Estimate, Facts, estimate
+from linewright.report.palette import PLACE, STATES
 from linewright.report.parts import Column, Figure, Section, Table
 from linewright.report.routes import Chain, chains, finals, station_order
 from linewright.report.sections.states import busiest_first
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 SHOWN = 60
+BLOCKED, STARVED = PLACE["blocked"], PLACE["starved"]
 SLACK = 0.2  # waiting share above which no station is near its limit
 FIT = 0.75  # share of stations that must fit the pattern of a turning point
 
@@ -84,11 +86,11 @@ def turning_point(facts: Facts, route: Sequence[str]) -> Turn | None:
     """
     known = [s for s in dict.fromkeys(route) if s in facts.stations]
     rows = [facts.stations.index(s) for s in known]
-    shares = facts.shift_shares[rows] if rows else np.zeros((0, 8))
+    shares = facts.shift_shares[rows] if rows else np.zeros((0, len(STATES)))
     if len(known) < 3:
         return None
-    excess = shares[:, 2] - shares[:, 3]
-    waits = shares[:, 2] + shares[:, 3]
+    excess = shares[:, BLOCKED] - shares[:, STARVED]
+    waits = shares[:, BLOCKED] + shares[:, STARVED]
     before = [int((excess[:j] > 0).sum()) for j in range(len(known))]
     after = [int((excess[j + 1 :] < 0).sum()) for j in range(len(known))]
 
@@ -115,7 +117,7 @@ def _turns(facts: Facts) -> tuple[dict[str, list[tuple[Chain, Turn]]], int]:
 def _tied(facts: Facts, ranked: Sequence[str]) -> list[str]:
     """Return the first station and those whose waiting does not differ from its."""
     shares = facts.shift_shares_by_replication
-    waits = shares[:, :, 2] + shares[:, :, 3]
+    waits = shares[:, :, BLOCKED] + shares[:, :, STARVED]
     first = facts.stations.index(ranked[0])
     tied = [ranked[0]]
     for station in ranked[1:4]:
@@ -158,7 +160,7 @@ def is_saturated(facts: Facts) -> bool:
     """
     last = [facts.line.products[p].release for p in finals(facts.line)]
     capped = facts.line.conwip or any(release.conwip for release in last)
-    blocks = bool((facts.shift_shares[:, 2] > 0.02).any())
+    blocks = bool((facts.shift_shares[:, BLOCKED] > 0.02).any())
     return blocks and not capped and all(r.kind == "always" for r in last)
 
 
@@ -268,7 +270,7 @@ def _draw(
     left, right = (2.0, 50.0) if narrow else (label_room(labels, 220, 12.6), 76.0)
     rows = [facts.stations.index(s) for s in stations]
     shares = facts.shift_shares[rows]
-    peak = max(0.1, float(shares[:, 2:4].max()))
+    peak = max(0.1, float(shares[:, [BLOCKED, STARVED]].max()))
     half = (width - left - right) / 2
     zero = left + half
     canvas.text(zero - 8, 10, "blocked", anchor="right", role="muted", size=SMALL)
@@ -292,11 +294,11 @@ def _draw(
             canvas.text(left, y - 17, label, size=SMALL, bold=bold)
         else:
             canvas.text(4, y, fit(labels[i], left - 12, 12.6), bold=bold)
-        for s, side, role in ((2, -1, "blocked"), (3, 1, "starved")):
+        for s, side, role in ((BLOCKED, -1, "blocked"), (STARVED, 1, "starved")):
             long = float(shares[i, s]) / peak * half * 0.96
             if long > 0.2:
                 canvas.rect(zero - long if side < 0 else zero, y - 6, long, 12, role)
-        away = 1 - float(shares[i, 2] + shares[i, 3])
+        away = 1 - float(shares[i, BLOCKED] + shares[i, STARVED])
         canvas.text(width - 2, y, percent(away), anchor="right", bold=bold)
         if narrow:  # leave the names free
             canvas.path([zero, zero], [y - 9, y + 9], "ink", 1.2)

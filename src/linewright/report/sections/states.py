@@ -8,19 +8,20 @@ import numpy as np
 
 from linewright.report.canvas import SMALL, Anchor, Box, Canvas, draw_both, label_room
 from linewright.report.facts import Facts, Floats
-from linewright.report.palette import OFF, ON_SHIFT, STATES
+from linewright.report.palette import OFF, ON_SHIFT, PLACE, STATES
 from linewright.report.parts import Column, Figure, Section, Table
 from linewright.report.words import counted, fit, name, percent
 
 __all__ = ["busiest_first", "section", "state_table"]
 
 SHOWN = 60
+BLOCKED, STARVED = PLACE["blocked"], PLACE["starved"]
 _ON = [s for s, state in enumerate(STATES) if state.key not in OFF]
 
 
 def busiest_first(shares: Floats) -> list[int]:
     """Return the rows of stations, the one that waits least first."""
-    waiting = shares[:, 2] + shares[:, 3]
+    waiting = shares[:, BLOCKED] + shares[:, STARVED]
     on = shares.sum(axis=1) > 0
     return sorted(range(len(shares)), key=lambda k: (not on[k], waiting[k], k))
 
@@ -82,11 +83,13 @@ def _headline(facts: Facts) -> str:
     mean = shares[shares.sum(axis=1) > 0].mean(axis=0) if shares.any() else shares[0]
     lead = f"{name(best)} works on parts {percent(used.mean, used.half)} of its time"
     if len(facts.stations) == 1:
-        return f"{lead} on shift and waits {percent(mean[2] + mean[3])} of it"
+        return (
+            f"{lead} on shift and waits {percent(mean[BLOCKED] + mean[STARVED])} of it"
+        )
     return (
         f"{lead} on shift, the most of {counted(len(facts.stations), 'station')}; the "
-        f"average station works {percent(mean[0])} and waits "
-        f"{percent(mean[2] + mean[3])}"
+        f"average station works {percent(mean[PLACE['processing']])} and waits "
+        f"{percent(mean[BLOCKED] + mean[STARVED])}"
     )
 
 
