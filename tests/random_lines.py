@@ -364,7 +364,7 @@ class _Maker:
                 line["products"][two]["route_of"] = one
 
     def machine(self, station: dict[str, Any]) -> None:
-        if self.maybe(0.25):
+        if self.maybe(0.35):
             station["batch"] = self.batch()
             station["buffer"] = self.pick(("unlimited", 4, 9))
             station.pop("blocking", None)
@@ -407,11 +407,11 @@ class _Maker:
                 next(iter(station["maintenance"].values()))["crew"] = {"fitters": 1}
 
     def batch(self) -> dict[str, Any]:
-        least = self.whole(1, 3)
+        least = self.whole(1, 4)
         out: dict[str, Any] = {"min": least, "max": least + self.whole(0, 3)}
         out["mix"] = self.pick(("step", "operation", "family", "any"))
-        if self.maybe(0.6):
-            out["longest_wait"] = self.seconds(100, 3000)
+        if self.maybe(0.8):
+            out["longest_wait"] = self.seconds(60, 900)
         return out
 
     def operation(
