@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import linewright
 from linewright.report.facts import Facts
-from linewright.report.sections import limits, orders, throughput, units, wip
+from linewright.report.sections import limits, orders, people, throughput, units, wip
 from tests.test_report_plant import HOUR, Made, aircraft_result, hand_made, make, table
 
 
@@ -149,3 +150,39 @@ def test_local_time_knows_daylight_saving(plant_facts: Facts) -> None:
     assert summer.isoformat() == "2027-04-05T01:00:00+02:00"
     assert plant_facts.tick_us(summer) == 24 * 91 * HOUR
     assert summer == datetime(2027, 4, 4, 23, tzinfo=UTC)
+
+
+def test_pools_say_how_much_they_work_and_how_long_they_are_waited_for() -> None:
+    assert people.section(Facts(serial())) is None
+    line = linewright.loads(
+        """
+        schema_version: 1
+        name: two mills
+        people: {operator: 1, fitters: 4}
+        stations:
+          one: &mill {process: 8 min, load: 2 min, people: {load: operator}}
+          two: *mill
+          three: *mill
+          four: *mill
+          five: *mill
+          six: *mill
+        products:
+          a: {route: [one]}
+          b: {route: [two]}
+          c: {route: [three]}
+          d: {route: [four]}
+          e: {route: [five]}
+          f: {route: [six]}
+        """
+    )
+    result = linewright.simulate(line, horizon="2 d", warmup="1 h", replications=2)
+    found = people.section(Facts(result))
+    assert found is not None
+    # six mills want two minutes each in ten: the operator is always at work
+    assert found.headline.startswith("The pool operator is at work 100")
+    (table,) = found.tables
+    operator, fitters = table.rows
+    assert [str(cell) for cell in operator[:2]] == ["operator", "1"]
+    assert operator[3] == "100%"
+    assert fitters[3] == "0%"
+    assert str(operator[4]).endswith("min")
