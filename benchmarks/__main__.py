@@ -57,6 +57,8 @@ def _arguments() -> argparse.Namespace:
     args = parser.parse_args()
     if args.write and (not args.date or args.only):
         parser.error("--write needs --date, and all parts")
+    if args.only == "fab" and not args.fab:
+        parser.error("--only fab needs --fab, the data set to measure on")
     if args.core is None and hasattr(os, "sched_getaffinity"):
         args.core = max(os.sched_getaffinity(0))
     return args
@@ -73,9 +75,8 @@ def main() -> int:
         "start": start,
         "fab": fab,
     }
-    wanted = [args.only] if args.only else list(parts)
-    if not args.fab:
-        wanted.remove("fab")
+    measured = [name for name in parts if name != "fab" or args.fab]
+    wanted = [args.only] if args.only else measured
     away: list[str] = []
     text = "\n\n".join([head(args), *(parts[name](args, away) for name in wanted)])
     print(text)
