@@ -113,7 +113,7 @@ def test_what_is_no_state_is_refused(tmp_path: Path, content: bytes) -> None:
     lowered = lower(LINE, 48 * HOUR)
     file = tmp_path / "a.npz"
     file.write_bytes(content)
-    with pytest.raises(ResultError, match="not a state"):
+    with pytest.raises(ResultError, match=r"not a state .*not a whole \.npz file"):
         load_state(file, lowered, HASH)
 
 

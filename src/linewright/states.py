@@ -166,6 +166,10 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     keys = {"state_version", "model_hash", "seed", "replication", "calendar_ticks"}
     try:
         with path.open("rb") as stream:  # NumPy leaves one open that it cannot read
+            if not zipfile.is_zipfile(stream):
+                msg = "it is not a whole .npz file, as linewright state writes"
+                raise ValueError(msg)
+            stream.seek(0)
             file = np.load(stream, allow_pickle=False)
             arrays = {name: file[name] for name in file.files}
         about = json.loads(arrays.pop(_ABOUT).tobytes())

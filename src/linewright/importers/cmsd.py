@@ -64,8 +64,8 @@ def is_it(path: Path) -> bool:
 
 
 def _parse(path: Path) -> Element:
-    def wrong(text: str, line: int = 0) -> ModelError:
-        return ModelError([Finding("LW400", text, "error", str(path), line)])
+    def wrong(text: str, line: int = 0, column: int = 0) -> ModelError:
+        return ModelError([Finding("LW400", text, "error", str(path), line, column)])
 
     try:
         data = path.read_bytes()
@@ -98,7 +98,9 @@ def _parse(path: Path) -> Element:
     try:
         parser.Parse(data, True)
     except expat.ExpatError as error:
-        raise wrong(f"is not XML: {error}", error.lineno) from error
+        reason = expat.ErrorString(error.code)
+        found = wrong(f"is not XML: {reason}", error.lineno, error.offset + 1)
+        raise found from error
     (root,) = stack[0].children
     if root.name != "CMSDDocument":
         raise wrong(f"is {root.name}, and no CMSDDocument", root.line)
