@@ -126,6 +126,8 @@ _TABLES: Mapping[str, str] = {
     "stations": "A row for each replication and station. The ten states add up to "
     "the length counted, times the number of servers.",
     "people": "A row for each replication and pool of people; no rows without pools.",
+    "stocks": "A row for each replication and tool, loop, material or failure with "
+    "spares; no rows without.",
     "buffers": "A row for each replication and buffer. A station's own buffer has the "
     "station's name, its output buffer `NAME output`, a product's own store "
     "`NAME store`.",

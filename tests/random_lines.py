@@ -347,11 +347,19 @@ class _Maker:
             self.machine(station)
         if self.maybe(0.5):
             self.people(line)
+        if self.maybe(0.75):
+            self.stocks(line)
+        if self.maybe(0.75):
+            self.stops(line)
         for product in line["products"].values():
             for i, step in enumerate(product["route"]):
                 self.operation(line, product["route"], i, step)
             if self.maybe(0.2):
                 product["release"]["due"] = self.seconds(600, 9000)
+        self.units(line)
+
+    def units(self, line: dict[str, Any]) -> None:
+        """Add units in process, and let products share a route."""
         names = list(line["products"])
         if self.maybe(0.3):
             line["in_process"] = self.there(line, self.pick(names))
@@ -405,6 +413,97 @@ class _Maker:
                 station["people"] = asked
             if "maintenance" in station and self.maybe(0.5):
                 next(iter(station["maintenance"].values()))["crew"] = {"fitters": 1}
+
+    def stocks(self, line: dict[str, Any]) -> None:
+        """Add tools, loops and materials."""
+        line["tools"] = {"fixture": self.whole(1, 3), "mould": {"count": 2}}
+        if self.maybe(0.5):
+            line["tools"]["mould"]["back"] = self.time(90)
+        bought = any("screw" in p.get("bom", ()) for p in line["products"].values())
+        line["materials"] = {
+            "screw": {
+                "stock": self.whole(0, 60),
+                "reorder_point": self.whole(16, 40),
+                "lot": self.whole(16, 60),
+                "lead_time": self.time(1500),
+            }
+        }
+        if not bought:
+            line["materials"] = {}
+        elif self.maybe(0.5):
+            line["materials"]["screw"]["late"] = {"share": 0.3, "by": self.time(900)}
+        for product in line["products"].values():
+            for step in product["route"]:
+                if self.maybe(0.3) and not self.in_batches(line, step):
+                    step["tools"] = self.pick(("fixture", {"mould": 2}, ["mould"]))
+            if self.maybe(0.3) and "store" in product:
+                product["stock"] = 2 * product["lot_size"]
+        self.loops(line)
+
+    def loops(self, line: dict[str, Any]) -> None:
+        steps = [f"op {i}" for i in range(4)]
+        for i in range(self.whole(0, 2)):
+            one, two = self.whole(0, 3), self.whole(0, 3)
+            loop: dict[str, Any] = {
+                "from": steps[min(one, two)],
+                "to": steps[max(one, two)],
+            }
+            loop["cards"] = self.whole(1, 6)
+            if self.maybe(0.4):
+                loop["hand_back"] = "next"
+            if self.maybe(0.4):
+                loop["back"] = self.time(100)
+            line.setdefault("loops", {})[f"loop {i}"] = loop
+        line["loops"] = {
+            name: loop
+            for name, loop in line.get("loops", {}).items()
+            if self.may_loop(line, loop)
+        }
+
+    def in_batches(self, line: dict[str, Any], step: dict[str, Any]) -> bool:
+        names = step["station"]
+        names = [names] if isinstance(names, str) else list(names)
+        return any("batch" in line["stations"][name] for name in names)
+
+    def may_loop(self, line: dict[str, Any], loop: dict[str, Any]) -> bool:
+        """Say whether parts may take cards where a loop begins."""
+        found = False
+        for product in line["products"].values():
+            steps = {step["operation"]: step for step in product["route"]}
+            if loop["from"] in steps and loop["to"] in steps:
+                found = True
+                first, last = steps[loop["from"]], steps[loop["to"]]
+                rework = first.get("rework_only") or last.get("rework_only")
+                if self.in_batches(line, first) or rework:
+                    return False
+        return found
+
+    def stops(self, line: dict[str, Any]) -> None:
+        """Add spares, wear by steps, what is put off, and failures of several."""
+        if self.maybe(0.6):
+            line["failures"] = {
+                "air": {
+                    "stations": self.some(self.stations, self.whole(1, 3)),
+                    "every": self.time(6000),
+                    "repair": self.time(300),
+                    "part": self.pick(("resume", "restart", "scrap")),
+                }
+            }
+        for station in line["stations"].values():
+            for name, failure in station.get("failures", {}).items():
+                if self.maybe(0.4):
+                    failure["spares"] = self.whole(0, 2)
+                    failure["swap"] = self.time(60)
+                if self.maybe(0.4):
+                    failure["steps"] = self.whole(2, 4)
+                    if not failure.get("together") and self.maybe(0.7):
+                        work = {"when_worn": {name: 1}, "duration": self.time(200)}
+                        station.setdefault("maintenance", {})[f"renew {name}"] = work
+            for work in station.get("maintenance", {}).values():
+                if self.maybe(0.3):
+                    work["defer"] = self.seconds(100, 4000)
+                if self.maybe(0.3):
+                    work["window"] = self.pick(list(_CALENDARS))
 
     def batch(self) -> dict[str, Any]:
         least = self.whole(1, 4)

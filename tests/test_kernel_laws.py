@@ -77,7 +77,28 @@ class Sight:
         step = self.line.steps[k]
         first = int(step["first_use"])
         uses = self.line.uses[first : first + int(step["n_uses"])]
-        return all(self.stored(int(u["product"])) >= u["quantity"] for u in uses)
+        made = all(self.stored(int(u["product"])) >= u["quantity"] for u in uses)
+        return made and self.has_stock(k)
+
+    def has_stock(self, k: int) -> bool:
+        step = self.line.steps[k]
+        first = int(step["first_take"])
+        takes = self.line.takes[first : first + int(step["n_takes"])]
+        free = self.state.stocks["free"]
+        return all(free[x["stock"]] >= x["quantity"] for x in takes)
+
+    def lacks_tool(self, station: int) -> bool:
+        """Say whether a part waits at a station for something from a stock."""
+        fixed, line = self.line.stations[station], self.line
+        first = int(fixed["first_queue"])
+        queues = line.links[first : first + int(fixed["n_queues"])]
+        steps = [
+            int(self.state.parts["step"][p]) for q in queues for p in self.members(q)
+        ]
+        first = int(fixed["first_always"])
+        always = line.links[first : first + int(fixed["n_always"])]
+        steps += line.products["first_step"][always].tolist()
+        return not all(map(self.has_stock, steps))
 
     def eligible(self, station: int, k: int) -> bool:
         line, step = self.line, self.line.steps[k]
@@ -191,7 +212,10 @@ def hold_lists(sight: Sight) -> None:
     assert free == state.clock["n_free"][0] == len(state.parts) - len(sight.alive)
     assert state.clock["n_todo"][0] == state.clock["n_requests"][0] == 0
     moving = int((state.parts["where"][sight.alive] == t.MOVING).sum())
-    assert moving == state.clock["n_moving"][0] == state.clock["n_heap"][0]
+    lots = np.maximum(sight.line.stocks["lot"], 1)
+    returning = int((state.stocks["out"] // lots).sum())
+    assert moving == state.clock["n_moving"][0]
+    assert moving + returning == state.clock["n_heap"][0]
 
 
 def hold_buffers(sight: Sight) -> None:
@@ -249,6 +273,13 @@ def allowed_modes(sight: Sight, s: int) -> tuple[int, ...]:
         return (t.BREAK if shift == t.CALENDAR_BREAK else t.OFF_SHIFT,)
     if server["waits"] or server["phase"] == t.DONE:
         return (t.WAITING,) if server["waits"] else (t.BLOCKED,)
+    return idle_modes(sight, k)
+
+
+def idle_modes(sight: Sight, k: int) -> tuple[int, ...]:
+    """Return what a server without a part may be shown to do."""
+    if sight.lacks_tool(k):  # or did not when it looked last
+        return (t.WAITING, t.STARVED, t.BLOCKED)
     held_back = steps_held_back(sight, k)
     if any(map(sight.has_kit, held_back)):
         return (t.BLOCKED,)
@@ -371,9 +402,11 @@ def hold_caps(sight: Sight) -> None:
         for use in line.uses[int(step["first_make"]) :][: int(step["n_makes"])]
     }
     for i, product in enumerate(line.products):
-        assert product["cap"] < 0 or i in made or wip[i] <= product["cap"]
+        free = i in made or product["initial"]
+        assert product["cap"] < 0 or free or wip[i] <= product["cap"]
     cap = int(line.settings[t.S_LINE_CAP])
-    assert cap < 0 or made or wip.sum() <= cap
+    free_all = made or line.products["initial"].any()
+    assert cap < 0 or free_all or wip.sum() <= cap
     assert sight.state.clock["wip"][0] == wip.sum()
 
 

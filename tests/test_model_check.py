@@ -332,7 +332,7 @@ products:
         (SMALL.replace("route: [weld, ", "route: [").replace("  weld", "  ¦weld"),
          "LW302", "no product visits"),
         ("buffers: {¦rack: {}}\n" + LIMITED, "LW303", "nobody uses"),
-        ("calendars: {¦day: {}}\n" + LIMITED, "LW303", "no station works by"),
+        ("calendars: {¦day: {}}\n" + LIMITED, "LW303", "nobody works by"),
         ("stages: [¦day]\n" + LIMITED, "LW303", "no station belongs"),
         (
             LIMITED.replace(

@@ -38,6 +38,7 @@ class Snapshot(NamedTuple):
         buffers: Records of `tables.BUFFER_STATE`; `area_us` is closed.
         stations: Records of `tables.STATION_STATE`.
         pools: Records of `tables.POOL_STATE`; `area_us` is closed.
+        stocks: Records of `tables.STOCK_STATE`; `area_us` and `none_us` are closed.
         accounts: Server-time in each mode, microseconds, (station, mode).
         flow_cells: Cells of the flow-time sketch that are not zero, flat index.
         flow_counts: Their counts.
@@ -48,6 +49,7 @@ class Snapshot(NamedTuple):
     buffers: t.Records
     stations: t.Records
     pools: t.Records
+    stocks: t.Records
     accounts: t.Ints
     flow_cells: t.Ints
     flow_counts: t.Ints
@@ -199,12 +201,16 @@ def snapshot(state: t.State) -> Snapshot:
     cells = np.flatnonzero(flat)
     pools = state.pools.copy()
     pools["area_us"] += pools["busy"].astype(np.int64) * now
+    stocks = state.stocks.copy()
+    stocks["area_us"] += stocks["free"] * now
+    stocks["none_us"] += (stocks["free"] == 0) * now
     return Snapshot(
         now,
         products,
         buffers,
         state.stations.copy(),
         pools,
+        stocks,
         accounts,
         cells,
         flat[cells],
@@ -230,6 +236,7 @@ def check_laws(lowered: Lowered, state: t.State) -> list[Check]:
         wants = int((state.claims["wanted"] == i).sum())
         law = "claims for people"
         out.append(Check(law, names.pools[i], int(pool["n_waiting"]), wants))
+    out += _stock_laws(lowered, state)
     parts = state.parts[state.parts["product"] >= 0]
     held = np.isin(parts["where"], (t.IN_OUTPUT, t.IN_QUEUE, t.MOVING, t.IN_STORE))
     places = np.where(held, parts["place"], parts["reserved"])
@@ -254,6 +261,30 @@ def check_laws(lowered: Lowered, state: t.State) -> list[Check]:
     return out
 
 
+def _stock_laws(lowered: Lowered, state: t.State) -> list[Check]:
+    """Hold tools and spares against what parts have, and what is on its way back."""
+    out = []
+    alive = np.flatnonzero(state.parts["product"] >= 0)
+    n_slots = int(lowered.tables.settings[t.S_N_SLOTS])
+    with_parts = np.zeros(len(state.stocks), np.int64)
+    for product, row in enumerate(lowered.tables.products if n_slots else ()):
+        first = int(row["first_held"])
+        held = lowered.tables.takes[first : first + int(row["n_held"])]
+        mine = alive[state.parts["product"][alive] == product]
+        for stock, slot in {(int(x["stock"]), int(x["slot"])) for x in held}:
+            with_parts[stock] += state.memory[mine * n_slots + slot].sum()
+    for k, fixed in enumerate(lowered.tables.stocks):
+        if fixed["kind"] == t.MATERIAL:
+            continue
+        stock = state.stocks[k]
+        found = int(stock["free"] + stock["out"] + with_parts[k])
+        if fixed["kind"] == t.SPARE:
+            found -= int(stock["n_waiting"])
+        name = lowered.names.stocks[k]
+        out.append(Check("stock conserved", name, int(fixed["initial"]), found))
+    return out
+
+
 def _conservation(
     lowered: Lowered, product: Any, i: int, inside: t.Records, parts: t.Records
 ) -> list[Check]:
@@ -262,7 +293,7 @@ def _conservation(
     stored = int((inside["where"] == t.IN_STORE).sum())
     outside = int(((parts["product"] == i) & (parts["where"] == t.OUTSIDE)).sum())
     accounted = int(product["finished"]) // lot + int(product["scrapped"])
-    accounted += len(inside) - stored
+    accounted += len(inside) - stored + int(product["initial"]) // lot
     made = int(product["entered"]) * lot + outside * lot + int(product["lost"])
     wip = int(product["entered"] - product["removed"])
     return [

@@ -100,6 +100,17 @@ COLUMNS: dict[str, dict[str, str]] = {
         "waited": "times that nobody was free at once",
         "wait_mean_s": "mean wait for them, of all times asked, seconds",
     },
+    "stocks": {
+        "replication": "number from 0",
+        "stock": "name of a tool, loop or material; of a station's failure: its spares",
+        "kind": "tool (or card of a loop), spare or material",
+        "count": "how many there were at the start",
+        "free_mean": "time average of those that are free",
+        "none_share": "share of time in which none was",
+        "taken": "how many were taken",
+        "waited": "repairs that waited for a spare",
+        "wait_mean_s": "mean wait for a spare, of those repairs that had to, seconds",
+    },
     "buffers": {
         "replication": "number from 0",
         "buffer": "name; a station's own input buffer has the station's name",
@@ -329,9 +340,9 @@ class Result:
 
 
 def _read_table(folder: Path, name: str) -> pa.Table:
-    """Return a table of a result; people came with a later release than the others."""
+    """Return a table of a result; some came with a later release than the others."""
     path = folder / f"{name}.parquet"
-    if name == "people" and not path.exists():
+    if name in {"people", "stocks"} and not path.exists():
         return _table(name, {column: [] for column in COLUMNS[name]})
     return _brought_up_to_date(name, pq.read_table(path))
 
@@ -393,6 +404,7 @@ def build_result(
         "products": build.products(),
         "stations": build.stations(),
         "people": build.people(),
+        "stocks": build.stocks(),
         "buffers": build.buffers(),
         "orders": build.orders(),
         "periods": build.periods(),
@@ -580,6 +592,32 @@ class _Tables:
                 "asked": asked,
                 "waited": self._delta("pools", "waited"),
                 "wait_mean_s": _ratio(self._delta("pools", "wait_us"), asked) / 1e6,
+            },
+        )
+
+    def stocks(self) -> pa.Table:
+        names = self.lowered.names.stocks
+        spread = self._spread(names)
+        rows = self.lowered.tables.stocks
+        kinds = ("tool", "spare", "material")
+        n = len(self.done)
+        waited = self._delta("stocks", "waited")
+        return _table(
+            "stocks",
+            {
+                "replication": spread["replication"],
+                "stock": pa.array(spread["name"], pa.string()),
+                "kind": pa.array([kinds[k] for k in rows["kind"]] * n, pa.string()),
+                "count": np.tile(rows["initial"], n),
+                "free_mean": _ratio(
+                    self._delta("stocks", "area_us"), self._span_us(len(names))
+                ),
+                "none_share": _ratio(
+                    self._delta("stocks", "none_us"), self._span_us(len(names))
+                ),
+                "taken": self._delta("stocks", "taken"),
+                "waited": waited,
+                "wait_mean_s": _ratio(self._delta("stocks", "wait_us"), waited) / 1e6,
             },
         )
 

@@ -186,6 +186,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return about, arrays
 
 
+_GONE = {"together"}
+"""Columns that an earlier release had and this one has not."""
+
 _OF_PARTS = {"came": -1, "mate": -1}
 """Columns that an earlier release had not, and what stands there for "none"."""
 
@@ -197,6 +200,7 @@ def _bring_up_to_date(lowered: Lowered, arrays: dict[str, Any]) -> None:
     new state, new columns zero or "none", and in new modes no time was spent.
     """
     like = new_state(lowered)
+    _mark_common_failures(lowered, arrays)
     for name, fresh in zip(like._fields, like, strict=True):
         old = arrays.get(name)
         if old is None:
@@ -204,7 +208,7 @@ def _bring_up_to_date(lowered: Lowered, arrays: dict[str, Any]) -> None:
             rows = len(arrays["parts"]) * n_slots
             arrays[name] = np.zeros(rows, np.int64) if name == "memory" else fresh
         elif fresh.dtype.names and old.dtype.names and old.dtype != fresh.dtype:
-            if set(old.dtype.names) <= set(fresh.dtype.names):
+            if set(old.dtype.names) - _GONE <= set(fresh.dtype.names):
                 new = zeros(fresh.dtype, len(old))
                 for column in fresh.dtype.names:
                     if column in old.dtype.names:
@@ -217,6 +221,24 @@ def _bring_up_to_date(lowered: Lowered, arrays: dict[str, Any]) -> None:
             if len(old) == len(new):
                 new[:, : old.shape[1]] = old
                 arrays[name] = new
+
+
+def _mark_common_failures(lowered: Lowered, arrays: dict[str, Any]) -> None:
+    """Mark the failures of whole stations that an earlier release noted there.
+
+    It had for each station the row of the failure that all of it has, counted from 1.
+    """
+    stations, modes = arrays.get("stations"), arrays.get("modes")
+    if stations is None or modes is None or not modes.dtype.names:
+        return
+    if "together" not in (stations.dtype.names or ()):
+        return
+    new = zeros(t.MODE_STATE, len(modes))
+    for column in modes.dtype.names:
+        new[column] = modes[column]
+    down = stations["together"][stations["together"] > 0] - 1
+    new["active"][down] = 1
+    arrays["modes"] = new
 
 
 def _check_form(
@@ -258,9 +280,11 @@ def _check_calendars(
         if calendar["n_stations"]:
             station = int(line.links[calendar["first_station"]])
             reached = int(state.stations["next_tick"][station])
-        else:
+        elif calendar["n_pools"]:
             pool = int(line.links[calendar["first_pool"]])
             reached = int(state.pools["next_tick"][pool])
+        else:
+            reached = int(state.windows["next_tick"][c])
         if now < min(reached + 1, then) or (now > then and reached >= then):
             msg = (
                 f"{path} was saved with its calendars laid out to another time; lower "

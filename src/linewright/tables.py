@@ -79,10 +79,11 @@ ON_SERVER, BLOCKED_ON_SERVER, IN_OUTPUT, IN_QUEUE, MOVING, IN_STORE, OUTSIDE, NE
 FINISH, SETUP_DONE, MOVED, REPAIRED, FAILURE, TICK, ORDER, ARRIVAL = range(8)
 BEGIN = 8  # comes once, before all others
 LOADED, UNLOADED, WAITED = 9, 10, 11  # of a server, a server, a station with batches
+RETURNED = 12  # of a stock: a tool, a repaired component, a delivery
 
 # what the kernel asks of whoever drives it
 ASK_PROCESS, ASK_SETUP, ASK_REPAIR, ASK_CLOCK, ASK_MOVE, ASK_ARRIVAL = range(6)
-ASK_LOAD, ASK_UNLOAD = 6, 7
+ASK_LOAD, ASK_UNLOAD, ASK_RETURN = 6, 7, 8
 
 # verdicts of an operation, in the two low bits of an outcome; bit 2 says truly bad, and
 # the bits above how many of the operations behind it the part is not sampled for
@@ -101,6 +102,7 @@ BY_PRODUCT, BY_FAMILY, BY_OPERATION = range(3)
 FULL_WAIT, FULL_BLOCK, FULL_LOSE = range(3)
 MISSED_COUNT, MISSED_SCRAP, MISSED_REWORK = range(3)
 LOOKS, LOOKS_FOR_LATE = 1, 2  # bits: parts only start from the queue; late ones go
+TOOL, SPARE, MATERIAL = range(3)  # kinds of stocks
 
 # why `advance` came back
 REACHED, NEED_PARTS, NEED_TRACE, DEADLOCK, STANDSTILL, OVERFLOW, ENOUGH = range(7)
@@ -127,11 +129,13 @@ NO_ROOM = 7  # for units that are in process at the start
     T_VERDICT,
     T_SKIP,
     T_LATE,
-) = range(19)
+    T_TAKE,
+    T_GIVE,
+) = range(21)
 TRACE_NAMES = (
     "event", "mode", "release", "queue", "start", "block", "output", "move", "store",
     "use", "split", "rework", "scrap", "exit", "lost", "outside", "verdict",
-    "skip", "late",
+    "skip", "late", "take", "give",
 )  # fmt: skip
 TRACE_COLUMNS = (
     "time_us",
@@ -182,10 +186,12 @@ STATION = _record(
     "i4 setup_stream setup_by n_modes first_queue n_queues first_dest n_dests",
     "i4 first_always first_transport n_transports",
     "i4 dispatch_2 dispatch_3 looks batches load unload first_run leaf prelude",
-    "i4 first_need holds",
+    "i4 first_need holds first_group n_groups tools",
 )
 MODE = _record(
-    "i4 clock planned part together every repair first crew n_crew", "i8 cycles"
+    "i4 clock planned part first_member n_members every repair first crew n_crew",
+    "i8 cycles defer",
+    "i4 stock steps worn at_step window",
 )
 SERVER_MODE = _record("i4 mode server leaf every_stream repair_stream")
 BUFFER = _record(
@@ -204,6 +210,7 @@ STEP = _record(
     "i4 batch_group family cascade cascade_stream rest rest_stream same_slot",
     "i4 limit_slot missed late_to every_nth server_slot time_slot sample_stream",
     "i4 sampled load_stream unload_stream",
+    "i4 first_take n_takes first_give n_gives first_hand n_hands",
 )
 DEST = _record("i4 first_target n_targets rule queue first_source n_sources")
 TARGET = _record("i4 station buffer")
@@ -212,16 +219,24 @@ QUANTITY = _record("i8 quantity", "i4 product")
 PRODUCT = _record(
     "i8 first_step store family lot priority cap kind source_stream source_dist",
     "i8 quantity first_us when_full first_station n_stations first_child n_children",
-    "i8 leaf straight due_after",
+    "i8 leaf straight due_after first_held n_held initial",
     "f8 share",
 )
 DISTRIBUTION = _record("i8 kind first n", "f8 a b c d")
-CALENDAR = _record("i8 first n leaf first_station n_stations first_pool n_pools")
+CALENDAR = _record(
+    "i8 first n leaf first_station n_stations first_pool n_pools first_window n_windows"
+)
 TICK_ROW = _record("i8 at mode on_left")
 ORDER_ROW = _record("i8 product quantity release due priority")
 TRANSPORT_ROW = _record("i8 to dist")
 POOL = _record("i4 count calendar")
 NEED = _record("i4 pool n")  # of a station for setup, loading, processing, unloading
+STOCK = _record(  # what is counted, taken and comes back: tools, spares, materials
+    "i4 kind dist stream late late_stream first_station n_stations",
+    "i8 initial lot reorder_point",
+    "f8 late_share",
+)
+TAKE = _record("i4 stock quantity slot step until")  # of a part at a step, from a stock
 IN_PROCESS_ROW = _record("i8 product step parts due priority")
 
 
@@ -246,6 +261,8 @@ class LineTables(NamedTuple):
     in_process: Records
     pools: Records
     needs: Records
+    stocks: Records
+    takes: Records
     links: Ints
     setups: Ints
     setup_us: Ints
@@ -286,11 +303,13 @@ SERVER = _record(
     "i4 number family first_mode n_modes n_parts runs_left waits",
 )
 STATION_STATE = _record(
-    "i4 n_ready shift together next_tick",
+    "i4 n_ready shift next_tick",
     "i8 started completed wait_us waited planned_us failures setups rejected",
     "i8 batches late oldest",
 )
-MODE_STATE = _record("i8 left due n", "i4 pending clock")
+MODE_STATE = _record(
+    "i8 left due n", "i4 pending clock", "i8 came_due since", "i4 wear active next"
+)
 BUFFER_STATE = _record("i8 level slots area_us wait_us entered left waiters highest")
 LIST = _record("i4 head tail", "i8 count")
 PART = _record(
@@ -303,12 +322,16 @@ assert PART.itemsize == 2 * CACHE_LINE
 PRODUCT_STATE = _record(
     "i8 serial released entered finished scrapped reworked lost escaped used removed",
     "i8 wip area_us residence_us flow_count flow_us first_pass outside arrivals made",
-    "i8 blocked bought due on_time tardy_us",
+    "i8 blocked bought due on_time tardy_us initial",
     "f8 credit",
 )
 STEP_STATE = _record("i8 seen skipped late")
 POOL_STATE = _record(
     "i4 on busy head tail n_waiting next_tick", "i8 area_us asked waited wait_us"
+)
+WINDOW_STATE = _record("i4 on next_tick")  # of a calendar in which maintenance begins
+STOCK_STATE = _record(
+    "i8 free out area_us none_us taken waited wait_us n_asked", "i4 head tail n_waiting"
 )
 # what each server, then each server's failure, wants of people and has of them
 CLAIM = _record("i4 wanted n_wanted held n_held prev next", "i8 since")
@@ -338,6 +361,8 @@ class State(NamedTuple):
     steps: Records
     pools: Records
     claims: Records
+    windows: Records
+    stocks: Records
     heap: Ints
     todo: Ints
     requests: Ints
@@ -368,6 +393,7 @@ class Names:
     stations: tuple[str, ...]
     buffers: tuple[str, ...]
     pools: tuple[str, ...]
+    stocks: tuple[str, ...]
     products: tuple[str, ...]
     operations: tuple[str, ...]
     modes: tuple[str, ...]
@@ -395,7 +421,8 @@ LINE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "products": PRODUCT, "dists": DISTRIBUTION, "calendars": CALENDAR,
     "ticks": TICK_ROW,
     "orders": ORDER_ROW, "transports": TRANSPORT_ROW, "work": WORK,
-    "in_process": IN_PROCESS_ROW, "pools": POOL, "needs": NEED, "links": _I,
+    "in_process": IN_PROCESS_ROW, "pools": POOL, "needs": NEED,
+    "stocks": STOCK, "takes": TAKE, "links": _I,
     "setups": _I, "setup_us": _I, "runs": _I, "leaf_row": _I, "data": _F,
     "settings": _I,
 }  # fmt: skip
@@ -404,7 +431,8 @@ STATE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "buffers": BUFFER_STATE, "lists": LIST, "parts": PART, "products": PRODUCT_STATE,
     "orders": ORDER_STATE, "accounts": _I, "flow": _I, "tree": NODE,
     "leaf_station": _I, "memory": _I, "steps": STEP_STATE, "pools": POOL_STATE,
-    "claims": CLAIM, "heap": _I, "todo": _I,
+    "claims": CLAIM, "windows": WINDOW_STATE, "stocks": STOCK_STATE,
+    "heap": _I, "todo": _I,
     "requests": _I, "trace": _I, "series": _I,
 }  # fmt: skip
 DRAWS_DTYPES: dict[str, np.dtype[np.generic]] = {

@@ -51,7 +51,7 @@ LOG_COLUMNS: dict[str, str] = {
     "operation": "operation that the part is at, or comes to next",
     "detail": "event: its kind; mode: the new state; verdict: pass, rework or scrap",
     "before": "mode: the state before",
-    "name": "event: the failure, order or product it is about",
+    "name": "the failure, order, product, tool or material it is about",
     "order": "order of the part",
     "into_product": "use: product it is built into; split: product it was cut from",
     "into_part": "serial number of that unit",
@@ -80,11 +80,13 @@ LOG_KINDS: dict[str, str] = {
     "verdict": "an operation with an inspection, defects or samples behind it ended",
     "skip": "a part passes an operation by, not being in its sample",
     "late": "a part came to its operation later than its time limit allows",
+    "take": "a part took a tool, a card of a loop or a material",
+    "give": "a part handed a tool or a card back",
 }
 
 EVENT_NAMES = (
     "finish", "setup_done", "moved", "repaired", "failure", "tick", "order", "arrival",
-    "begin", "loaded", "unloaded", "waited",
+    "begin", "loaded", "unloaded", "waited", "returned",
 )  # fmt: skip
 VERDICT_NAMES = ("pass", "rework", "scrap")
 
@@ -193,7 +195,7 @@ class _Rows:
         return found, (*EVENT_NAMES, *t.MODE_NAMES, *VERDICT_NAMES)
 
     def subjects(self) -> tuple[t.Ints, tuple[str, ...]]:
-        """Return rows of a list of names: failures, then orders, then products."""
+        """Return rows of a list of names: failures, orders, products, stocks."""
         names = self.lowered.names
         row, value = self.column("row"), self.column("value")
         event = self.of_kind(t.T_EVENT)
@@ -205,8 +207,13 @@ class _Rows:
             ),
             (event & (value == t.ORDER), row + n_modes),
             (event & (value == t.ARRIVAL), row + n_modes + n_orders),
+            (
+                self.of_kind(t.T_TAKE, t.T_GIVE) | event & (value == t.RETURNED),
+                row + n_modes + n_orders + len(names.products),
+            ),
         )
-        return found, (*names.modes, *names.orders, *names.products)
+        words = *names.modes, *names.orders, *names.products, *names.stocks
+        return found, words
 
 
 def _at(values: t.Ints, rows: t.Ints) -> t.Ints:

@@ -7,6 +7,7 @@ behind where the station asks for that before it starts.
 from __future__ import annotations
 
 from linewright.kernel._jit import hot, jit
+from linewright.kernel.stocks import has_stock
 from linewright.kernel.work import work_at
 from linewright.tables import (
     BY_FAMILY,
@@ -30,6 +31,7 @@ __all__ = [
     "family_of",
     "has_kit",
     "held_back",
+    "lacks_tool",
     "needs_move",
     "needs_setup",
     "next_room",
@@ -60,13 +62,13 @@ def outside_list(line: LineTables, product):
 
 @jit
 def has_kit(line: LineTables, state: State, k):
-    """Say whether the stores hold every component that a step uses."""
+    """Say whether stores and stocks hold all that a step uses and takes."""
     step = line.steps[k]
     for i in range(step.first_use, step.first_use + step.n_uses):
         use = line.uses[i]
         if state.lists[store_list(line, use.product)].count < use.quantity:
             return False
-    return True
+    return has_stock(line, state, k)
 
 
 @hot
@@ -123,7 +125,7 @@ def eligible(line: LineTables, state: State, station, k):
     step = line.steps[k]
     if ends_now(line, state, station):
         return False
-    if step.n_uses > 0 and not has_kit(line, state, k):
+    if step.n_uses + step.n_takes > 0 and not has_kit(line, state, k):
         return False
     if line.work[work_at(line, k, station)].shift_end == END_FIT:
         if not _fits(line, state, station, k):
@@ -137,6 +139,22 @@ def eligible(line: LineTables, state: State, station, k):
 def lacks_room(line: LineTables, state: State, k):
     """Say whether only a place behind is missing for a part to start step `k`."""
     return next_room(line, state, k) == -1 and has_kit(line, state, k)
+
+
+@jit
+def lacks_tool(line: LineTables, state: State, k):
+    """Say whether parts wait at a station for something from a stock."""
+    fixed = line.stations[k]
+    for i in range(fixed.first_queue, fixed.first_queue + fixed.n_queues):
+        p = state.lists[line.links[i]].head
+        while p >= 0:
+            if not has_stock(line, state, state.parts[p].step):
+                return True
+            p = state.parts[p].next
+    for i in range(fixed.first_always, fixed.first_always + fixed.n_always):
+        if not has_stock(line, state, line.products[line.links[i]].first_step):
+            return True
+    return False
 
 
 @jit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from linewright.kernel._jit import hot, jit
 from linewright.kernel.calendar import set_timer
 from linewright.kernel.choosing import aim, choose
-from linewright.kernel.eligible import eligible, ends_now, outside_list
+from linewright.kernel.eligible import eligible, ends_now, outside_list, store_list
 from linewright.kernel.moves import (
     ENTRY,
     NEXT_ARRIVAL,
@@ -20,12 +20,15 @@ from linewright.kernel.moves import (
 )
 from linewright.kernel.queueing import carry_or_queue, join_queue, joined, queue
 from linewright.kernel.starting import put_on, start
+from linewright.kernel.stocks import take_from_stock
 from linewright.tables import (
     ALWAYS_CAPPED,
     ARRIVALS,
     ASK_ARRIVAL,
+    COMPLETE,
     FULL_BLOCK,
     FULL_LOSE,
+    IN_STORE,
     NEVER,
     NEW,
     OUTSIDE,
@@ -36,6 +39,7 @@ from linewright.tables import (
     T_LOST,
     T_OUTSIDE,
     T_RELEASE,
+    T_STORE,
     LineTables,
     State,
 )
@@ -50,6 +54,7 @@ __all__ = [
     "let_sources_in",
     "next_arrival",
     "put_in",
+    "put_in_store",
     "release_order",
     "start_next_new",
     "take_always",
@@ -261,7 +266,7 @@ def put_in(line: LineTables, state: State, row):
         trace(state, T_OUTSIDE, -1, p, -1, 0)
         d = line.steps[lot.step].dest
         place = choose(line, state, p, d)
-        if place < 0:
+        if place < 0 or not hold_on_the_way(line, state, p):
             undo_create(line, state, p)
             return False
         enter_line(line, state, p)
@@ -271,6 +276,37 @@ def put_in(line: LineTables, state: State, row):
         else:
             queue(line, state, p, d)
             joined(line, state, p, d)
+    return True
+
+
+@jit
+def put_in_store(line: LineTables, state: State, product):
+    """Put a part of a product into its store, where it lies when the line starts."""
+    p = create(line, state, product, -1)
+    part = state.parts[p]
+    enter_line(line, state, p)
+    state.products[product].initial += line.products[product].lot
+    b = line.targets[line.dests[line.products[product].store].first_target].buffer
+    enter_buffer(state, b, p)
+    part.step = COMPLETE
+    part.where = IN_STORE
+    part.place = b
+    append(state, store_list(line, product), p)
+    trace(state, T_STORE, b, p, 0, 0)
+
+
+@jit
+def hold_on_the_way(line: LineTables, state: State, p):
+    """Give a part in process what it took before; say whether that was there."""
+    part = state.parts[p]
+    product = line.products[part.product]
+    for i in range(product.first_held, product.first_held + product.n_held):
+        take = line.takes[i]
+        if take.step < part.step <= take.until:
+            if state.stocks[take.stock].free < take.quantity:
+                return False
+            take_from_stock(state, take.stock, take.quantity)
+            state.memory[p * line.settings[S_N_SLOTS] + take.slot] = take.quantity
     return True
 
 

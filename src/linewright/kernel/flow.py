@@ -16,7 +16,7 @@ from linewright.kernel._views import likely, unlikely
 from linewright.kernel.calendar import set_timer, timer_key
 from linewright.kernel.choosing import aim, choose, pick, pick_waiting, score
 from linewright.kernel.deadlock import find_deadlock
-from linewright.kernel.eligible import ends_now, held_back
+from linewright.kernel.eligible import ends_now, held_back, lacks_tool
 from linewright.kernel.entering import (
     caps_opened,
     entry,
@@ -63,6 +63,7 @@ from linewright.kernel.starting import (
     start,
     start_first,
 )
+from linewright.kernel.stocks import give_back, give_back_from
 from linewright.kernel.waiting import (
     leave_server,
     may_leave,
@@ -111,6 +112,7 @@ from linewright.tables import (
     UNLOADED,
     UNLOADS,
     WAITED,
+    WAITING,
     LineTables,
     State,
 )
@@ -208,6 +210,7 @@ def finish_rare(line: LineTables, state: State, s, outcome):
     if step.time_slot >= 0:
         row = p * line.settings[S_N_SLOTS] + step.time_slot
         state.memory[row] = state.clock[0].now + 1
+    give_back(line, state, p, step.first_give, step.n_gives)
     if step.inspected or outcome:
         if judge(line, state, p, outcome):
             return
@@ -347,6 +350,7 @@ def judge(line: LineTables, state: State, p, outcome):
             part.priority = step.rework_priority
         state.products[part.product].reworked += line.products[part.product].lot
         trace(state, T_REWORK, part.station, p, part.visits, 0)
+        give_back_from(line, state, p, part.step)
         return False
     if verdict == SCRAP:
         release_origin(line, state, p)
@@ -367,6 +371,9 @@ def pass_by(line: LineTables, state: State, p, n):
     if n > 0:
         unreserve(state, p)  # the place that was kept for it is not where it goes
     for _ in range(n):
+        step = line.steps[part.step]
+        give_back(line, state, p, step.first_hand, step.n_hands)
+        give_back(line, state, p, step.first_give, step.n_gives)
         state.steps[part.step].seen += 1
         state.steps[part.step].skipped += 1
         trace(state, T_SKIP, part.station, p, part.step, 0)
@@ -392,7 +399,8 @@ def pull(line: LineTables, state: State, s):
     if server.ready:
         server.ready = 0
         here.n_ready -= 1
-    if server.pending > 0 and next_pending(line, state, s):
+    is_idle = here.shift != CALENDAR_ON
+    if server.pending > 0 and next_pending(line, state, s, is_idle):
         return
     if here.shift != CALENDAR_ON or ends_now(line, state, k):
         show(line, state, s)
@@ -428,9 +436,13 @@ def pull(line: LineTables, state: State, s):
         return
     if fixed.n_always > 0 and take_always(line, state, k):
         return
+    if server.pending > 0 and next_pending(line, state, s, True):
+        return
     if fixed.leaf >= 0:
         watch_batches(line, state, k)
-    if fixed.before_service and held_back(line, state, k):
+    if fixed.tools and lacks_tool(line, state, k):
+        set_mode(state, s, WAITING)
+    elif fixed.before_service and held_back(line, state, k):
         set_mode(state, s, BLOCKED)
     else:
         set_mode(state, s, STARVED)
@@ -520,6 +532,7 @@ def send_off(line: LineTables, state: State, p, missed):
     part.visits += 1
     state.products[part.product].reworked += line.products[part.product].lot
     trace(state, T_REWORK, part.station, p, part.visits, 0)
+    give_back_from(line, state, p, part.step)
     push(state, OFFER, p)
 
 
@@ -660,8 +673,8 @@ def settle(line: LineTables, state: State):
         n = clock.n_todo - 1
         clock.n_todo = n
         item = state.todo[n]
-        kind = item & 7
-        row = item >> 3
+        kind = item & 15
+        row = item >> 4
         if kind == OFFER:
             offer(line, state, row)
         elif kind == PULL:

@@ -72,7 +72,7 @@ def push(state: State, kind, row):
         clock.status = OVERFLOW
         clock.limit = -1
         return
-    state.todo[n] = (row << 3) | kind
+    state.todo[n] = (row << 4) | kind
     clock.n_todo = n + 1
 
 
@@ -85,7 +85,7 @@ def ask(state: State, kind, row):
         clock.status = OVERFLOW
         clock.limit = -1
         return
-    state.requests[n] = (row << 3) | kind
+    state.requests[n] = (row << 4) | kind
     clock.n_requests = n + 1
 
 

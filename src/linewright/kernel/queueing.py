@@ -77,7 +77,8 @@ def look_again(line: LineTables, state: State, d):
     for j in range(dest.first_target, dest.first_target + dest.n_targets):
         t = line.targets[j].station
         if t >= 0 and state.stations[t].n_ready > 0:
-            if dest.queue >= 0 or line.stations[t].before_service:
+            station = line.stations[t]
+            if dest.queue >= 0 or station.before_service or station.tools:
                 push(state, KIT, t)
 
 

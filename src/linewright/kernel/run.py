@@ -33,6 +33,7 @@ from linewright.kernel.entering import (
     arrives_alone,
     caps_opened,
     put_in,
+    put_in_store,
     release_order,
     wants_in,
 )
@@ -43,11 +44,13 @@ from linewright.kernel.queueing import moved
 from linewright.kernel.running import is_held, run, run_known
 from linewright.kernel.sample import sample, uniform
 from linewright.kernel.starting import loaded, setup_done
+from linewright.kernel.stocks import reorder
 from linewright.kernel.streams import standard, time_ahead, uniform_at
 from linewright.kernel.waiting import waiting_for
 from linewright.kernel.work import (
     due,
     repaired,
+    returned,
     set_clock,
     shift_change,
     start_repair,
@@ -60,6 +63,7 @@ from linewright.tables import (
     ASK_MOVE,
     ASK_PROCESS,
     ASK_REPAIR,
+    ASK_RETURN,
     ASK_SETUP,
     ASK_UNLOAD,
     BAD,
@@ -74,6 +78,7 @@ from linewright.tables import (
     FINISH,
     IN_STORE,
     LOADED,
+    MATERIAL,
     MOVED,
     NEED_PARTS,
     NEED_TRACE,
@@ -83,6 +88,7 @@ from linewright.tables import (
     PASS,
     REACHED,
     REPAIRED,
+    RETURNED,
     REWORK,
     S_MARGIN,
     S_MOVE_LEAF,
@@ -152,6 +158,8 @@ def apply_rare(line: LineTables, state: State, kind, row, outcome):
         finish_rare(line, state, row, outcome)
     elif kind == WAITED:
         waited(line, state, row)
+    elif kind == RETURNED:
+        returned(line, state, row)
     elif kind == BEGIN:
         begin_line(line, state)
 
@@ -160,9 +168,11 @@ def apply_rare(line: LineTables, state: State, kind, row, outcome):
 def tick(line: LineTables, state: State, c):
     """Change the shift of all who work by a calendar, and set the next change."""
     calendar = line.calendars[c]
+    window = state.windows[c]
+    next_tick = window.next_tick
     if calendar.n_stations > 0:
         next_tick = state.stations[line.links[calendar.first_station]].next_tick
-    else:
+    elif calendar.n_pools > 0:
         next_tick = state.pools[line.links[calendar.first_pool]].next_tick
     row = calendar.first + next_tick
     last = calendar.first_station + calendar.n_stations
@@ -175,6 +185,12 @@ def tick(line: LineTables, state: State, c):
         state.pools[pool].next_tick += 1
         state.pools[pool].on = line.ticks[row].mode == CALENDAR_ON
         serve(line, state, pool)
+    window.next_tick += 1
+    window.on = line.ticks[row].mode == CALENDAR_ON
+    for i in range(calendar.first_window, calendar.first_window + calendar.n_windows):
+        m = line.links[i]
+        if state.modes[m].pending:
+            push(state, PULL, line.server_modes[m].server)
     key = NEVER
     if row + 1 < calendar.first + calendar.n:
         key = timer_key(line.ticks[row + 1].at, TICK)
@@ -198,7 +214,14 @@ def begin_line(line: LineTables, state: State):
     """Set the line going at time 0: clocks, sources, servers looking for work."""
     state.clock[0].begun = 1
     for m in range(len(line.server_modes)):
-        push_request(state, ASK_CLOCK, m)
+        if line.modes[line.server_modes[m].mode].worn < 0:
+            push_request(state, ASK_CLOCK, m)
+    for k in range(len(line.stocks)):
+        if line.stocks[k].kind == MATERIAL:
+            reorder(line, state, k)
+    for i in range(len(line.products)):
+        for _ in range(line.products[i].initial):
+            put_in_store(line, state, i)
     for c in range(len(line.calendars)):
         calendar = line.calendars[c]
         if calendar.n > 1:
@@ -223,7 +246,7 @@ def begin_line(line: LineTables, state: State):
 def push_request(state: State, kind, row):
     """Ask the driver for something."""
     clock = state.clock[0]
-    state.requests[clock.n_requests] = (row << 3) | kind
+    state.requests[clock.n_requests] = (row << 4) | kind
     clock.n_requests += 1
 
 
@@ -255,23 +278,41 @@ def draw_and_work(line: LineTables, state: State, draws: Draws, s):
 @jit
 def answer(line: LineTables, state: State, kind, row, amount):
     """Give the kernel the answer to a question, in microseconds or UNKNOWN."""
-    if kind == ASK_PROCESS or kind == ASK_SETUP or kind >= ASK_LOAD:
-        answer_process(state, row, amount)
-    elif kind == ASK_REPAIR:
+    if kind == ASK_REPAIR:
         start_repair(line, state, row, amount)
     elif kind == ASK_CLOCK:
         set_clock(line, state, row, amount)
-    elif kind == ASK_MOVE and amount != UNKNOWN:
-        clock = state.clock[0]
-        part = state.parts[row]
-        n = clock.n_heap
-        key = timer_key(clock.now + amount, MOVED)
-        station = line.targets[part.target].station
-        heap_push(state.heap, n, key, station, part.serial, row)
-        clock.n_heap = n + 1
-        set_timer(state, line.settings[S_MOVE_LEAF], state.heap[0, 0])
+    elif kind == ASK_MOVE:
+        answer_move(line, state, row, amount)
     elif kind == ASK_ARRIVAL:
         answer_arrival(line, state, row, amount)
+    elif kind == ASK_RETURN:
+        stock = state.stocks[row]
+        stock.n_asked += 1
+        if amount != UNKNOWN:
+            come_later(line, state, RETURNED, row, stock.n_asked, row, amount)
+    else:
+        answer_process(state, row, amount)
+
+
+@jit
+def answer_move(line: LineTables, state: State, p, amount):
+    """Say when a part on its way comes, in microseconds or UNKNOWN."""
+    if amount == UNKNOWN:
+        return
+    part = state.parts[p]
+    station = line.targets[part.target].station
+    come_later(line, state, MOVED, station, part.serial, p, amount)
+
+
+@jit
+def come_later(line: LineTables, state: State, kind, station, number, row, amount):
+    """Put an event on the heap; ties go by station, then by number."""
+    clock = state.clock[0]
+    key = timer_key(clock.now + amount, kind)
+    heap_push(state.heap, clock.n_heap, key, station, number, row)
+    clock.n_heap += 1
+    set_timer(state, line.settings[S_MOVE_LEAF], state.heap[0, 0])
 
 
 @hot
@@ -404,13 +445,29 @@ def draw_rare(line: LineTables, state: State, draws: Draws, kind, row):
         n = state.modes[row].n
         if kind == ASK_REPAIR:
             return sample(line, draws, mode.repair, fixed.repair_stream, n, 0)
+        if mode.steps > 1:
+            n = n * mode.steps + state.modes[row].wear
         if mode.clock == CLOCK_CYCLES or mode.clock == CLOCK_UNITS:
             return mode.first if n == 0 else mode.cycles
         dist = mode.first if n == 0 else mode.every
         return sample(line, draws, dist, fixed.every_stream, n, 0)
     if kind == ASK_MOVE:
         return draw_move(line, state, draws, row)
+    if kind == ASK_RETURN:
+        return draw_return(line, state, draws, row)
     return draw_arrival(line, state, draws, row, state.products[row].arrivals)
+
+
+@jit
+def draw_return(line: LineTables, state: State, draws: Draws, k):
+    """Draw how long it takes until something is there again, or there, in a stock."""
+    stock = line.stocks[k]
+    n = state.stocks[k].n_asked
+    total = sample(line, draws, stock.dist, stock.stream, n, 0)
+    if stock.late_share > 0:
+        if uniform_at(draws, stock.late_stream, n, 0, 1) <= stock.late_share:
+            total += sample(line, draws, stock.late, stock.late_stream, n, 0)
+    return total
 
 
 @jit
@@ -477,7 +534,7 @@ def rare_row(line: LineTables, state: State, leaf, kind):
             return leaf
         return server.fails if kind == FAILURE else server.down
     clock = state.clock[0]
-    if kind == MOVED:
+    if kind == MOVED or kind == RETURNED:
         p = heap_pop(state.heap, clock.n_heap)
         clock.n_heap -= 1
         set_timer(state, leaf, state.heap[0, 0] if clock.n_heap > 0 else NEVER)
@@ -519,7 +576,7 @@ def stands_still(line: LineTables, state: State):
     get a part, nothing arrives, and what waits at a station off shift lacks its kit.
     Components that lie in store for no one do not wait.
     """
-    if state.clock[0].wip == 0 or state.clock[0].n_moving > 0:
+    if state.clock[0].wip == 0 or state.clock[0].n_heap > 0:
         return False
     n_waiting = 0
     for p in range(len(state.parts)):
@@ -702,8 +759,8 @@ def answer_by_draws(line: LineTables, state: State, draws: Draws):
     clock = state.clock[0]
     i = 0
     while i < clock.n_requests:
-        kind = state.requests[i] & 7
-        row = state.requests[i] >> 3
+        kind = state.requests[i] & 15
+        row = state.requests[i] >> 4
         i += 1
         if kind == ASK_PROCESS:
             draw_and_work(line, state, draws, row)
@@ -718,8 +775,8 @@ def answer_unknown(line: LineTables, state: State):
     clock = state.clock[0]
     i = 0
     while i < clock.n_requests:
-        kind = state.requests[i] & 7
-        row = state.requests[i] >> 3
+        kind = state.requests[i] & 15
+        row = state.requests[i] >> 4
         i += 1
         answer(line, state, kind, row, known(line, state, kind, row))
     clock.n_requests = 0

@@ -17,6 +17,7 @@ from linewright.kernel.moves import (
 )
 from linewright.kernel.people import enter_phase
 from linewright.kernel.running import stop
+from linewright.kernel.stocks import take_what_it_needs
 from linewright.kernel.work import leave_line
 from linewright.tables import (
     ASK_PROCESS,
@@ -63,6 +64,8 @@ def prepare(line: LineTables, state: State, p, station):
             if state.parts[c].bad:
                 part.bad = 1
             leave_line(line, state, c)
+    if step.n_takes + step.n_hands > 0:
+        take_what_it_needs(line, state, p)
     if line.stations[station].before_service:
         b = next_room(line, state, part.step)
         if b >= 0:

@@ -165,7 +165,7 @@ def wait_for(line: LineTables, state: State, p, d):
     else:
         show(line, state, s)
     if state.servers[s].pending > 0 and state.servers[s].phase == DONE:
-        next_pending(line, state, s)
+        next_pending(line, state, s, True)
     find_deadlock(line, state, p, d)
 
 

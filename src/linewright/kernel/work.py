@@ -29,9 +29,11 @@ from linewright.kernel.running import (
     run,
     stop,
 )
+from linewright.kernel.stocks import add_to_stock, give_back_from, take_from_stock
 from linewright.tables import (
     ASK_CLOCK,
     ASK_REPAIR,
+    ASK_RETURN,
     BLOCKED,
     BREAK,
     CALENDAR_BREAK,
@@ -57,6 +59,7 @@ from linewright.tables import (
     REPAIRED,
     SETTING_UP,
     SETUP,
+    SPARE,
     STARVED,
     T_SCRAP,
     UNKNOWN,
@@ -71,6 +74,8 @@ __all__ = [
     "count_cycle",
     "due",
     "leave_line",
+    "next_pending",
+    "returned",
     "scrap",
     "set_clock",
     "shift_change",
@@ -101,6 +106,7 @@ def scrap(line: LineTables, state: State, p):
     """Scrap a part that no server, list or buffer holds any more."""
     part = state.parts[p]
     trace(state, T_SCRAP, part.station, p, part.order, 0)
+    give_back_from(line, state, p, 0)
     state.products[part.product].scrapped += 1
     if part.order >= 0:
         state.orders[part.order].scrapped += line.products[part.product].lot
@@ -216,16 +222,82 @@ def due(line: LineTables, state: State, m):
         set_timer(state, fixed.leaf, NEVER)
     state.modes[m].left = UNKNOWN
     find_next_failure(state, fixed.server)
-    planned = line.modes[fixed.mode].planned
+    if wear_on(line, state, m):
+        if server.down < 0 and server.pending > 0:
+            next_pending(line, state, fixed.server, True)
+        return
+    mode = line.modes[fixed.mode]
     held = is_held(state, fixed.server)
-    if server.down >= 0 or (planned and held):
-        state.modes[m].pending = 1
-        server.pending += 1
-        if server.running and line.modes[fixed.mode].clock == CLOCK_PROCESSING:
+    if mode.n_members > 0:
+        go_down(line, state, m)
+    elif server.down >= 0 or (
+        mode.planned and (held or not may_begin(line, state, m, True))
+    ):
+        come_due(state, fixed.server, m)
+        if server.running and mode.clock == CLOCK_PROCESSING:
             stop(state, fixed.server)  # its timer was this clock's
             run(state, fixed.server)
     else:
         go_down(line, state, m)
+
+
+@jit
+def come_due(state: State, s, m):
+    """Note a stop that has to wait for its server."""
+    mode = state.modes[m]
+    if mode.pending == 0:
+        mode.pending = 1
+        mode.came_due = state.clock[0].now
+        state.servers[s].pending += 1
+
+
+@jit
+def call_off(state: State, s, m):
+    """Forget a stop that waits for its server: another one has done its work."""
+    mode = state.modes[m]
+    if mode.pending:
+        mode.pending = 0
+        state.servers[s].pending -= 1
+
+
+@jit
+def wear_on(line: LineTables, state: State, m):
+    """Let what wears by steps go one step; say whether it has some left.
+
+    Maintenance by its state becomes due; when it fails none is needed any more.
+    """
+    fixed = line.server_modes[m]
+    mode = line.modes[fixed.mode]
+    if mode.steps <= 1:
+        return False
+    state.modes[m].wear += 1
+    wear = state.modes[m].wear
+    goes_on = wear < mode.steps
+    if goes_on:
+        ask(state, ASK_CLOCK, m)
+    server = state.servers[fixed.server]
+    for other in range(server.first_mode, server.first_mode + server.n_modes):
+        work = line.modes[line.server_modes[other].mode]
+        if work.worn == fixed.mode:
+            if not goes_on:
+                call_off(state, fixed.server, other)
+            elif work.at_step == wear:
+                come_due(state, fixed.server, other)
+    return goes_on
+
+
+@jit
+def may_begin(line: LineTables, state: State, m, is_idle):
+    """Say whether planned work may begin now: in its window, and not put off.
+
+    While parts wait it is put off for the time that it allows.
+    """
+    mode = line.modes[line.server_modes[m].mode]
+    if mode.window >= 0 and state.windows[mode.window].on == 0:
+        return False
+    if is_idle or mode.defer == 0:
+        return True
+    return state.clock[0].now >= state.modes[m].came_due + mode.defer
 
 
 @jit
@@ -278,22 +350,84 @@ def unreserve(state: State, p):
 def go_down(line: LineTables, state: State, m):
     """Take a server, or all of its station, down with a failure or maintenance."""
     fixed = line.server_modes[m]
-    s = fixed.server
-    station = state.servers[s].station
-    state.stations[station].failures += 1
-    if line.modes[fixed.mode].together:
-        state.stations[station].together = m + 1
-        first = line.stations[station].first_server
-        for other in range(first, first + line.stations[station].n_servers):
-            if state.servers[other].down < 0:
-                _fall(line, state, other, m)
-    else:
-        _fall(line, state, s, m)
     mode = line.modes[fixed.mode]
+    if mode.n_members > 0:
+        fall_together(line, state, m)
+    else:
+        state.stations[state.servers[fixed.server].station].failures += 1
+        _fall(line, state, fixed.server, m)
+    if mode.stock >= 0:
+        state.stocks[mode.stock].out += 1
+        ask(state, ASK_RETURN, mode.stock)  # what failed is sent to be repaired
+        if not find_spare(state, mode.stock, m):
+            return
+    call_crew(line, state, m)
+
+
+@jit
+def fall_together(line: LineTables, state: State, m):
+    """Take all servers down that a failure hits; those down already stay so."""
+    mode = line.modes[line.server_modes[m].mode]
+    state.modes[m].active = 1
+    last = -1
+    for i in range(mode.first_member, mode.first_member + mode.n_members):
+        s = line.links[i]
+        if state.servers[s].station != last:
+            last = state.servers[s].station
+            state.stations[last].failures += 1
+        if state.servers[s].down < 0:
+            _fall(line, state, s, m)
+
+
+@jit
+def call_crew(line: LineTables, state: State, m):
+    """Begin a repair as soon as its crew is there."""
+    mode = line.modes[line.server_modes[m].mode]
     if mode.crew < 0 or seize(
         line, state, len(state.servers) + m, mode.crew, mode.n_crew
     ):
         ask(state, ASK_REPAIR, m)
+
+
+@jit
+def find_spare(state: State, k, m):
+    """Take a spare component for a repair; without one it stands in line for the next.
+
+    Says whether there was one.
+    """
+    stock = state.stocks[k]
+    if stock.free > 0:
+        take_from_stock(state, k, 1)
+        return True
+    mode = state.modes[m]
+    mode.since = state.clock[0].now
+    mode.next = -1
+    if stock.n_waiting > 0:
+        state.modes[stock.tail].next = m
+    else:
+        stock.head = m
+    stock.tail = m
+    stock.n_waiting += 1
+    stock.waited += 1
+    return False
+
+
+@jit
+def returned(line: LineTables, state: State, k):
+    """Put back what returns to a stock: a tool, a repaired component, a delivery."""
+    fixed = line.stocks[k]
+    stock = state.stocks[k]
+    n = max(fixed.lot, 1)
+    stock.out -= n
+    if fixed.kind == SPARE and stock.n_waiting > 0:
+        m = stock.head
+        stock.head = state.modes[m].next
+        stock.n_waiting -= 1
+        stock.wait_us += state.clock[0].now - state.modes[m].since
+        stock.taken += 1
+        call_crew(line, state, m)
+        return
+    add_to_stock(line, state, k, n)
 
 
 @jit
@@ -315,38 +449,56 @@ def start_repair(line: LineTables, state: State, m, amount):
 def repaired(line: LineTables, state: State, m):
     """End a repair: ask for the next failure and bring the servers up."""
     fixed = line.server_modes[m]
-    station = state.servers[fixed.server].station
+    mode = line.modes[fixed.mode]
     if fixed.leaf >= 0:
         set_timer(state, fixed.leaf, NEVER)
     else:
         state.servers[fixed.server].due = NEVER
         set_timer(state, fixed.server, NEVER)
     state.modes[m].n += 1
-    if line.modes[fixed.mode].crew >= 0:
+    state.modes[m].wear = 0
+    state.modes[m].active = 0
+    if mode.crew >= 0:
         release(line, state, len(state.servers) + m)
-    first = fixed.server
-    last = first + 1
-    if line.modes[fixed.mode].together:
-        state.stations[station].together = 0
-        first = line.stations[station].first_server
-        last = first + line.stations[station].n_servers
-    ask(state, ASK_CLOCK, m)
-    for s in range(first, last):
-        if state.servers[s].down == m:
-            come_up(line, state, s)
+    if mode.worn >= 0:
+        renew(line, state, fixed.server, mode.worn)
+    else:
+        ask(state, ASK_CLOCK, m)
+    if mode.n_members == 0 and state.servers[fixed.server].down == m:
+        come_up(line, state, fixed.server)
+    for i in range(mode.first_member, mode.first_member + mode.n_members):
+        if state.servers[line.links[i]].down == m:
+            come_up(line, state, line.links[i])
 
 
 @jit
-def next_pending(line: LineTables, state: State, s):
-    """Take a server down with what came due meanwhile; say whether there was any."""
+def renew(line: LineTables, state: State, s, mode):
+    """Make as new what wears by steps, and let its clock begin again."""
+    server = state.servers[s]
+    for m in range(server.first_mode, server.first_mode + server.n_modes):
+        if line.server_modes[m].mode == mode:
+            call_off(state, s, m)
+            _stop_clock(line, state, m)
+            state.modes[m].left = UNKNOWN
+            state.modes[m].n += 1
+            state.modes[m].wear = 0
+            ask(state, ASK_CLOCK, m)
+
+
+@jit
+def next_pending(line: LineTables, state: State, s, is_idle):
+    """Take a server down with what came due meanwhile; say whether there was any.
+
+    A server that is idle has nothing to do for which planned work would be put off.
+    """
     server = state.servers[s]
     held = is_held(state, s)
     for m in range(server.first_mode, server.first_mode + server.n_modes):
         if state.modes[m].pending:
-            if held and line.modes[line.server_modes[m].mode].planned:
-                continue
-            state.modes[m].pending = 0
-            server.pending -= 1
+            if line.modes[line.server_modes[m].mode].planned:
+                if held or not may_begin(line, state, m, is_idle):
+                    continue
+            call_off(state, s, m)
             go_down(line, state, m)
             return True
     return False
@@ -357,12 +509,13 @@ def come_up(line: LineTables, state: State, s):
     """Bring a server up again and let it go on where it stood."""
     server = state.servers[s]
     server.down = -1
-    group = state.stations[server.station].together
-    if group > 0:
-        server.down = group - 1
-        show(line, state, s)
-        return
-    if server.pending > 0 and next_pending(line, state, s):
+    fixed = line.stations[server.station]
+    for i in range(fixed.first_group, fixed.first_group + fixed.n_groups):
+        if state.modes[line.links[i]].active:
+            server.down = line.links[i]
+            show(line, state, s)
+            return
+    if server.pending > 0 and next_pending(line, state, s, False):
         return
     operate(line, state, s)
     go_on(line, state, s)
@@ -430,8 +583,8 @@ def count_cycle(line: LineTables, state: State, s, n_cycles, n_units):
                 state.modes[m].left -= min(n, state.modes[m].left)
                 if state.modes[m].left == 0:
                     state.modes[m].left = UNKNOWN
-                    state.modes[m].pending = 1
-                    server.pending += 1
+                    if not wear_on(line, state, m):
+                        come_due(state, s, m)
 
 
 # ------------------------------------------------------------------ shifts
@@ -456,6 +609,8 @@ def shift_change(line: LineTables, state: State, k, shift):
                 send_away(line, state, s)
             operate(line, state, s)
             show(line, state, s)
+            if server.pending > 0 and server.phase == NONE:
+                push(state, PULL, s)  # what was put off may be done now
         else:
             operate(line, state, s)
             go_on(line, state, s)

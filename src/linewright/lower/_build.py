@@ -18,6 +18,7 @@ import numpy as np
 from linewright import tables as t
 from linewright.model.distribution import KINDS, Distribution
 from linewright.model.line import Line
+from linewright.model.meaning import Taken
 
 _KIND = {kind: row for row, kind in enumerate(KINDS)}
 
@@ -87,6 +88,12 @@ class Build:
     in_process: list[dict[str, float]] = field(default_factory=list)
     pools: list[dict[str, float]] = field(default_factory=list)
     needs: list[dict[str, float]] = field(default_factory=list)
+    stocks: list[dict[str, float]] = field(default_factory=list)
+    takes: list[dict[str, float]] = field(default_factory=list)
+    stock_rows: dict[str, int] = field(default_factory=dict)
+    slots: dict[str, dict[tuple[str, str], int]] = field(default_factory=dict)
+    taken: dict[str, list[Taken]] = field(default_factory=dict)
+    materials: dict[str, tuple[dict[str, int], ...]] = field(default_factory=dict)
     pool_rows: dict[str, int] = field(default_factory=dict)
     setups: list[int] = field(default_factory=list)
     setup_us: list[int] = field(default_factory=list)
@@ -94,6 +101,7 @@ class Build:
     batch_groups: dict[Any, int] = field(default_factory=dict)
     n_slots: int = 0
     # groups of stations that share a queue, timers, sizes
+    common_modes: dict[int, tuple[int, ...]] = field(default_factory=dict)
     groups: list[list[int]] = field(default_factory=list)
     leaf_row: list[int] = field(default_factory=list)
     leaf_station: list[int] = field(default_factory=list)
@@ -195,6 +203,15 @@ class Build:
         """Return the rows that a record links to as `first_...` and `n_...`."""
         first = int(row[f"first_{what}"])
         return self.links[first : first + int(row[f"n_{what}s"])]
+
+    def servers_of(self, k: int) -> range:
+        """Return the servers of a station."""
+        first = int(self.stations[k]["first_server"])
+        return range(first, first + int(self.stations[k]["n_servers"]))
+
+    def station_of_server(self, s: int) -> int:
+        """Return the station of a server."""
+        return next(k for k in range(len(self.stations)) if s in self.servers_of(k))
 
     def targets_of(self, d: int) -> list[dict[str, float]]:
         """Return the targets of a destination."""

@@ -26,6 +26,7 @@ from linewright.lower._stations import (
     lower_stations,
     lower_transports,
 )
+from linewright.lower._stocks import lower_stocks
 from linewright.model.line import Line
 
 
@@ -70,6 +71,7 @@ def lower(line: Line, horizon_us: int) -> Lowered:
     lower_buffers(build)
     lower_calendars(build)
     lower_people(build)
+    lower_stocks(build)
     lower_stations(build)
     lower_products(build)
     link_rows(build)
@@ -109,8 +111,14 @@ def _lower_leaves(build: Build) -> None:
     for i, product in enumerate(build.products):
         product["leaf"] = leaf(i, i) if product["kind"] == t.ARRIVALS else -1
     build.settings[t.S_ORDER_LEAF] = leaf(0, 0) if build.orders else -1
-    carried = build.transports or any(
-        s["transport"] >= 0 or s["cascade"] >= 0 or s["rest"] >= 0 for s in build.steps
+    returns = any(stock["dist"] >= 0 for stock in build.stocks)
+    carried = (
+        returns
+        or build.transports
+        or any(
+            s["transport"] >= 0 or s["cascade"] >= 0 or s["rest"] >= 0
+            for s in build.steps
+        )
     )
     build.settings[t.S_MOVE_LEAF] = leaf(0, 0) if carried else -1
     build.settings[t.S_N_LEAVES] = len(build.leaf_row)
@@ -138,6 +146,7 @@ def _margin(build: Build) -> int:
         if step["batch_group"] >= 0:
             most += int(step["batch_max"])
     there = sum(int(row["parts"]) for row in build.in_process)
+    there += sum(int(product["initial"]) for product in build.products)
     most += sum(caps) + makes + there
     return most + len(build.server_names) + len(build.products)
 
@@ -176,6 +185,8 @@ def _finish(build: Build) -> Lowered:
         in_process=records(t.IN_PROCESS_ROW, build.in_process),
         pools=records(t.POOL, build.pools),
         needs=records(t.NEED, build.needs),
+        stocks=records(t.STOCK, build.stocks),
+        takes=records(t.TAKE, build.takes),
         links=np.array(build.links, np.int64),
         setups=np.array(build.setups, np.int64),
         setup_us=np.array(build.setup_us, np.int64),
@@ -188,6 +199,7 @@ def _finish(build: Build) -> Lowered:
         stations=tuple(line.stations),
         buffers=tuple(build.buffer_rows),
         pools=tuple(line.people),
+        stocks=tuple(build.stock_rows),
         products=tuple(line.products),
         operations=tuple(build.operations),
         modes=tuple(build.mode_names),

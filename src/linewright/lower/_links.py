@@ -38,11 +38,49 @@ def link_rows(build: Build) -> None:
     _link_stations(build, dests_of_station)
     _link_sources(build)
     _link_users(build)
+    _link_stocks(build)
+    _link_failures(build)
     for c, calendar in enumerate(build.calendars):
         rows = build.stations_of_calendar.get(c, [])
         calendar["first_station"], calendar["n_stations"] = build.link(rows)
         pools = [i for i, pool in enumerate(build.pools) if pool["calendar"] == c]
         calendar["first_pool"], calendar["n_pools"] = build.link(pools)
+        works = [
+            m
+            for m, row in enumerate(build.server_modes)
+            if build.modes[int(row["mode"])]["window"] == c
+        ]
+        calendar["first_window"], calendar["n_windows"] = build.link(works)
+
+
+def _link_stocks(build: Build) -> None:
+    """Link each stock to the stations at which parts take from it."""
+    users: dict[int, list[int]] = {}
+    for step in build.steps:
+        stations = build.stations_of(int(step["dest"]))
+        first = int(step["first_take"])
+        for take in build.takes[first : first + int(step["n_takes"])]:
+            here = users.setdefault(int(take["stock"]), [])
+            here += [k for k in stations if k not in here]
+    for i, stock in enumerate(build.stocks):
+        stock["first_station"], stock["n_stations"] = build.link(users.get(i, []))
+
+
+def _link_failures(build: Build) -> None:
+    """Link a failure of several servers to them, and its stations to it."""
+    stops: dict[int, list[int]] = {}
+    for m, server_mode in enumerate(build.server_modes):
+        row = build.modes[int(server_mode["mode"])]
+        stations: tuple[int, ...] = ()
+        if row.pop("members", 0):
+            here = build.station_of_server(int(server_mode["server"]))
+            stations = build.common_modes.get(int(server_mode["mode"]), (here,))
+        members = [s for k in sorted(stations) for s in build.servers_of(k)]
+        row["first_member"], row["n_members"] = build.link(members)
+        for k in stations:
+            stops.setdefault(k, []).append(m)
+    for k, station in enumerate(build.stations):
+        station["first_group"], station["n_groups"] = build.link(stops.get(k, []))
 
 
 def _link_buffers(build: Build, dests_of_buffer: dict[int, list[int]]) -> None:
@@ -127,7 +165,7 @@ def mark(build: Build) -> None:
 
 def _mark_plain(build: Build) -> None:
     """Mark the stations at which every waiting part may start, in their order."""
-    fancy = {int(way["to"]) for way in build.transports}
+    fancy = {int(way["to"]) for way in build.transports} | _mark_tools(build)
     looks: dict[int, int] = {}
     for step in build.steps:
         stations = build.stations_of(int(step["dest"]))
@@ -159,6 +197,18 @@ def _mark_plain(build: Build) -> None:
             and station["n_queues"] == 1
             and not station["before_service"]
         )
+
+
+def _mark_tools(build: Build) -> set[int]:
+    """Mark the stations at which parts take from stocks; return all that look."""
+    found: set[int] = set()
+    for step in build.steps:
+        stations = build.stations_of(int(step["dest"]))
+        if step["n_takes"] or step["n_hands"]:
+            found |= set(stations)
+        for k in stations if step["n_takes"] else ():
+            build.stations[k]["tools"] = 1
+    return found
 
 
 def _stations_after(build: Build, step: dict[str, float]) -> set[int]:
@@ -214,7 +264,7 @@ def _mark_straight(build: Build) -> None:
 def _is_straight(build: Build, step: dict[str, float]) -> bool:
     before = build.stations_of(int(step["dest"]))
     early = any(build.stations[k]["before_service"] for k in before)
-    if step["inspected"] or step["n_makes"] or early:
+    if step["inspected"] or step["n_makes"] or step["n_gives"] or early:
         return False
     if step["batch_group"] >= 0 or step["cascade"] >= 0 or step["rest"] >= 0:
         return False

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from linewright import tables as t
 from linewright.lower._build import Build
+from linewright.lower._stocks import lower_takes, what_is_taken
 from linewright.model.distribution import Distribution
 from linewright.model.line import Batch, EveryNth, Line, Product, Step
 from linewright.model.meaning import (
@@ -98,6 +99,7 @@ def lower_step(
             **_after(build, name, step, whole),
             **_sample(build, name, step),
             **_limits(build, name, product, step),
+            **lower_takes(build, name, product, number),
         }
     )
 
@@ -164,7 +166,7 @@ def _sample(build: Build, name: str, step: Step) -> dict[str, float]:
 def _limits(build: Build, name: str, product: Product, step: Step) -> dict[str, float]:
     """Return what a step remembers of a part, and what it is held to."""
     out = {"same_slot": -1, "limit_slot": -1, "server_slot": -1, "time_slot": -1}
-    slots = memory_slots(product)
+    slots = memory_slots(build, name)
     build.n_slots = max(build.n_slots, len(slots))
     out["server_slot"] = slots.get(("server", step.operation), -1)
     out["time_slot"] = slots.get(("time", step.operation), -1)
@@ -181,15 +183,20 @@ def _limits(build: Build, name: str, product: Product, step: Step) -> dict[str, 
     return dict(out)
 
 
-def memory_slots(product: Product) -> dict[tuple[str, str], int]:
-    """Return where a part remembers the server, or the end, of an operation."""
-    wanted: dict[tuple[str, str], int] = {}
-    for step in product.route:
-        if step.same_server_as:
-            wanted.setdefault(("server", step.same_server_as), len(wanted))
-        if step.time_limit:
-            wanted.setdefault(("time", step.time_limit.after), len(wanted))
-    return wanted
+def memory_slots(build: Build, name: str) -> dict[tuple[str, str], int]:
+    """Return where a part remembers the server, or the end, of an operation.
+
+    And what it holds of the stocks.
+    """
+    if name not in build.slots:
+        wanted = [("stock", taken.stock) for taken in what_is_taken(build, name)]
+        for step in build.line.products[name].route:
+            if step.same_server_as:
+                wanted.append(("server", step.same_server_as))
+            if step.time_limit:
+                wanted.append(("time", step.time_limit.after))
+        build.slots[name] = {what: i for i, what in enumerate(dict.fromkeys(wanted))}
+    return build.slots[name]
 
 
 def _step_buffer(build: Build, step: Step, name: str) -> int:
@@ -242,7 +249,7 @@ def _quality(
     inspection = step.inspection
     following = next_operation(product, number)
     asks = following is not None and is_sampled(product.route[following])
-    asks |= ("time", step.operation) in memory_slots(product)
+    asks |= ("time", step.operation) in memory_slots(build, name)
     if inspection is None:
         return {
             "inspected": 1 if step.defect or asks else 0,

@@ -12,7 +12,8 @@ import numpy as np
 
 from linewright import tables as t
 from linewright.lower._build import Build
-from linewright.lower._routes import kit, lower_step
+from linewright.lower._routes import kit, lower_step, memory_slots
+from linewright.lower._stocks import lower_held
 from linewright.model.calendars import expand, to_tick
 from linewright.model.distribution import Distribution
 from linewright.model.line import InProcessFile, Line, Order, OrderFile
@@ -31,10 +32,12 @@ _BEYOND_US = 28 * UNITS_US["d"]
 
 
 def lower_calendars(build: Build) -> None:
-    """Add the calendars that a station keeps, and their ticks."""
+    """Add the calendars that somebody keeps, and their ticks."""
     line = build.line
     used = [s.calendar or line.calendar for s in line.stations.values()]
     used += [pool.calendar for pool in line.people.values()]
+    for station in line.stations.values():
+        used += [work.window for work in station.maintenance.values()]
     for name in dict.fromkeys(filter(None, used)):
         # beyond the end, so that what fits into a shift does not depend on the horizon
         until_us = build.horizon_us + _BEYOND_US
@@ -64,6 +67,7 @@ def lower_products(build: Build) -> None:
         c for p in line.products.values() for c, b in p.bom.items() if not b.bought
     }
     for name, product in line.products.items():
+        memory_slots(build, name)
         for number, step in enumerate(product.route):
             lower_step(build, name, product, number, step)
         release = product.release
@@ -92,6 +96,8 @@ def lower_products(build: Build) -> None:
                 "when_full": _FULL[release.when_full],
                 "share": release.share,
                 "due_after": -1 if release.due is None else release.due,
+                "initial": product.stock // product.lot_size,
+                **lower_held(build, name),
             }
         )
 

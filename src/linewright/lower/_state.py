@@ -97,6 +97,8 @@ def new_state(
         steps=zeros(t.STEP_STATE, len(line.steps)),
         pools=zeros(t.POOL_STATE, len(line.pools)),
         claims=zeros(t.CLAIM, n_servers + len(line.server_modes)),
+        windows=zeros(t.WINDOW_STATE, len(line.calendars)),
+        stocks=zeros(t.STOCK_STATE, len(line.stocks)),
         heap=np.zeros((0, 4), np.int64),
         todo=np.zeros(0, np.int64),
         requests=np.zeros(0, np.int64),
@@ -122,6 +124,7 @@ def new_state(
     state.buffers["waiters"] = _always_watched(line)
     _begin_servers(line, state)
     _begin_people(line, state)
+    _begin_stocks(line, state)
     return part_capacity(lowered, state, n_parts)
 
 
@@ -212,6 +215,20 @@ def _begin_people(line: t.LineTables, state: t.State) -> None:
             state.pools["on"][i] = line.ticks["mode"][first] == t.CALENDAR_ON
 
 
+def _begin_stocks(line: t.LineTables, state: t.State) -> None:
+    state.windows["next_tick"] = 1
+    for c, calendar in enumerate(line.calendars):
+        state.windows["on"][c] = line.ticks["mode"][calendar["first"]] == t.CALENDAR_ON
+    state.stocks["free"] = line.stocks["initial"]
+
+
+def _n_returning(line: t.LineTables) -> int:
+    """Return how many things can be on their way back to stocks at most."""
+    lots = line.stocks["reorder_point"] // np.maximum(line.stocks["lot"], 1)
+    of_each = line.stocks["initial"] * (line.stocks["kind"] != t.MATERIAL)
+    return int(of_each.sum() + lots.sum()) + 2 * len(line.stocks) + _n_servers(line)
+
+
 def part_capacity(lowered: Lowered, state: t.State, n_parts: int) -> t.State:
     """Return the state with room for more parts; nothing else of it changes."""
     old = len(state.parts)
@@ -228,14 +245,17 @@ def part_capacity(lowered: Lowered, state: t.State, n_parts: int) -> t.State:
     )
     state.clock["free_part"] = old
     state.clock["n_free"] += n_parts - old
-    heap = np.zeros((n_parts, 4), np.int64)
-    heap[:old] = state.heap
+    n_heap = len(state.heap)
+    n_returning = _n_returning(lowered.tables)
+    heap = np.zeros((n_parts + n_returning, 4), np.int64)
+    heap[:n_heap] = state.heap
     n_servers, margin = len(state.servers), int(lowered.tables.settings[t.S_MARGIN])
     work = 8 * (
         n_servers + len(state.buffers) + len(state.products) + len(state.stations)
     )
     todo = np.zeros(work + 4 * margin + n_parts + 1024, np.int64)
-    requests = np.zeros(work + len(state.modes) + 2 * n_parts + 1024, np.int64)
+    n_requests = work + len(state.modes) + 2 * n_parts + n_returning + 1024
+    requests = np.zeros(n_requests, np.int64)
     return state._replace(
         parts=parts, memory=memory, heap=heap, todo=todo, requests=requests
     )

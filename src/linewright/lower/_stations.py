@@ -10,7 +10,14 @@ import numpy as np
 
 from linewright import tables as t
 from linewright.lower._build import Build
-from linewright.model.line import Failure, Maintenance, Setup, Station
+from linewright.lower._stocks import add_spares
+from linewright.model.distribution import Distribution
+from linewright.model.line import (
+    Failure,
+    Maintenance,
+    Setup,
+    Station,
+)
 from linewright.model.meaning import people_of, transport_times
 
 _DISPATCH = {
@@ -29,6 +36,7 @@ _CLOCK = {
     "units": t.CLOCK_UNITS,
 }
 _BY = {"product": t.BY_PRODUCT, "family": t.BY_FAMILY, "operation": t.BY_OPERATION}
+_NO_TIME = Distribution(kind="constant", parameters=(0.0,))
 _PART = {"resume": t.PART_RESUME, "restart": t.PART_RESTART, "scrap": t.PART_SCRAP}
 
 
@@ -160,32 +168,9 @@ def _lower_modes(
     build: Build, name: str, station: Station, first_server: int, row: dict[str, float]
 ) -> None:
     first_mode = len(build.modes)
-    modes: dict[str, Failure | Maintenance] = {**station.failures}
-    modes |= {f"maintenance {name}": mode for name, mode in station.maintenance.items()}
+    modes = _modes_of(station)
     for mode_name, mode in modes.items():
-        planned = isinstance(mode, Maintenance)
-        crew = mode.crew
-        if crew is None and station.people:
-            crew = station.people.repair
-        pool, n_crew = people_of(crew)
-        build.modes.append(
-            {
-                "clock": _CLOCK[mode.clock],
-                "planned": planned,
-                "part": t.PART_RESUME
-                if isinstance(mode, Maintenance)
-                else _PART[mode.part],
-                "together": 0 if isinstance(mode, Maintenance) else mode.together,
-                "every": -1 if isinstance(mode.every, int) else build.dist(mode.every),
-                "repair": build.dist(
-                    mode.duration if isinstance(mode, Maintenance) else mode.repair
-                ),
-                "cycles": mode.every if isinstance(mode.every, int) else 0,
-                "first": _first_stop(build, mode),
-                "crew": -1 if pool is None else build.pool_rows[pool],
-                "n_crew": n_crew,
-            }
-        )
+        build.modes.append(_mode(build, name, mode_name, mode))
         build.mode_names.append(mode_name)
     row["n_modes"] = len(build.modes) - first_mode
     clocks = {m["clock"] for m in build.modes[first_mode:]}
@@ -195,23 +180,105 @@ def _lower_modes(
             name if station.servers == 1 else f"{name} {number + 1}"
         )
         for m in range(first_mode, len(build.modes)):
-            if build.modes[m]["together"] and number:
-                continue
-            mode_name = build.mode_names[m]
-            build.server_modes.append(
-                {
-                    "mode": m,
-                    "server": first_server + number,
-                    "every_stream": build.stream("failure", name, mode_name, number),
-                    "repair_stream": build.stream("repair", name, mode_name, number),
-                }
-            )
+            if number == 0 or not build.modes[m]["members"]:
+                who = name, build.mode_names[m]
+                _add_server_mode(build, m, first_server, who, number)
+        if number == 0:
+            _lower_common(build, name, first_server)
+
+
+def _add_server_mode(
+    build: Build, m: int, first_server: int, name: tuple[str, str], number: int
+) -> None:
+    build.server_modes.append(
+        {
+            "mode": m,
+            "server": first_server + number,
+            "every_stream": build.stream("failure", *name, number),
+            "repair_stream": build.stream("repair", *name, number),
+        }
+    )
+
+
+def _mode(
+    build: Build, name: str, mode_name: str, mode: Failure | Maintenance
+) -> dict[str, float]:
+    """Return the row of a failure or planned work at a station."""
+    station = build.line.stations[name]
+    crew = mode.crew
+    if crew is None and station.people:
+        crew = station.people.repair
+    row = {
+        "clock": _CLOCK[mode.clock],
+        "every": _time(build, mode.every),
+        "cycles": mode.every if isinstance(mode.every, int) else 0,
+        "first": _first_stop(build, mode),
+        **_crew(build, crew),
+        "members": 0,
+        "stock": -1,
+        "worn": -1,
+        "window": -1,
+    }
+    if isinstance(mode, Failure):
+        stock = add_spares(build, name, mode_name, mode)
+        repair = mode.repair if stock < 0 else mode.swap or _NO_TIME
+        row |= {"part": _PART[mode.part], "members": mode.together, "stock": stock}
+        return row | {"repair": build.dist(repair), "steps": mode.steps}
+    row |= {"planned": True, "repair": build.dist(mode.duration), "defer": mode.defer}
+    if mode.window:
+        row["window"] = build.calendar_rows[mode.window]
+    for failure, step in (mode.when_worn or {}).items():
+        first = len(build.modes) - list(_modes_of(station)).index(mode_name)
+        row["worn"] = first + list(station.failures).index(failure)
+        row["at_step"] = step
+    return row
+
+
+def _modes_of(station: Station) -> dict[str, Failure | Maintenance]:
+    modes: dict[str, Failure | Maintenance] = {**station.failures}
+    work = {f"maintenance {name}": mode for name, mode in station.maintenance.items()}
+    return modes | work
+
+
+def _time(build: Build, every: Distribution | int | None) -> int:
+    return build.dist(every) if isinstance(every, Distribution) else -1
+
+
+def _crew(build: Build, crew: str | dict[str, int] | None) -> dict[str, float]:
+    pool, n_crew = people_of(crew)
+    row = -1 if pool is None else build.pool_rows[pool]
+    return {"crew": row, "n_crew": n_crew}
+
+
+def _lower_common(build: Build, name: str, first_server: int) -> None:
+    """Add the failures of several stations that have this one as their first."""
+    for common, failure in build.line.failures.items():
+        if min(failure.stations, key=list(build.station_rows).index) != name:
+            continue
+        build.modes.append(
+            {
+                "clock": t.CLOCK_CALENDAR,
+                "every": build.dist(failure.every),
+                "first": build.dist(failure.first or failure.every),
+                "repair": build.dist(failure.repair),
+                "part": _PART[failure.part],
+                **_crew(build, failure.crew),
+                "members": 1,
+                "stock": -1,
+                "worn": -1,
+                "window": -1,
+            }
+        )
+        build.mode_names.append(common)
+        m = len(build.modes) - 1
+        _add_server_mode(build, m, first_server, ("", common), 0)
+        build.common_modes[m] = tuple(build.station_rows[s] for s in failure.stations)
 
 
 def _first_stop(build: Build, mode: Failure | Maintenance) -> int:
     """Return the row of the time to the first stop, or a count."""
     first = mode.every if mode.first is None else mode.first
-    return first if isinstance(first, int) else build.dist(first)
+    return first if isinstance(first, int) else _time(build, first)
 
 
 def lower_transports(build: Build) -> None:

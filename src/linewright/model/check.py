@@ -20,6 +20,7 @@ from linewright.model.notes import Notes
 from linewright.model.route_rules import check_routes
 from linewright.model.rules import check_nouns
 from linewright.model.source import Node
+from linewright.model.stock_rules import check_stock_names, check_stocks
 
 __all__ = ["check", "load_checked"]
 
@@ -37,9 +38,11 @@ def check(line: Line, positions: Node | None = None) -> list[Finding]:
     """
     notes = Notes(positions)
     check_names(line, notes)
+    check_stock_names(line, notes)
     if not notes.has_errors:
         check_routes(line, notes)
         check_floor(line, notes)
+        check_stocks(line, notes)
     check_nouns(line, notes)
     if not notes.has_errors:
         lint(line, notes)

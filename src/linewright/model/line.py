@@ -46,13 +46,17 @@ __all__ = [
     "Buffer",
     "Calendar",
     "CalendarException",
+    "CommonFailure",
     "EveryNth",
     "Failure",
     "InProcess",
     "InProcessFile",
     "Inspection",
+    "Late",
     "Line",
+    "Loop",
     "Maintenance",
+    "Material",
     "Order",
     "OrderFile",
     "Pause",
@@ -65,6 +69,7 @@ __all__ = [
     "Step",
     "Study",
     "TimeLimit",
+    "Tool",
     "Transport",
 ]
 
@@ -212,15 +217,62 @@ class Failure(Noun):
     crew: People | None = _added(
         None, description="People for whom the repair waits; `people: {repair}` else."
     )
+    steps: Count = _added(
+        1,
+        description="Steps of wear until it fails; `every` is then the time of one.",
+    )
+    spares: Annotated[int, Field(ge=0, le=100_000, strict=True)] | None = _added(
+        None,
+        description="Spare components of the station. What fails is swapped for one, "
+        "or waits for one, and is repaired beside the line, each by itself.",
+    )
+    swap: Distribution | None = _added(
+        None, description="Time to swap a failed component; none by default."
+    )
 
     _counts = model_validator(mode="before")(_read_counts)
 
 
-class Maintenance(Noun):
-    """Planned work on a server; it waits until the part in process is finished."""
+class CommonFailure(Noun):
+    """A failure that stops several stations at once, such as that of a compressor.
 
-    every: Interval = Field(
-        description="Time between on `clock`, or a count such as `500 cycles`."
+    Its clock is the calendar. A server that is down for another reason stays down until
+    both are repaired.
+    """
+
+    stations: tuple[Name, ...] = Field(
+        min_length=1, description="Stations that it stops, with all their servers."
+    )
+    every: Distribution = Field(description="Time to failure, from the last repair.")
+    first: Distribution | None = Field(
+        None, description="Time to the first one, if it is another than `every`."
+    )
+    repair: Distribution = Field(description="Time to repair.")
+    part: Literal["resume", "restart", "scrap"] = Field(
+        "resume", description="What becomes of the parts that were being processed."
+    )
+    crew: People | None = Field(None, description="People for whom the repair waits.")
+
+
+class Maintenance(Noun):
+    """Planned work on a server; it waits until the part in process is finished.
+
+    It is due `every` so often, or when what wears by steps has come to one of them.
+    """
+
+    every: Interval | None = Field(
+        None, description="Time between on `clock`, or a count such as `500 cycles`."
+    )
+    when_worn: Annotated[dict[Name, Count], Field(max_length=1)] | None = _added(
+        None,
+        description="`{failure: step}`: due when the wear of a failure comes to this "
+        "step, and makes it as new.",
+    )
+    defer: Duration = _added(
+        0, description="So long it is put off at most while parts wait for the server."
+    )
+    window: Name | None = _added(
+        None, description="Calendar in whose shifts alone it begins."
     )
     first: Interval | None = _added(
         None, description="Time to the first one, if it is another than `every`."
@@ -300,6 +352,73 @@ class Pool(Noun):
     @classmethod
     def _short(cls, value: Any) -> Any:
         return {"count": value} if isinstance(value, int) else value
+
+
+class Tool(Noun):
+    """Equal things that operations need beside the server: fixtures, moulds, pallets.
+
+    An operation that names it in `tools` has it from its start to its end.
+    """
+
+    count: Count = Field(1, description="How many there are.")
+    back: Distribution | None = Field(
+        None,
+        description="Time until one that was handed back is there again: to clean or "
+        "to carry it.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"count": value} if isinstance(value, int) else value
+
+
+class Loop(Noun):
+    """Cards, or carriers, that parts take with them over several operations.
+
+    Without one free no part starts the operation `from`. So a loop is a kanban loop, a
+    cap on the work between two points, the rope from the drum to the release, or the
+    pallets on which parts travel.
+    """
+
+    cards: Count = Field(description="How many cards or carriers there are.")
+    start: Name = Field(alias="from", description="Operation at whose start it begins.")
+    end: Name = Field(alias="to", description="Last operation.")
+    products: tuple[Name, ...] | None = Field(
+        None, description="Products in it; all that have both operations by default."
+    )
+    takes: dict[Name, Count] = Field(
+        default_factory=dict,
+        description="`{product: cards}` for a part that takes more than one.",
+    )
+    hand_back: Literal["end", "next"] = Field(
+        "end",
+        description="At the `end` of the last operation, or when the `next` begins.",
+    )
+    back: Distribution | None = Field(
+        None, description="Time until one that was handed back is there again."
+    )
+
+
+class Late(Noun):
+    """The risk that a delivery comes late."""
+
+    share: Probability = Field(description="Share of the deliveries.")
+    by: Distribution = Field(description="How much later they come.")
+
+
+class Material(Noun):
+    """A bought component that is kept in stock and ordered again."""
+
+    stock: Annotated[int, Field(ge=0, le=2**40, strict=True)] = Field(
+        description="Units there at the start."
+    )
+    reorder_point: Annotated[int, Field(ge=0, le=2**40, strict=True)] = Field(
+        description="Ordered when so many or fewer are there or on their way."
+    )
+    lot: Count = Field(description="Units in a delivery.")
+    lead_time: Distribution = Field(description="Time from the order to the delivery.")
+    late: Late | None = Field(None, description="The risk that a delivery comes late.")
 
 
 class Batch(Noun):
@@ -500,6 +619,11 @@ class Step(Noun):
     uses: dict[Name, Count] | None = Field(
         None, description="Components taken here; those of the `bom` by default."
     )
+    tools: dict[Name, Count] = _added(
+        {},
+        description="Tools needed here from start to end: a name, a list, or "
+        "`{name: number}`.",
+    )
     makes: dict[Name, Count] = Field(
         default_factory=dict, description="Units into which the part is split here."
     )
@@ -557,7 +681,11 @@ class Step(Noun):
         if isinstance(value, Mapping):
             value = dict(value)
             if isinstance(uses := value.get("uses"), list | tuple):
-                value["uses"] = _counted(uses)
+                value["uses"] = _counted("uses", uses)
+            if isinstance(tools := value.get("tools"), str):
+                value["tools"] = {tools: 1}
+            elif isinstance(tools, list | tuple):
+                value["tools"] = _counted("tools", tools)
             if not value.get("operation") and isinstance(value.get("station"), str):
                 value["operation"] = value["station"]
         return value
@@ -568,9 +696,9 @@ class Step(Noun):
         return (self.station,) if isinstance(self.station, str) else tuple(self.station)
 
 
-def _counted(names: list[Any] | tuple[Any, ...]) -> dict[str, int]:
+def _counted(key: str, names: list[Any] | tuple[Any, ...]) -> dict[str, int]:
     if not all(isinstance(name, str) for name in names):
-        msg = "uses is a list of components, or {component: quantity}"
+        msg = f"{key} is a list of names, or {{name: quantity}}"
         raise ValueError(msg)
     return dict(Counter(names))
 
@@ -661,6 +789,9 @@ class Product(Noun):
     store: Slots = Field(
         "unlimited",
         description="Where finished units wait to be used by another product.",
+    )
+    stock: Annotated[int, Field(ge=0, le=1_000_000, strict=True)] = _added(
+        0, description="Finished units in the store when the line starts."
     )
     demand: Rate | None = Field(None, description="Units asked for, as in `12/week`.")
 
@@ -785,6 +916,18 @@ class Line(Noun):
     )
     people: dict[Name, Pool] = _added(
         {}, description="Pools of people, by name: how many, and their calendar."
+    )
+    tools: dict[Name, Tool] = _added(
+        {}, description="Fixtures, moulds and the like, by name: how many."
+    )
+    loops: dict[Name, Loop] = _added(
+        {}, description="Cards or carriers over several operations, by name."
+    )
+    materials: dict[Name, Material] = _added(
+        {}, description="Bought components that are kept in stock, by name."
+    )
+    failures: dict[Name, CommonFailure] = _added(
+        {}, description="Failures that stop several stations at once, by name."
     )
     stations: dict[Name, Station] = Field(
         min_length=1, description="Places where work is done, by name."

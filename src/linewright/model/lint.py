@@ -103,15 +103,21 @@ def _nobody_visits(line: Line, notes: Notes) -> None:
 def _nobody_uses(line: Line, notes: Notes) -> None:
     stations, products = line.stations.values(), line.products.values()
     calendars = {line.calendar, *(station.calendar for station in stations)}
+    calendars |= {pool.calendar for pool in line.people.values()}
+    works = [work for station in stations for work in station.maintenance.values()]
+    calendars |= {work.window for work in works}
     buffers = {slots for s in stations for slots in (s.buffer, s.output_buffer)}
     buffers |= {product.store for product in products}
     buffers |= {step.buffer for product in products for step in product.route}
     stages = {s.stage for s in stations} | {b.stage for b in line.buffers.values()}
     for name in (name for name in line.calendars if name not in calendars):
-        msg = f'no station works by the calendar "{name}"'
+        msg = f'nobody works by the calendar "{name}"'
         notes.warning("LW303", ("calendars", name), msg)
     for name in (name for name in line.buffers if name not in buffers):
         notes.warning("LW303", ("buffers", name), f'nobody uses the buffer "{name}"')
+    tools = {t for p in products for step in p.route for t in step.tools}
+    for name in (name for name in line.tools if name not in tools):
+        notes.warning("LW303", ("tools", name), f'no operation needs the tool "{name}"')
     for i, name in enumerate(line.stages):
         if name not in stages:
             msg = f'no station belongs to the stage "{name}"'

@@ -206,11 +206,18 @@ def capacity_us(line: Line, station: Station, shares: dict[int, float]) -> float
 
 
 def _stops(station: Station) -> list[Failure | Maintenance]:
-    return [*station.failures.values(), *station.maintenance.values()]
+    """Return what stops a station; by wear, at least the failure or the work counts."""
+    work = [m for m in station.maintenance.values() if m.every is not None]
+    return [*station.failures.values(), *work]
 
 
 def _stop(stop: Failure | Maintenance) -> tuple[float, float]:
     """Return the mean time, or number of cycles, between stops and how long one is."""
+    assert stop.every is not None
     up = stop.every.mean_us if isinstance(stop.every, Distribution) else stop.every
-    down = stop.repair if isinstance(stop, Failure) else stop.duration
-    return float(up), down.mean_us
+    if isinstance(stop, Maintenance):
+        return float(up), stop.duration.mean_us
+    down_us = stop.repair.mean_us
+    if stop.spares is not None:
+        down_us = 0.0 if stop.swap is None else stop.swap.mean_us
+    return float(up) * stop.steps, down_us

@@ -9,6 +9,7 @@ are taken to exist; `check` sees to that.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from linewright.model.distribution import Distribution
 from linewright.model.line import (
@@ -18,6 +19,7 @@ from linewright.model.line import (
     EveryNth,
     Inspection,
     Line,
+    Loop,
     Product,
     Setup,
     Station,
@@ -25,11 +27,14 @@ from linewright.model.line import (
 )
 
 __all__ = [
+    "Taken",
     "batch_of",
     "calendar_of",
     "family_of",
     "input_places",
     "is_sampled",
+    "loop_ends",
+    "materials_of",
     "next_operation",
     "people_asked",
     "people_of",
@@ -38,6 +43,7 @@ __all__ = [
     "rework_share",
     "sample_share",
     "setup_kind",
+    "taken_by",
     "transport_time",
     "transport_times",
     "uses_of",
@@ -70,6 +76,71 @@ def uses_of(product: Product) -> tuple[dict[str, int], ...]:
     return tuple(
         dict(rest if i == 0 and step.uses is None else step.uses or {})
         for i, step in enumerate(product.route)
+    )
+
+
+class Taken(NamedTuple):
+    """What a part takes from a stock at one operation and has until another.
+
+    Attributes:
+        stock: Name of a tool or a loop.
+        quantity: How many.
+        first: Operation at whose start it is taken, by its place in the route.
+        until: Operation at which it is handed back.
+        at_start: Whether at that one's start, else at its end.
+    """
+
+    stock: str
+    quantity: int
+    first: int
+    until: int
+    at_start: bool
+
+
+def loop_ends(name: str, product: Product, loop: Loop) -> tuple[int, int] | None:
+    """Return the places of a loop's first and last operation in a product's route.
+
+    None where the product is not in the loop.
+    """
+    operations = [step.operation for step in product.route]
+    if loop.products is not None and name not in loop.products:
+        return None
+    if loop.start not in operations or loop.end not in operations:
+        return None
+    return operations.index(loop.start), operations.index(loop.end)
+
+
+def taken_by(line: Line, name: str) -> list[Taken]:
+    """Return the tools and cards that a part of a product takes on its route."""
+    product = line.products[name]
+    found = [
+        Taken(tool, n, i, i, at_start=False)
+        for i, step in enumerate(product.route)
+        for tool, n in step.tools.items()
+    ]
+    for loop_name, loop in line.loops.items():
+        ends = loop_ends(name, product, loop)
+        if ends is None:
+            continue
+        following = next_operation(product, ends[1])
+        at_start = loop.hand_back == "next" and following is not None
+        until = following if at_start and following is not None else ends[1]
+        n = loop.takes.get(name, 1)
+        found.append(Taken(loop_name, n, ends[0], until, at_start))
+    return found
+
+
+def materials_of(line: Line, product: Product) -> tuple[dict[str, int], ...]:
+    """Return the bought components kept in stock that each operation takes, by unit."""
+    if not line.materials:
+        return ({},) * len(product.route)
+    return tuple(
+        {
+            name: n
+            for name, n in uses.items()
+            if product.bom[name].bought and name in line.materials
+        }
+        for uses in uses_of(product)
     )
 
 
