@@ -533,8 +533,9 @@ class _Tables:
             sum(item.quantity for item in product.bom.values() if item.bought)
             for product in self.line.products.values()
         ]
+        lots = self.lowered.tables.products["lot"]
         entered = self._delta("products", "entered")
-        return np.asarray(entered * np.tile(per_unit, len(self.done)))
+        return np.asarray(entered * np.tile(lots * per_unit, len(self.done)))
 
     def stations(self) -> pa.Table:
         names = self.lowered.names.stations
