@@ -22,12 +22,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from linewright import ledger
 from linewright import tables as t
 from linewright.errors import ResultError
 from linewright.experiment import Experiment
 from linewright.lower import Lowered
 from linewright.model.line import Line
 from linewright.model.load import dumps, loads, model_hash
+from linewright.model.meaning import leaves_line
 from linewright.replicate import Replication, Snapshot
 from linewright.stats import sketch
 from linewright.stats.intervals import (
@@ -47,7 +49,7 @@ RESULT_SCHEMA_VERSION = 1
 COLUMNS: dict[str, dict[str, str]] = {
     "summary": {
         "measure": "name of the measure",
-        "entity": "product, station or buffer; empty for the whole line",
+        "entity": "product, station, pool or buffer; empty for the whole line",
         "unit": "unit of the values",
         "mean": "mean over replications",
         "half_width": "half-width of the Student-t interval; nan if there is none",
@@ -99,6 +101,21 @@ COLUMNS: dict[str, dict[str, str]] = {
         "asked": "times that somebody was asked for",
         "waited": "times that nobody was free at once",
         "wait_mean_s": "mean wait for them, of all times asked, seconds",
+    },
+    "energy": {
+        "replication": "number from 0",
+        "station": "name",
+        "use": "state of its servers; or `per_part`, `per_batch`, `per_setup`",
+        "kwh": "energy taken, kWh",
+        "kwh_per_unit": "the same per good unit that left the line; nan if none",
+    },
+    "cost": {
+        "replication": "number from 0",
+        "kind": "`station`, `pool` or `product`",
+        "entity": "its name",
+        "item": "`energy`, or the key of the model that says what it costs",
+        "amount": "money, in the currency of the line",
+        "amount_per_unit": "the same per good unit that left the line; nan if none",
     },
     "buffers": {
         "replication": "number from 0",
@@ -158,6 +175,7 @@ COLUMNS: dict[str, dict[str, str]] = {
 _SHOWN_PERIODS = 100
 _TERMINATING = "one replication of a terminating study"
 _NO_SERIES = "one replication, and batch means are of throughput, WIP and levels only"
+_LATER_TABLES = ("people", "energy", "cost")
 _ONE_VALUE = "one replication has a value"
 
 
@@ -329,9 +347,9 @@ class Result:
 
 
 def _read_table(folder: Path, name: str) -> pa.Table:
-    """Return a table of a result; people came with a later release than the others."""
+    """Return a table of a result; some came with a later release than the others."""
     path = folder / f"{name}.parquet"
-    if name == "people" and not path.exists():
+    if name in _LATER_TABLES and not path.exists():
         return _table(name, {column: [] for column in COLUMNS[name]})
     return _brought_up_to_date(name, pq.read_table(path))
 
@@ -393,6 +411,7 @@ def build_result(
         "products": build.products(),
         "stations": build.stations(),
         "people": build.people(),
+        **build.energy_and_cost(),
         "buffers": build.buffers(),
         "orders": build.orders(),
         "periods": build.periods(),
@@ -584,6 +603,27 @@ class _Tables:
             },
         )
 
+    def energy_and_cost(self) -> dict[str, pa.Table]:
+        """Return the tables of energy and of cost."""
+        counted = ledger.Counted(self.line, self.lowered, self.first, self.last)
+        good_units = counted.gained("products", "finished")[:, self._final()].sum(
+            axis=1
+        )
+        energy = ledger.energy_used(counted)
+        costs = ledger.costs(counted, energy)
+        columns = {
+            "energy": (energy, ledger.energy_columns(energy, good_units)),
+            "cost": (costs, ledger.cost_columns(costs, good_units)),
+        }
+        return {
+            name: _table(name, self._numbered(len(entries)) | found)
+            for name, (entries, found) in columns.items()
+        }
+
+    def _numbered(self, n_rows: int) -> dict[str, Any]:
+        """Return the number of each replication, as often as it has rows."""
+        return {"replication": np.repeat([r.number for r in self.done], n_rows)}
+
     def buffers(self) -> pa.Table:
         names = self.lowered.names.buffers
         spread = self._spread(names)
@@ -724,6 +764,9 @@ class _Tables:
         rows += self._order_measures(tables["orders"])
         rows += self._station_measures(tables["stations"])
         rows += self._buffer_measures(tables["buffers"])
+        hours = self._span_us(1) / 3.6e9
+        rows += ledger.line_measures(self.line, tables, hours)
+        rows += ledger.entity_measures(self.line, tables, hours)
         runs = self._long_runs(experiment)
         out: dict[str, list[Any]] = {column: [] for column in COLUMNS["summary"]}
         for measure, entity, unit, values in rows:
@@ -844,17 +887,7 @@ class _Tables:
 
     def _final(self) -> np.ndarray:
         """Say which products leave the line, neither built into others nor split."""
-        final: np.ndarray = self.lowered.tables.products["store"] < 0
-        return final & ~np.isin(np.arange(len(final)), self._split_only())
-
-    def _split_only(self) -> list[int]:
-        """Return products whose units end by being split into others."""
-        names = list(self.line.products)
-        return [
-            i
-            for i, name in enumerate(names)
-            if any(step.makes for step in self.line.products[name].route)
-        ]
+        return np.array([leaves_line(self.line, p) for p in self.line.products])
 
     def _flow_percentiles(self) -> list[tuple[str, str, str, np.ndarray]]:
         names = self.lowered.names.products

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable
 
 from linewright.errors import Finding, ModelError
+from linewright.model.cost_lint import lint_costs
 from linewright.model.floor_rules import check_floor
 from linewright.model.line import Line
 from linewright.model.lint import lint
@@ -43,6 +44,7 @@ def check(line: Line, positions: Node | None = None) -> list[Finding]:
     check_nouns(line, notes)
     if not notes.has_errors:
         lint(line, notes)
+        lint_costs(line, notes)
     return sorted(notes.findings, key=lambda f: (f.file, f.line, f.column))
 
 

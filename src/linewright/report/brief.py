@@ -38,6 +38,7 @@ def _require_extra() -> None:
 def _sections(facts: Facts) -> list[Section]:
     from linewright.report.sections import (  # noqa: PLC0415 - after _require_extra
         buffers,
+        energy_cost,
         flow_time,
         gantt,
         limits,
@@ -60,6 +61,7 @@ def _sections(facts: Facts) -> list[Section]:
         people.section,
         oee.section,
         units.section,
+        energy_cost.section,
         wip.section,
         buffers.section,
         flow_time.section,
