@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import linewright
 from linewright import tables as t
 from linewright.cli import main
 from linewright.console import as_text, result_view
@@ -27,6 +28,7 @@ from linewright.report.sections import energy_cost
 from linewright.results import Result
 from linewright.simulate import simulate
 from tests.model_texts import marked
+from tests.parts import PROJECT
 from tests.random_lines import random_line
 
 # ------------------------------------------------------------------ a day by hand
@@ -638,3 +640,11 @@ def test_what_is_got_back_for_scrap_stands_below_zero() -> None:
     last = section.figures[-1].table.rows[-1]
     assert last[1] == "scrap"
     assert str(last[2]).startswith("\u2212")
+
+
+def test_the_light_aircraft_plant_earns_its_cost_and_heats_its_oven() -> None:
+    line = linewright.load(PROJECT / "examples" / "light-aircraft" / "plant.yaml")
+    result = simulate(line, replications=1, workers=1)
+    assert result.measure("margin_per_unit")[""].mean > 0
+    kwh = {k: v.mean for k, v in result.measure("energy_kwh_per_unit").items() if k}
+    assert max(kwh, key=lambda name: kwh[name]) == "cure_oven"
