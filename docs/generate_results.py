@@ -115,6 +115,25 @@ MEASURES: Mapping[str, tuple[str, str]] = {
         "mean time in its input buffer of the parts started, 0 for those that did "
         "not wait",
     ),
+    "energy_kwh_per_unit": (
+        "line, station",
+        "energy for each good unit that left the line, of any product",
+    ),
+    "power_mean_kw": ("line, station", "energy taken, by the hour"),
+    "emissions_kg_per_unit": ("line", "CO2 of that energy, for each such unit"),
+    "cost_per_unit": ("line", "all cost, for each such unit"),
+    "cost_per_h": ("line", "all cost, by the hour"),
+    "margin_per_unit": ("line", "sales less all cost, for each such unit"),
+    "margin_per_h": ("line", "sales less all cost, by the hour"),
+    "station_cost_per_unit": (
+        "station",
+        "cost of the station and its energy, for each unit that left the line",
+    ),
+    "pool_cost_per_unit": ("pool", "cost of the people, for each such unit"),
+    "product_cost_per_unit": (
+        "product",
+        "material, scrap and holding of the product, for each good unit of its own",
+    ),
     "level_mean": ("buffer", "time average of the places taken"),
     "wait_mean_s": ("buffer", "mean stay in the buffer"),
 }
@@ -128,6 +147,10 @@ _TABLES: Mapping[str, str] = {
     "people": "A row for each replication and pool of people; no rows without pools.",
     "stocks": "A row for each replication and tool, loop, material or failure with "
     "spares; no rows without.",
+    "energy": "A row for each replication, station and state in which it takes power, "
+    "and for what it takes at once; no rows if the model says nothing of power.",
+    "cost": "A row for each replication and thing that costs; they add up to the cost "
+    "of the line. No rows if the model says nothing of cost.",
     "buffers": "A row for each replication and buffer. A station's own buffer has the "
     "station's name, its output buffer `NAME output`, a product's own store "
     "`NAME store`.",

@@ -72,8 +72,6 @@ NOT_EXPRESSIBLE = {
     "table it has a place of its own for it. The two are the same line where only the "
     "first station can be blocked.",
     "fluid_two_machine": "Material flows continuously; a line moves whole parts.",
-    "queue_closed_forms prio-pr-0.3-0.4": "A part of class 1 interrupts one of class "
-    "2; the dispatch rules do not interrupt.",
 }
 """Tables, or rows, that the model cannot express, and why."""
 

@@ -25,6 +25,8 @@ name: Rich
 start: 2027-03-01 06:00
 time_zone: Europe/Vienna
 calendar: day
+currency: EUR
+energy: {price: 0.21/kWh, emissions: 350 g/kWh}
 stages: [make, test]
 calendars:
   day:
@@ -45,9 +47,13 @@ stations:
       blade: {every: exponential(6 h), repair: "lognormal(20 min, cv=0.5)"}
       jam: {every: 500 cycles, repair: 3 min, part: scrap}
     maintenance: {oil: {every: 7 d, duration: 1 h}}
+    power: {processing: 12 kW, idle: 1.5 kW, break: 200 W}
+    energy: {per_part: 0.4 kWh, per_setup: 2 MJ}
+    cost: {per_shift_hour: 62, per_setup: 15, per_repair: 240.5}
   press:
     stage: make
     process: gamma(mean=6 min, cv=0.3)
+    power: 9 kW
     buffer: rack
     dispatch: priority
   test:
@@ -77,6 +83,8 @@ products:
     release: with_parent
     store: 40
   shelf:
+    cost: {material: 8.2, scrap: -0.5, holding_per_day: 0.1}
+    price: 79
     route: [saw, {station: test, process: "empirical(times.csv, t, s)"}]
     release: {rate: 0.5/h, quantity: 2, when_full: lose}
     demand: 12/week

@@ -402,10 +402,11 @@ def hold_caps(sight: Sight) -> None:
         for use in line.uses[int(step["first_make"]) :][: int(step["n_makes"])]
     }
     for i, product in enumerate(line.products):
-        free = i in made or product["initial"]
+        there = line.in_process["product"] == i
+        free = i in made or product["initial"] or there.any()
         assert product["cap"] < 0 or free or wip[i] <= product["cap"]
     cap = int(line.settings[t.S_LINE_CAP])
-    free_all = made or line.products["initial"].any()
+    free_all = made or line.products["initial"].any() or len(line.in_process)
     assert cap < 0 or free_all or wip.sum() <= cap
     assert sight.state.clock["wip"][0] == wip.sum()
 

@@ -120,7 +120,7 @@ def test_the_random_lines_do_everything_that_lines_do() -> None:
         rows = rows_of(simulated(lowered, seed, 30 * HOUR_US))
         events |= set(rows[rows[:, 1] == t.T_EVENT, 6].tolist())
         transitions |= set(rows[:, 1].tolist())
-    assert events == set(range(t.RETURNED + 1))
+    assert events == set(range(t.N_EVENTS))
     assert transitions == set(range(len(t.TRACE_NAMES)))
 
 

@@ -402,6 +402,16 @@ def test_an_argument_out_of_range_is_refused(wrong: dict[str, Any]) -> None:
 # ------------------------------------------------------------------ results and size
 
 
+def test_a_lot_takes_what_is_bought_for_all_its_units() -> None:
+    line = serial(1).model_dump(mode="json", by_alias=True)
+    bom = {"bolt": {"quantity": 2, "bought": True}}
+    (product,) = line["products"].values()
+    product |= {"lot_size": 3, "bom": bom}
+    result = simulate(Line.model_validate(line), horizon="1 d", replications=1)
+    (row,) = result.table("products").to_pylist()
+    assert row["bought"] == 2 * row["released"] > 0
+
+
 def test_a_saved_result_is_read_as_it_was(tmp_path: Path) -> None:
     result = simulate(serial(3), horizon="2 d", replications=4)
     loaded = Result.load(result.save(tmp_path / "result"))

@@ -55,6 +55,11 @@ def test_mean_intervals_of_other_confidence_cover_as_often() -> None:
     assert share == pytest.approx(0.8, abs=0.03)
 
 
+def test_equal_values_have_no_width() -> None:
+    assert np.std([0.1] * 3) > 0  # by rounding alone
+    assert mean_interval([0.1] * 3) == Interval(0.1, 0.0, 0.1, 0.1, 3, 0.95)
+
+
 def test_paired_intervals_cover_as_often_as_they_say() -> None:
     def experiment(rng: np.random.Generator) -> Interval:
         common = rng.normal(100, 20, 15)

@@ -94,7 +94,7 @@ def test_columns_and_kinds_of_the_log_are_documented() -> None:
     log = event_log(lowered, np.concatenate(list(trace_rows(lowered, 3, 0, HOUR))))
     assert log.column_names == list(LOG_COLUMNS)
     assert tuple(LOG_KINDS) == t.TRACE_NAMES
-    assert len(traces.EVENT_NAMES) == t.WAITED + 1
+    assert len(traces.EVENT_NAMES) == t.N_EVENTS
 
 
 def test_the_log_speaks_in_names() -> None:

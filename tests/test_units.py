@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -12,8 +13,16 @@ from linewright.units import (
     MAX_US,
     format_duration,
     parse_duration_us,
+    parse_emissions_kg_per_kwh,
+    parse_energy_j,
+    parse_power_w,
+    parse_price_per_kwh,
     parse_rate_per_s,
     write_duration,
+    write_emissions,
+    write_energy,
+    write_power,
+    write_price,
     write_rate,
 )
 
@@ -79,3 +88,52 @@ def test_durations_are_shown_short() -> None:
     assert format_duration(5_400_000_000) == "1.5 h"
     assert format_duration(0) == "0 s"
     assert format_duration(12.5) == "12.5 us"
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "value"),
+    [
+        (parse_power_w, "12 kW", 12_000),
+        (parse_power_w, "1_500W", 1_500),
+        (parse_power_w, "0.25 MW", 250_000),
+        (parse_power_w, 0, 0),
+        (parse_energy_j, "0.5 kWh", 1_800_000),
+        (parse_energy_j, "2 MJ", 2_000_000),
+        (parse_energy_j, "3 kJ", 3_000),
+        (parse_energy_j, "0", 0),
+        (parse_price_per_kwh, "0.21/kWh", 0.21),
+        (parse_price_per_kwh, "210 per MWh", 0.21),
+        (parse_price_per_kwh, "0.1 / MJ", 0.36),
+        (parse_emissions_kg_per_kwh, "350 g/kWh", 0.35),
+        (parse_emissions_kg_per_kwh, "0.35 kg per kWh", 0.35),
+        (parse_emissions_kg_per_kwh, "0.4 t/MWh", 0.4),
+    ],
+)
+def test_power_energy_and_what_they_cost(
+    parse: Callable[[object], float], text: object, value: float
+) -> None:
+    assert parse(text) == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "parse",
+    [parse_power_w, parse_energy_j, parse_price_per_kwh, parse_emissions_kg_per_kwh],
+)
+@pytest.mark.parametrize(
+    "text",
+    ["", "5", 5, 2.5, "kW", "5 KW", "5 mW", "-5 kW", "-1 kWh", "1e400 W", "nan W",
+     "5 kW 3", "5 min", "1/kW", "1 g/kW", "1 kWh/g", True, None, [], {}],
+)  # fmt: skip
+def test_what_is_no_power_energy_or_price_is_refused(
+    parse: Callable[[object], float], text: object
+) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse(text)
+
+
+@given(st.floats(0, 1e12))
+def test_what_is_written_of_energy_reads_back_exactly(value: float) -> None:
+    assert parse_power_w(write_power(value)) == value
+    assert parse_energy_j(write_energy(value)) == value
+    assert parse_price_per_kwh(write_price(value)) == value
+    assert parse_emissions_kg_per_kwh(write_emissions(value)) == value

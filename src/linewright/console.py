@@ -246,6 +246,7 @@ def _notes(result: Result) -> list[str]:
         text = f"Orders on time: {percent(on_time.mean, on_time.half_width)}"
         tardy = scale.with_unit(late.mean, late.half_width)
         notes.append(f"{text}; mean tardiness {tardy}.")
+    notes += _energy_and_cost(result)
     cut = format_duration(m["warmup_us"]) if m["warmup_us"] else "nothing"
     notes.append(f"Warm-up: {cut} cut ({m['warmup_reason']}).")
     notes += of_one_run(m, result.table("summary").to_pylist())
@@ -257,6 +258,23 @@ def _notes(result: Result) -> list[str]:
         f"Linewright {m['linewright_version']}."
     )
     return notes
+
+
+def _energy_and_cost(result: Result) -> list[str]:
+    """Return what a good unit takes, emits, costs and brings in, in one line."""
+    money = result.line.currency or ""
+    said = {
+        "energy_kwh_per_unit": ("energy", "kWh"),
+        "emissions_kg_per_unit": ("emissions", "kg CO2"),
+        "cost_per_unit": ("cost", money),
+        "margin_per_unit": ("margin", money),
+    }
+    parts = [
+        f"{word} {_shown(found[''])}{NBSP}{unit}".rstrip()
+        for measure, (word, unit) in said.items()
+        if "" in (found := _intervals(result, measure))
+    ]
+    return [f"Per good unit: {', '.join(parts)}."] if parts else []
 
 
 # ---------------------------------------------------------------- a comparison

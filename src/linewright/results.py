@@ -22,12 +22,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from linewright import ledger
 from linewright import tables as t
 from linewright.errors import ResultError
 from linewright.experiment import Experiment
 from linewright.lower import Lowered
 from linewright.model.line import Line
 from linewright.model.load import dumps, loads, model_hash
+from linewright.model.meaning import leaves_line
 from linewright.replicate import Replication, Snapshot
 from linewright.stats import sketch
 from linewright.stats.intervals import (
@@ -47,7 +49,7 @@ RESULT_SCHEMA_VERSION = 1
 COLUMNS: dict[str, dict[str, str]] = {
     "summary": {
         "measure": "name of the measure",
-        "entity": "product, station or buffer; empty for the whole line",
+        "entity": "product, station, pool or buffer; empty for the whole line",
         "unit": "unit of the values",
         "mean": "mean over replications",
         "half_width": "half-width of the Student-t interval; nan if there is none",
@@ -111,6 +113,21 @@ COLUMNS: dict[str, dict[str, str]] = {
         "waited": "repairs that waited for a spare",
         "wait_mean_s": "mean wait for a spare, of those repairs that had to, seconds",
     },
+    "energy": {
+        "replication": "number from 0",
+        "station": "name",
+        "use": "state of its servers; or `per_part`, `per_batch`, `per_setup`",
+        "kwh": "energy taken, kWh",
+        "kwh_per_unit": "the same per good unit that left the line; nan if none",
+    },
+    "cost": {
+        "replication": "number from 0",
+        "kind": "`station`, `pool` or `product`",
+        "entity": "its name",
+        "item": "`energy`, or the key of the model that says what it costs",
+        "amount": "money, in the currency of the line",
+        "amount_per_unit": "the same per good unit that left the line; nan if none",
+    },
     "buffers": {
         "replication": "number from 0",
         "buffer": "name; a station's own input buffer has the station's name",
@@ -169,6 +186,7 @@ COLUMNS: dict[str, dict[str, str]] = {
 _SHOWN_PERIODS = 100
 _TERMINATING = "one replication of a terminating study"
 _NO_SERIES = "one replication, and batch means are of throughput, WIP and levels only"
+_LATER_TABLES = ("people", "energy", "cost")
 _ONE_VALUE = "one replication has a value"
 
 
@@ -342,7 +360,7 @@ class Result:
 def _read_table(folder: Path, name: str) -> pa.Table:
     """Return a table of a result; some came with a later release than the others."""
     path = folder / f"{name}.parquet"
-    if name in {"people", "stocks"} and not path.exists():
+    if name in _LATER_TABLES and not path.exists():
         return _table(name, {column: [] for column in COLUMNS[name]})
     return _brought_up_to_date(name, pq.read_table(path))
 
@@ -405,6 +423,7 @@ def build_result(
         "stations": build.stations(),
         "people": build.people(),
         "stocks": build.stocks(),
+        **build.energy_and_cost(),
         "buffers": build.buffers(),
         "orders": build.orders(),
         "periods": build.periods(),
@@ -545,8 +564,9 @@ class _Tables:
             sum(item.quantity for item in product.bom.values() if item.bought)
             for product in self.line.products.values()
         ]
+        lots = self.lowered.tables.products["lot"]
         entered = self._delta("products", "entered")
-        return np.asarray(entered * np.tile(per_unit, len(self.done)))
+        return np.asarray(entered * np.tile(lots * per_unit, len(self.done)))
 
     def stations(self) -> pa.Table:
         names = self.lowered.names.stations
@@ -620,6 +640,27 @@ class _Tables:
                 "wait_mean_s": _ratio(self._delta("stocks", "wait_us"), waited) / 1e6,
             },
         )
+
+    def energy_and_cost(self) -> dict[str, pa.Table]:
+        """Return the tables of energy and of cost."""
+        counted = ledger.Counted(self.line, self.lowered, self.first, self.last)
+        good_units = counted.gained("products", "finished")[:, self._final()].sum(
+            axis=1
+        )
+        energy = ledger.energy_used(counted)
+        costs = ledger.costs(counted, energy)
+        columns = {
+            "energy": (energy, ledger.energy_columns(energy, good_units)),
+            "cost": (costs, ledger.cost_columns(costs, good_units)),
+        }
+        return {
+            name: _table(name, self._numbered(len(entries)) | found)
+            for name, (entries, found) in columns.items()
+        }
+
+    def _numbered(self, n_rows: int) -> dict[str, Any]:
+        """Return the number of each replication, as often as it has rows."""
+        return {"replication": np.repeat([r.number for r in self.done], n_rows)}
 
     def buffers(self) -> pa.Table:
         names = self.lowered.names.buffers
@@ -761,6 +802,9 @@ class _Tables:
         rows += self._order_measures(tables["orders"])
         rows += self._station_measures(tables["stations"])
         rows += self._buffer_measures(tables["buffers"])
+        hours = self._span_us(1) / 3.6e9
+        rows += ledger.line_measures(self.line, tables, hours)
+        rows += ledger.entity_measures(self.line, tables, hours)
         runs = self._long_runs(experiment)
         out: dict[str, list[Any]] = {column: [] for column in COLUMNS["summary"]}
         for measure, entity, unit, values in rows:
@@ -881,17 +925,7 @@ class _Tables:
 
     def _final(self) -> np.ndarray:
         """Say which products leave the line, neither built into others nor split."""
-        final: np.ndarray = self.lowered.tables.products["store"] < 0
-        return final & ~np.isin(np.arange(len(final)), self._split_only())
-
-    def _split_only(self) -> list[int]:
-        """Return products whose units end by being split into others."""
-        names = list(self.line.products)
-        return [
-            i
-            for i, name in enumerate(names)
-            if any(step.makes for step in self.line.products[name].route)
-        ]
+        return np.array([leaves_line(self.line, p) for p in self.line.products])
 
     def _flow_percentiles(self) -> list[tuple[str, str, str, np.ndarray]]:
         names = self.lowered.names.products

@@ -80,6 +80,7 @@ FINISH, SETUP_DONE, MOVED, REPAIRED, FAILURE, TICK, ORDER, ARRIVAL = range(8)
 BEGIN = 8  # comes once, before all others
 LOADED, UNLOADED, WAITED = 9, 10, 11  # of a server, a server, a station with batches
 RETURNED = 12  # of a stock: a tool, a repaired component, a delivery
+N_EVENTS = 13
 
 # what the kernel asks of whoever drives it
 ASK_PROCESS, ASK_SETUP, ASK_REPAIR, ASK_CLOCK, ASK_MOVE, ASK_ARRIVAL = range(6)
@@ -103,6 +104,8 @@ FULL_WAIT, FULL_BLOCK, FULL_LOSE = range(3)
 MISSED_COUNT, MISSED_SCRAP, MISSED_REWORK = range(3)
 LOOKS, LOOKS_FOR_LATE = 1, 2  # bits: parts only start from the queue; late ones go
 TOOL, SPARE, MATERIAL = range(3)  # kinds of stocks
+WRIGHT, CRAWFORD, RAMP = range(3)  # kinds of curves
+PREEMPT_NEVER, PREEMPT_RESUME, PREEMPT_RESTART = range(3)
 
 # why `advance` came back
 REACHED, NEED_PARTS, NEED_TRACE, DEADLOCK, STANDSTILL, OVERFLOW, ENOUGH = range(7)
@@ -131,11 +134,12 @@ NO_ROOM = 7  # for units that are in process at the start
     T_LATE,
     T_TAKE,
     T_GIVE,
-) = range(21)
+    T_ASIDE,
+) = range(22)
 TRACE_NAMES = (
     "event", "mode", "release", "queue", "start", "block", "output", "move", "store",
     "use", "split", "rework", "scrap", "exit", "lost", "outside", "verdict",
-    "skip", "late", "take", "give",
+    "skip", "late", "take", "give", "aside",
 )  # fmt: skip
 TRACE_COLUMNS = (
     "time_us",
@@ -186,7 +190,7 @@ STATION = _record(
     "i4 setup_stream setup_by n_modes first_queue n_queues first_dest n_dests",
     "i4 first_always first_transport n_transports",
     "i4 dispatch_2 dispatch_3 looks batches load unload first_run leaf prelude",
-    "i4 first_need holds first_group n_groups tools",
+    "i4 first_need holds first_group n_groups tools speed good preempts",
 )
 MODE = _record(
     "i4 clock planned part first_member n_members every repair first crew n_crew",
@@ -211,6 +215,7 @@ STEP = _record(
     "i4 limit_slot missed late_to every_nth server_slot time_slot sample_stream",
     "i4 sampled load_stream unload_stream",
     "i4 first_take n_takes first_give n_gives first_hand n_hands",
+    "i4 scaled scaled_good curve aside_slot",
 )
 DEST = _record("i4 first_target n_targets rule queue first_source n_sources")
 TARGET = _record("i4 station buffer")
@@ -237,6 +242,9 @@ STOCK = _record(  # what is counted, taken and comes back: tools, spares, materi
     "f8 late_share",
 )
 TAKE = _record("i4 stock quantity slot step until")  # of a part at a step, from a stock
+CURVE = _record(  # how times shrink with experience, or a share grows with time
+    "i4 kind first n", "f8 exponent plateau half_life before"
+)
 IN_PROCESS_ROW = _record("i8 product step parts due priority")
 
 
@@ -263,6 +271,7 @@ class LineTables(NamedTuple):
     needs: Records
     stocks: Records
     takes: Records
+    curves: Records
     links: Ints
     setups: Ints
     setup_us: Ints
@@ -329,6 +338,7 @@ STEP_STATE = _record("i8 seen skipped late")
 POOL_STATE = _record(
     "i4 on busy head tail n_waiting next_tick", "i8 area_us asked waited wait_us"
 )
+CURVE_STATE = _record("i8 last", "f8 experience")
 WINDOW_STATE = _record("i4 on next_tick")  # of a calendar in which maintenance begins
 STOCK_STATE = _record(
     "i8 free out area_us none_us taken waited wait_us n_asked", "i4 head tail n_waiting"
@@ -363,6 +373,7 @@ class State(NamedTuple):
     claims: Records
     windows: Records
     stocks: Records
+    curves: Records
     heap: Ints
     todo: Ints
     requests: Ints
@@ -422,7 +433,7 @@ LINE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "ticks": TICK_ROW,
     "orders": ORDER_ROW, "transports": TRANSPORT_ROW, "work": WORK,
     "in_process": IN_PROCESS_ROW, "pools": POOL, "needs": NEED,
-    "stocks": STOCK, "takes": TAKE, "links": _I,
+    "stocks": STOCK, "takes": TAKE, "curves": CURVE, "links": _I,
     "setups": _I, "setup_us": _I, "runs": _I, "leaf_row": _I, "data": _F,
     "settings": _I,
 }  # fmt: skip
@@ -432,6 +443,7 @@ STATE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "orders": ORDER_STATE, "accounts": _I, "flow": _I, "tree": NODE,
     "leaf_station": _I, "memory": _I, "steps": STEP_STATE, "pools": POOL_STATE,
     "claims": CLAIM, "windows": WINDOW_STATE, "stocks": STOCK_STATE,
+    "curves": CURVE_STATE,
     "heap": _I, "todo": _I,
     "requests": _I, "trace": _I, "series": _I,
 }  # fmt: skip

@@ -82,6 +82,7 @@ LOG_KINDS: dict[str, str] = {
     "late": "a part came to its operation later than its time limit allows",
     "take": "a part took a tool, a card of a loop or a material",
     "give": "a part handed a tool or a card back",
+    "aside": "a part was set aside for a more urgent one, and waits in its queue",
 }
 
 EVENT_NAMES = (
@@ -162,7 +163,7 @@ class _Rows:
         down = event & np.isin(value, (t.FAILURE, t.REPAIRED))
         owners = _at(self.lowered.tables.server_modes["server"], row)
         return self.pick(
-            (self.of_kind(t.T_MODE, t.T_START) | work, row),
+            (self.of_kind(t.T_MODE, t.T_START, t.T_ASIDE) | work, row),
             (self.of_kind(t.T_BLOCK, t.T_OUTPUT), value),
             (down, owners),
         )

@@ -1,22 +1,36 @@
 """Quantities with units: "12 min", "0.5/h", "3 d" to integer microseconds and rates.
 
 Time inside is an integer count of microseconds. A day is always 24 h; calendar days,
-zones and daylight saving are the business of `model.calendars` alone.
+zones and daylight saving are the business of `model.calendars` alone. Power inside is
+in watts, energy in joules; what energy costs and emits is counted by the kWh.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 
 __all__ = [
+    "ENERGIES_J",
+    "J_PER_KWH",
+    "MASSES_PER_KG",
     "MAX_US",
+    "POWERS_W",
     "UNITS_US",
     "format_duration",
     "parse_duration_us",
+    "parse_emissions_kg_per_kwh",
+    "parse_energy_j",
+    "parse_power_w",
+    "parse_price_per_kwh",
     "parse_rate_per_s",
     "write_duration",
+    "write_emissions",
+    "write_energy",
+    "write_power",
+    "write_price",
     "write_rate",
 ]
 
@@ -157,4 +171,133 @@ def write_rate(rate_per_s: float) -> str:
         text = f"{rate_per_s * UNITS_US[unit] / 1e6:.12g}/{unit}"
         if parse_rate_per_s(text) == rate_per_s:
             texts.append(text)
+    return min(texts, key=len)
+
+
+# ---------------------------------------------------------------- power and energy
+
+
+POWERS_W: dict[str, float] = {"W": 1, "kW": 1e3, "MW": 1e6}
+"""Watts in each unit of power."""
+
+J_PER_KWH = 3.6e6
+
+ENERGIES_J: dict[str, float] = {
+    "J": 1, "kJ": 1e3, "MJ": 1e6, "Wh": 3600, "kWh": J_PER_KWH, "MWh": 3.6e9,
+}  # fmt: skip
+"""Joules in each unit of energy."""
+
+MASSES_PER_KG: dict[str, float] = {"g": 1e3, "kg": 1, "t": 1e-3}
+"""How many of each unit of mass are a kilogram."""
+
+_AMOUNT = re.compile(rf"\s*{_NUMBER}\s*([^\W\d_]*)\s*")
+_PER_ENERGY = re.compile(
+    rf"\s*{_NUMBER}\s*([^\W\d_]*?)\s*(?:/|\bper\b)\s*([^\W\d_]+)\s*"
+)
+
+
+def parse_power_w(value: object) -> float:
+    """Return a power in watts from text such as ``12 kW``, or 0.
+
+    Raises:
+        ValueError: It is not a power, has no unit, or is negative or not finite.
+    """
+    return _parse_amount(value, "power", POWERS_W, "kW")
+
+
+def parse_energy_j(value: object) -> float:
+    """Return an energy in joules from text such as ``0.4 kWh``, or 0.
+
+    Raises:
+        ValueError: It is no energy, has no unit, or is negative or not finite.
+    """
+    return _parse_amount(value, "energy", ENERGIES_J, "kWh")
+
+
+def parse_price_per_kwh(value: object) -> float:
+    """Return a price per kWh from text such as ``0.21/kWh`` or ``210/MWh``.
+
+    Raises:
+        ValueError: It is not a price of energy, or is negative or not finite.
+    """
+    found = _PER_ENERGY.fullmatch(str(value))
+    if not found or found[2]:
+        msg = f'"{value}" is not a price of energy; write it like 0.21/kWh'
+        raise ValueError(msg + ", and name the currency once" if found else msg)
+    price = _positive(value, found[1], "a price")
+    return price / (_unit(found[3], "energy", ENERGIES_J) / J_PER_KWH)
+
+
+def parse_emissions_kg_per_kwh(value: object) -> float:
+    """Return kilograms of CO2 per kWh from text such as ``350 g/kWh``.
+
+    Raises:
+        ValueError: It is no mass per energy, or is negative or not finite.
+    """
+    found = _PER_ENERGY.fullmatch(str(value))
+    if not (found and found[2]):
+        msg = f'"{value}" is no mass per energy; write it like 0.35 kg/kWh'
+        raise ValueError(msg)
+    mass = _positive(value, found[1], "a mass") / _unit(found[2], "mass", MASSES_PER_KG)
+    return mass / (_unit(found[3], "energy", ENERGIES_J) / J_PER_KWH)
+
+
+def _parse_amount(
+    value: object, noun: str, units: Mapping[str, float], example: str
+) -> float:
+    found = None if isinstance(value, bool) else _AMOUNT.fullmatch(str(value))
+    if not found:
+        shown = "nothing" if value is None else f'"{value}"'
+        msg = f"{shown} is no {noun}; write it like 12 {example}"
+        raise ValueError(msg)
+    amount = _positive(value, found[1], noun)
+    if amount == 0 and not found[2]:
+        return 0.0
+    if not found[2]:
+        msg = f"{value} has no unit; write it like {value} {example}"
+        raise ValueError(msg)
+    return amount * _unit(found[2], noun, units)
+
+
+def _positive(value: object, digits: str, noun: str) -> float:
+    amount = float(digits.replace("_", ""))
+    if not 0 <= amount < 1e15:
+        msg = f'"{value}" is out of range; {noun} is zero or more and finite'
+        raise ValueError(msg)
+    return amount
+
+
+def _unit(unit: str, noun: str, units: Mapping[str, float]) -> float:
+    if unit not in units:
+        msg = f'"{unit}" is not a unit of {noun}; allowed are {", ".join(units)}'
+        raise ValueError(msg)
+    return units[unit]
+
+
+def write_power(power_w: float) -> str:
+    """Return watts as the shortest text that `parse_power_w` reads back exactly."""
+    return _write_amount(power_w, POWERS_W, "W")
+
+
+def write_energy(energy_j: float) -> str:
+    """Return joules as the shortest text that `parse_energy_j` reads back exactly."""
+    return _write_amount(energy_j, ENERGIES_J, "J")
+
+
+def write_price(price_per_kwh: float) -> str:
+    """Return a price of energy as text that `parse_price_per_kwh` reads back."""
+    return f"{price_per_kwh!r}/kWh"
+
+
+def write_emissions(emissions_kg_per_kwh: float) -> str:
+    """Return emissions as text that `parse_emissions_kg_per_kwh` reads back."""
+    return f"{emissions_kg_per_kwh!r} kg/kWh"
+
+
+def _write_amount(amount: float, units: Mapping[str, float], smallest: str) -> str:
+    texts = [f"{amount!r} {smallest}"]
+    for unit, size in units.items():
+        digits = f"{amount / size:.12g}"
+        if float(digits) * size == amount:
+            texts.append(f"{digits} {unit}")
     return min(texts, key=len)

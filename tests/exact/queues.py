@@ -253,6 +253,41 @@ def _breakdowns(case: Mapping[str, str], name: str) -> Row:
     return _queue_row(case, line, variance, relaxation, {"down:s1": down})
 
 
+def _preemptive(case: Mapping[str, str], name: str) -> list[Row]:
+    """Return a row for each of two classes, of which one interrupts the other."""
+    p = _parameters(case["parameters"])
+    stays = _parameters(case["other"])
+    classes = {1: p["arrival1"], 2: p["arrival2"]}
+    station = {
+        "process": exponential(p["mu"]),
+        "dispatch": "priority",
+        "preempt": "resume",
+    }
+    products = {
+        f"class {n}": {
+            "route": ["s1"],
+            "priority": 3 - n,
+            "release": {"every": exponential(arrival)},
+        }
+        for n, arrival in classes.items()
+    }
+    line = make_line(name, {"s1": station}, products)
+    load = sum(classes.values()) / p["mu"]
+    return [
+        Row(
+            f"{name} class {n}",
+            line,
+            (f"class {n}",),
+            {"throughput": arrival, "sojourn": stays[f"T{n}"], "busy:s1": load},
+            utilization=load,
+            wait_variance=2 * _wait_variance(load * p["mu"], 1 / p["mu"], 1, 0),
+            relaxation=_queue_relaxation(load, 1, 1 / p["mu"]),
+            n_steps=2,
+        )
+        for n, arrival in classes.items()
+    ]
+
+
 _QUEUES: dict[str, Callable[[Mapping[str, str], str], Row]] = {
     "mm1k": _finite,
     "mm1-breakdown": _breakdowns,
@@ -269,7 +304,8 @@ def _queue_closed_forms() -> list[Row]:
     for case in read_table("queue_closed_forms"):
         name = f"queue_closed_forms {case['case_id']}"
         if case["case_id"].startswith("prio-pr"):
-            continue  # see NOT_EXPRESSIBLE
+            found += _preemptive(case, name)
+            continue
         kind = next(k for k in _QUEUES if case["case_id"].startswith(k))
         found.append(_QUEUES[kind](case, name))
     return found

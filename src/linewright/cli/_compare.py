@@ -15,8 +15,14 @@ from linewright.cli._study import options_of, simulated, verdict
 from linewright.errors import DeadlockError
 
 if TYPE_CHECKING:
-    from linewright.model.line import Line
     from linewright.results import Result
+
+_OF_ENERGY_AND_COST = {
+    "energy_kwh_per_unit": "energy",
+    "emissions_kg_per_unit": "emissions",
+    "cost_per_unit": "cost",
+    "margin_per_h": "margin",
+}
 
 
 def run_compare(args: Args) -> int:
@@ -134,6 +140,9 @@ def _values(result: Result) -> dict[str, tuple[str, Any]]:
     """Return unit and values, one for each replication, of the measures compared."""
     import numpy as np  # noqa: PLC0415 - slow
 
+    from linewright.ledger import line_measures  # noqa: PLC0415
+    from linewright.model.meaning import leaves_line  # noqa: PLC0415
+
     n, names = result.manifest["replications"], list(result.line.products)
 
     def column(table: str, field: str) -> Any:
@@ -142,7 +151,7 @@ def _values(result: Result) -> dict[str, tuple[str, Any]]:
 
     hours = _hours(result)[:, None]
     rates = column("products", "finished") / hours
-    final = [i for i, name in enumerate(names) if _leaves(result.line, name)]
+    final = [i for i, name in enumerate(names) if leaves_line(result.line, name)]
     found = {"throughput": ("units/h", rates[:, final].sum(axis=1))}
     if len(final) > 1:
         found |= {f"throughput of {names[i]}": ("units/h", rates[:, i]) for i in final}
@@ -158,6 +167,11 @@ def _values(result: Result) -> dict[str, tuple[str, Any]]:
         found["orders on time"] = ("%", 100 * np.nanmean(on_time, axis=1))
         tardy = np.nanmean(np.where(due >= 0, late, np.nan), axis=1) / 3600
         found["mean tardiness"] = ("h", tardy)
+    for measure, _, unit, values in line_measures(
+        result.line, result.tables, hours[:, 0]
+    ):
+        if measure in _OF_ENERGY_AND_COST:
+            found[_OF_ENERGY_AND_COST[measure]] = (unit, values)
     return found
 
 
@@ -170,12 +184,3 @@ def _hours(result: Result) -> Any:
     whole = sum(columns).reshape(n, -1)[:, 0]
     servers = next(iter(result.line.stations.values())).servers
     return whole / servers / 3.6e9
-
-
-def _leaves(line: Line, product: str) -> bool:
-    """Say whether units of a product leave the line, and not into other units."""
-    used = any(
-        product in other.bom and not other.bom[product].bought
-        for other in line.products.values()
-    )
-    return not used and not any(step.makes for step in line.products[product].route)

@@ -197,7 +197,7 @@ def may_come(line: LineTables, state: State, p, station):
     """Say whether a part, or a unit that it is split into, may come and start."""
     part = state.parts[p]
     k = part.step
-    if line.stations[station].looks or part.came >= 0:
+    if line.stations[station].looks or part.came >= 0 or part.woken >= 0:
         return False
     if not may_leave(line, state, p):
         return False

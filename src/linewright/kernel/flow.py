@@ -26,6 +26,7 @@ from linewright.kernel.entering import (
     take_always,
     wake_sources,
 )
+from linewright.kernel.learning import learn
 from linewright.kernel.leaving import complete, leave, split
 from linewright.kernel.moves import (
     CAPS,
@@ -207,6 +208,8 @@ def finish_rare(line: LineTables, state: State, s, outcome):
     if line.stations[server.station].has_cycle_modes:
         lot = line.products[part.product].lot
         count_cycle(line, state, s, 0 if more else 1, lot)
+    if step.curve >= 0:
+        learn(line, state, step.curve, max(abs(step.per_unit), 1))
     if step.time_slot >= 0:
         row = p * line.settings[S_N_SLOTS] + step.time_slot
         state.memory[row] = state.clock[0].now + 1

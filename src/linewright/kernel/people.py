@@ -23,6 +23,7 @@ from linewright.tables import (
     LOADS,
     NOBODY,
     PROCESSING,
+    S_N_SLOTS,
     SETTING_UP,
     SETUP,
     TO_BEGIN,
@@ -153,7 +154,7 @@ def serve(line: LineTables, state: State, pool):
         people.waited += 1
         take(state, c, pool, n)
         if c < len(state.servers):
-            go_ahead(state, c)
+            go_ahead(line, state, c)
         else:
             ask(state, ASK_REPAIR, c - len(state.servers))
 
@@ -170,15 +171,15 @@ def enter_phase(line: LineTables, state: State, s, phase):
     row = need_of(line, state, s)
     if row < 0:
         release(line, state, s)
-        go_ahead(state, s)
+        go_ahead(line, state, s)
     elif seize(line, state, s, line.needs[row].pool, line.needs[row].n):
-        go_ahead(state, s)
+        go_ahead(line, state, s)
     else:
         set_mode(state, s, WAITING)
 
 
 @jit
-def go_ahead(state: State, s):
+def go_ahead(line: LineTables, state: State, s):
     """Let a server do what it waited to do."""
     server = state.servers[s]
     waits = server.waits
@@ -192,10 +193,26 @@ def go_ahead(state: State, s):
         mode = LOADING
         question = ASK_LOAD if server.phase == LOADS else ASK_UNLOAD
     set_mode(state, s, mode)
-    if waits == TO_BEGIN:
+    if waits == TO_BEGIN and not was_set_aside(line, state, s):
         ask(state, question, s)
     else:
         run(state, s)
+
+
+@jit
+def was_set_aside(line: LineTables, state: State, s):
+    """Say whether work goes on that was interrupted, and recall how much is left."""
+    server = state.servers[s]
+    slot = line.steps[server.step].aside_slot
+    if server.phase != WORKING or slot < 0:
+        return False
+    row = server.part * line.settings[S_N_SLOTS] + slot
+    if state.memory[row] == 0:
+        return False
+    server.remaining = state.memory[row] - 2
+    server.total = state.memory[row + 1] - 2
+    state.memory[row] = 0
+    return True
 
 
 @jit
@@ -221,4 +238,4 @@ def resume(line: LineTables, state: State, s):
         return
     row = need_of(line, state, s)
     if row < 0 or seize(line, state, s, line.needs[row].pool, line.needs[row].n):
-        go_ahead(state, s)
+        go_ahead(line, state, s)

@@ -16,6 +16,7 @@ from linewright.kernel.moves import (
     push,
     trace,
 )
+from linewright.kernel.preempting import preempt
 from linewright.kernel.starting import start
 from linewright.kernel.waiting import release_origin
 from linewright.tables import (
@@ -23,6 +24,7 @@ from linewright.tables import (
     COMPLETE,
     IN_QUEUE,
     MOVING,
+    PREEMPT_NEVER,
     T_MOVE,
     T_QUEUE,
     LineTables,
@@ -90,6 +92,9 @@ def joined(line: LineTables, state: State, p, d):
     bound to, else the one that is set up for it, unless that goes on with its run.
     """
     t = line.targets[state.parts[p].target].station
+    if line.stations[t].preempts != PREEMPT_NEVER and state.stations[t].n_ready == 0:
+        preempt(line, state, p, t)
+        return
     if not line.stations[t].looks or line.dests[d].queue >= 0:
         look_again(line, state, d)
         return

@@ -38,6 +38,7 @@ from linewright.kernel.entering import (
     wants_in,
 )
 from linewright.kernel.flow import finish, finish_rare, settle, waited
+from linewright.kernel.learning import learned_share, ramp_share
 from linewright.kernel.moves import PULL, ask, push, trace
 from linewright.kernel.people import serve
 from linewright.kernel.queueing import moved
@@ -45,7 +46,7 @@ from linewright.kernel.running import is_held, run, run_known
 from linewright.kernel.sample import sample, uniform
 from linewright.kernel.starting import loaded, setup_done
 from linewright.kernel.stocks import reorder
-from linewright.kernel.streams import standard, time_ahead, uniform_at
+from linewright.kernel.streams import FAR, standard, time_ahead, uniform_at
 from linewright.kernel.waiting import waiting_for
 from linewright.kernel.work import (
     due,
@@ -351,6 +352,8 @@ def draw_process(line: LineTables, state: State, draws: Draws, s):
     dist = step.only_dist
     if step.only_station < 0:
         dist = line.work[step.first_work + part.target - step.first_target].dist
+    if unlikely(step.scaled != 0):
+        return draw_scaled(line, state, draws, s, dist)
     if step.per_unit == 1:
         return sample(line, draws, dist, step.process_stream, part.serial, part.visits)
     return draw_units(line, state, draws, s, dist)
@@ -374,6 +377,34 @@ def draw_units(line: LineTables, state: State, draws: Draws, s, dist):
 
 
 @jit
+def draw_scaled(line: LineTables, state: State, draws: Draws, s, dist):
+    """Draw how long work takes that is learned, or at a station that ramps up."""
+    server = state.servers[s]
+    first = line.steps[server.step]
+    total = 0.0
+    done = 0
+    p = server.part
+    while p >= 0:
+        part = state.parts[p]
+        step = line.steps[part.step]
+        lot = abs(step.per_unit)
+        for i in range(lot):
+            n = part.serial * lot + i
+            time = sample(line, draws, dist, step.process_stream, n, part.visits)
+            share = 1.0
+            if step.curve >= 0:
+                share = learned_share(line, state, step.curve, done)
+            total += time * share
+            done += 1
+        whole = first.batch_group >= 0 and first.per_unit > 0
+        p = part.mate if server.n_parts > 1 and not whole else -1
+    speed = line.stations[server.station].speed
+    if speed >= 0:
+        total /= ramp_share(line, state.clock[0].now, speed)
+    return int(min(total, FAR) + 0.5)
+
+
+@jit
 def draw_inside(line: LineTables, state: State, draws: Draws, p, k, visit):
     """Draw how long a part goes on in a machine that has taken the next one.
 
@@ -384,8 +415,9 @@ def draw_inside(line: LineTables, state: State, draws: Draws, p, k, visit):
     part = state.parts[p]
     n = part.serial
     inside = 0
-    for i in range(step.per_unit):
-        m = n * step.per_unit + i
+    lot = abs(step.per_unit)
+    for i in range(lot):
+        m = n * lot + i
         inside += sample(line, draws, step.cascade, step.cascade_stream, m, visit)
     taken = step.only_us
     if taken < 0:
@@ -483,11 +515,19 @@ def verdict(line: LineTables, state: State, draws: Draws, s):
     n = part.serial
     visit = part.visits
     bad = part.bad
-    if step.defect > 0 and uniform_at(draws, stream, n, visit, 1) <= step.defect:
+    defect, good = step.defect, step.good
+    ramp = line.stations[server.station].good
+    if ramp >= 0:
+        share = ramp_share(line, state.clock[0].now, ramp)
+        if step.scaled_good:
+            good *= share
+        else:
+            defect = 1 - (1 - defect) * share
+    if defect > 0 and uniform_at(draws, stream, n, visit, 1) <= defect:
         bad = 1
     out = PASS
     if step.inspected == 2:
-        if step.good < 1 and uniform(draws, stream, n, visit) > step.good:
+        if good < 1 and uniform(draws, stream, n, visit) > good:
             bad = 1
         rejected = bad == 1
         wrong = step.false_accept if bad else step.false_reject

@@ -23,6 +23,7 @@ from linewright.tables import (
     ASK_PROCESS,
     LOADS,
     ON_SERVER,
+    PREEMPT_NEVER,
     PROCESSING,
     S_N_SLOTS,
     SETTING_UP,
@@ -143,7 +144,8 @@ def begin_prelude(line: LineTables, state: State, p, s):
     if begin_load(line, state, p, s):
         return True
     if line.stations[server.station].first_need < 0:
-        return False
+        if line.stations[server.station].preempts == PREEMPT_NEVER:
+            return False
     enter_phase(line, state, s, WORKING)
     return True
 

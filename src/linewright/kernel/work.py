@@ -57,6 +57,7 @@ from linewright.tables import (
     PART_SCRAP,
     PROCESSING,
     REPAIRED,
+    S_N_QUEUES,
     SETTING_UP,
     SETUP,
     SPARE,
@@ -525,14 +526,21 @@ def come_up(line: LineTables, state: State, s):
 
 @jit
 def let_go(line: LineTables, state: State, s):
-    """Offer what a server held while it was stopped, whatever room there was."""
+    """Offer what a server held while it was stopped, whatever room there was.
+
+    Such a part counts as woken, so that nobody offers it once more before its turn.
+    """
     server = state.servers[s]
     if server.phase != DONE or not line.stations[server.station].holds:
         return
     p = server.part
     while p >= 0:
-        push(state, OFFER, p)
-        p = state.parts[p].mate if server.n_parts > 1 else -1
+        part = state.parts[p]
+        if part.woken < 0:
+            dest = line.dests[part.list - line.settings[S_N_QUEUES]]
+            part.woken = line.targets[dest.first_target].buffer
+            push(state, OFFER, p)
+        p = part.mate if server.n_parts > 1 else -1
 
 
 @jit

@@ -91,6 +91,8 @@ class Build:
     stocks: list[dict[str, float]] = field(default_factory=list)
     takes: list[dict[str, float]] = field(default_factory=list)
     stock_rows: dict[str, int] = field(default_factory=dict)
+    curves: list[dict[str, float]] = field(default_factory=list)
+    curve_rows: dict[str, int] = field(default_factory=dict)
     slots: dict[str, dict[tuple[str, str], int]] = field(default_factory=dict)
     taken: dict[str, list[Taken]] = field(default_factory=dict)
     materials: dict[str, tuple[dict[str, int], ...]] = field(default_factory=dict)

@@ -187,6 +187,7 @@ def _finish(build: Build) -> Lowered:
         needs=records(t.NEED, build.needs),
         stocks=records(t.STOCK, build.stocks),
         takes=records(t.TAKE, build.takes),
+        curves=records(t.CURVE, build.curves),
         links=np.array(build.links, np.int64),
         setups=np.array(build.setups, np.int64),
         setup_us=np.array(build.setup_us, np.int64),

@@ -194,6 +194,7 @@ def _mark_plain(build: Build) -> None:
             k not in fancy
             and not station["looks"]
             and station["dispatch"] == t.FIFO
+            and station["preempts"] == t.PREEMPT_NEVER
             and station["n_queues"] == 1
             and not station["before_service"]
         )
@@ -264,6 +265,7 @@ def _mark_straight(build: Build) -> None:
 def _is_straight(build: Build, step: dict[str, float]) -> bool:
     before = build.stations_of(int(step["dest"]))
     early = any(build.stations[k]["before_service"] for k in before)
+    early |= step["curve"] >= 0
     if step["inspected"] or step["n_makes"] or step["n_gives"] or early:
         return False
     if step["batch_group"] >= 0 or step["cascade"] >= 0 or step["rest"] >= 0:

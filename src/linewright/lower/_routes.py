@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from linewright import tables as t
 from linewright.lower._build import Build
+from linewright.lower._curves import lower_learning
 from linewright.lower._stocks import lower_takes, what_is_taken
 from linewright.model.distribution import Distribution
 from linewright.model.line import Batch, EveryNth, Line, Product, Step
@@ -68,8 +69,13 @@ def lower_step(
     batch = batch_of(line, step)
     in_batch = batch is not None and step.process_per == "unit"
     word = "cascade" if step.cascade else "process"
+    curve = lower_learning(build, step)
+    stations = [line.stations[station] for station in step.stations]
+    scaled = curve >= 0 or any(s.ramp_up and s.ramp_up.speed for s in stations)
+    ramps_good = any(s.ramp_up and s.ramp_up.good for s in stations)
     stream = build.stream(word, name, step.operation, of=() if step.cascade else times)
-    ready_made = build.stream_kinds[stream] == t.TIMES and n_units == 1 and not in_batch
+    ready_made = build.stream_kinds[stream] == t.TIMES and n_units == 1
+    ready_made = ready_made and not in_batch and not scaled
     build.operations.append(step.operation)
     build.steps.append(
         {
@@ -79,7 +85,10 @@ def lower_step(
             "first_work": first_work,
             "first_target": build.dests[dest]["first_target"],
             "only_dist": build.work[first_work]["dist"],
-            "only_us": -1 if in_batch else _only_us(times, n_units),
+            "only_us": -1 if in_batch or scaled else _only_us(times, n_units),
+            "scaled": scaled,
+            "curve": curve,
+            "scaled_good": ramps_good and quality["good"] < 1,
             "only_station": rows[0] if len(rows) == 1 else -1,
             "only_buffer": buffers[0] if len(rows) == 1 else -1,
             "first_use": first_use,
@@ -95,6 +104,7 @@ def lower_step(
             "per_unit": -per_unit if in_batch else per_unit,
             "left_us": _work_left(line, name, product, number),
             **quality,
+            "inspected": max(quality["inspected"], int(ramps_good)),
             **_batch(build, name, step, batch),
             **_after(build, name, step, whole),
             **_sample(build, name, step),
@@ -168,6 +178,7 @@ def _limits(build: Build, name: str, product: Product, step: Step) -> dict[str, 
     out = {"same_slot": -1, "limit_slot": -1, "server_slot": -1, "time_slot": -1}
     slots = memory_slots(build, name)
     build.n_slots = max(build.n_slots, len(slots))
+    out["aside_slot"] = slots.get(("aside", step.operation), -1)
     out["server_slot"] = slots.get(("server", step.operation), -1)
     out["time_slot"] = slots.get(("time", step.operation), -1)
     if step.same_server_as:
@@ -195,6 +206,9 @@ def memory_slots(build: Build, name: str) -> dict[tuple[str, str], int]:
                 wanted.append(("server", step.same_server_as))
             if step.time_limit:
                 wanted.append(("time", step.time_limit.after))
+            if build.line.stations[step.stations[0]].preempt != "never":
+                wanted.append(("aside", step.operation))
+                wanted.append(("aside total", step.operation))
         build.slots[name] = {what: i for i, what in enumerate(dict.fromkeys(wanted))}
     return build.slots[name]
 

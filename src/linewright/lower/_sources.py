@@ -6,15 +6,14 @@ and shifts become ticks here; nothing below knows a time zone.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import numpy as np
 
 from linewright import tables as t
 from linewright.lower._build import Build
+from linewright.lower._moments import tick_of
 from linewright.lower._routes import kit, lower_step, memory_slots
 from linewright.lower._stocks import lower_held
-from linewright.model.calendars import expand, to_tick
+from linewright.model.calendars import expand
 from linewright.model.distribution import Distribution
 from linewright.model.line import InProcessFile, Line, Order, OrderFile
 from linewright.model.meaning import uses_of
@@ -121,13 +120,6 @@ def orders_of(line: Line) -> tuple[Order, ...]:
     return line.orders
 
 
-def _tick(line: Line, when: datetime | int) -> int:
-    """Return a moment in microseconds from the start."""
-    if isinstance(when, int):
-        return when
-    return int(to_tick(when, line.start, line.time_zone))
-
-
 def lower_in_process(build: Build) -> None:
     """Add the units that are in the line at its start, in the file's order."""
     line = build.line
@@ -138,7 +130,7 @@ def lower_in_process(build: Build) -> None:
         step = build.first_steps[units.product] + operations.index(units.operation)
         due = t.NEVER
         if units.due is not None:
-            due = _tick(line, units.due)
+            due = tick_of(line, units.due)
         priority = product.priority if units.priority is None else units.priority
         build.in_process.append(
             {
@@ -161,8 +153,8 @@ def lower_orders(build: Build) -> None:
             {
                 "product": build.product_rows[order.product],
                 "quantity": order.quantity,
-                "release": 0 if order.release is None else _tick(line, order.release),
-                "due": t.NEVER if order.due is None else _tick(line, order.due),
+                "release": 0 if order.release is None else tick_of(line, order.release),
+                "due": t.NEVER if order.due is None else tick_of(line, order.due),
                 "priority": product.priority
                 if order.priority is None
                 else order.priority,

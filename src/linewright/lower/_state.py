@@ -99,6 +99,7 @@ def new_state(
         claims=zeros(t.CLAIM, n_servers + len(line.server_modes)),
         windows=zeros(t.WINDOW_STATE, len(line.calendars)),
         stocks=zeros(t.STOCK_STATE, len(line.stocks)),
+        curves=zeros(t.CURVE_STATE, len(line.curves)),
         heap=np.zeros((0, 4), np.int64),
         todo=np.zeros(0, np.int64),
         requests=np.zeros(0, np.int64),
@@ -220,6 +221,7 @@ def _begin_stocks(line: t.LineTables, state: t.State) -> None:
     for c, calendar in enumerate(line.calendars):
         state.windows["on"][c] = line.ticks["mode"][calendar["first"]] == t.CALENDAR_ON
     state.stocks["free"] = line.stocks["initial"]
+    state.curves["experience"] = line.curves["before"]
 
 
 def _n_returning(line: t.LineTables) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 
 from linewright import tables as t
 from linewright.lower._build import Build
+from linewright.lower._curves import add_ramp
 from linewright.lower._stocks import add_spares
 from linewright.model.distribution import Distribution
 from linewright.model.line import (
@@ -34,6 +35,11 @@ _CLOCK = {
     "calendar": t.CLOCK_CALENDAR,
     "cycles": t.CLOCK_CYCLES,
     "units": t.CLOCK_UNITS,
+}
+_PREEMPT = {
+    "never": t.PREEMPT_NEVER,
+    "resume": t.PREEMPT_RESUME,
+    "restart": t.PREEMPT_RESTART,
 }
 _BY = {"product": t.BY_PRODUCT, "family": t.BY_FAMILY, "operation": t.BY_OPERATION}
 _NO_TIME = Distribution(kind="constant", parameters=(0.0,))
@@ -87,9 +93,17 @@ def lower_stations(build: Build) -> None:
             "unload": -1 if station.unload is None else build.dist(station.unload),
             "first_run": -1,
             "leaf": -1,
-            "prelude": bool(station.setup or station.load or station.people),
+            "prelude": bool(
+                station.setup
+                or station.load
+                or station.people
+                or station.preempt != "never"
+            ),
             "first_need": _needs(build, station),
             "holds": station.holds_when_stopped,
+            "preempts": _PREEMPT[station.preempt],
+            "speed": add_ramp(build, station.ramp_up.speed if station.ramp_up else ()),
+            "good": add_ramp(build, station.ramp_up.good if station.ramp_up else ()),
         }
         if calendar:
             stations = build.stations_of_calendar.setdefault(

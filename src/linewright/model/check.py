@@ -11,12 +11,14 @@ import os
 from collections.abc import Iterable
 
 from linewright.errors import Finding, ModelError
+from linewright.model.cost_lint import lint_costs
 from linewright.model.floor_rules import check_floor
 from linewright.model.line import Line
 from linewright.model.lint import lint
 from linewright.model.load import read
 from linewright.model.names import check_names
 from linewright.model.notes import Notes
+from linewright.model.pace_rules import check_pace
 from linewright.model.route_rules import check_routes
 from linewright.model.rules import check_nouns
 from linewright.model.source import Node
@@ -43,9 +45,11 @@ def check(line: Line, positions: Node | None = None) -> list[Finding]:
         check_routes(line, notes)
         check_floor(line, notes)
         check_stocks(line, notes)
+        check_pace(line, notes)
     check_nouns(line, notes)
     if not notes.has_errors:
         lint(line, notes)
+        lint_costs(line, notes)
     return sorted(notes.findings, key=lambda f: (f.file, f.line, f.column))
 
 

@@ -22,11 +22,16 @@ from linewright.model.values import (
     ClockTime,
     Count,
     Duration,
+    Emissions,
+    EnergyPrice,
     Flag,
     Interval,
+    Joules,
     LocalDate,
     LocalTime,
     Moment,
+    Money,
+    MoneyOrGain,
     Name,
     Places,
     Priority,
@@ -34,6 +39,7 @@ from linewright.model.values import (
     Rate,
     Slots,
     Title,
+    Watts,
     pick,
 )
 from linewright.units import parse_duration_us
@@ -47,12 +53,15 @@ __all__ = [
     "Calendar",
     "CalendarException",
     "CommonFailure",
+    "Energy",
+    "EnergyUse",
     "EveryNth",
     "Failure",
     "InProcess",
     "InProcessFile",
     "Inspection",
     "Late",
+    "Learning",
     "Line",
     "Loop",
     "Maintenance",
@@ -61,11 +70,17 @@ __all__ = [
     "OrderFile",
     "Pause",
     "Pool",
+    "PoolCost",
+    "Power",
     "Product",
+    "ProductCost",
+    "RampPoint",
+    "RampUp",
     "Release",
     "Setup",
     "Shift",
     "Station",
+    "StationCost",
     "Step",
     "Study",
     "TimeLimit",
@@ -159,6 +174,108 @@ class Calendar(Noun):
     )
     exceptions: tuple[CalendarException, ...] = Field(
         (), description="Dates with shifts of their own, holidays or not."
+    )
+
+
+# ---------------------------------------------------------------- energy and cost
+
+
+class Energy(Noun):
+    """What energy costs and emits; stations say how much they take."""
+
+    price: EnergyPrice | None = Field(None, description="Price of energy.")
+    emissions: Emissions | None = Field(None, description="CO2 for each kWh.")
+
+
+class Power(Noun):
+    """Power that each server of a station takes, by what it does.
+
+    The states are those of the results. A power alone, such as `12 kW`, is that of
+    `processing`. A state without a power of its own takes that of `idle` if it is one
+    in which the server stands ready, else none.
+    """
+
+    processing: Watts | None = Field(None, description="While it works on a part.")
+    idle: Watts | None = Field(
+        None,
+        description="In each of `starved`, `blocked`, `waiting`, `setup`, `loading` "
+        "and `break` that is not named.",
+    )
+    starved: Watts | None = Field(None, description="Without a part to work on.")
+    blocked: Watts | None = Field(None, description="With nowhere to put its part.")
+    waiting: Watts | None = Field(None, description="Without the people it needs.")
+    setup: Watts | None = Field(None, description="While it is set up.")
+    loading: Watts | None = Field(None, description="While loaded or unloaded.")
+    failed: Watts | None = Field(
+        None, description="While broken down; none by default."
+    )
+    maintenance: Watts | None = Field(
+        None, description="While it is maintained; none by default."
+    )
+    break_: Watts | None = Field(None, alias="break", description="On a break.")
+    off_shift: Watts | None = Field(
+        None, description="While no shift is planned; none by default."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        is_long = isinstance(value, Mapping | Power)
+        return value if is_long else {"processing": value}
+
+
+class EnergyUse(Noun):
+    """Energy that a station takes at once, beside what its power adds up to."""
+
+    per_part: Joules | None = Field(None, description="For each part completed.")
+    per_batch: Joules | None = Field(None, description="For each batch begun.")
+    per_setup: Joules | None = Field(None, description="For each setup begun.")
+
+
+class StationCost(Noun):
+    """What a station costs. Hours are those of each of its servers."""
+
+    per_calendar_hour: Money | None = Field(
+        None, description="Around the clock, as for space and depreciation."
+    )
+    per_shift_hour: Money | None = Field(
+        None, description="On shift: in all states but `break` and `off_shift`."
+    )
+    per_working_hour: Money | None = Field(
+        None, description="At work: in the state `processing`, as for tools and gas."
+    )
+    per_part: Money | None = Field(
+        None, description="For each part completed, whatever the verdict."
+    )
+    per_batch: Money | None = Field(None, description="For each batch begun.")
+    per_setup: Money | None = Field(None, description="For each setup begun.")
+    per_repair: Money | None = Field(
+        None, description="For each failure, and planned maintenance, that begins."
+    )
+
+
+class PoolCost(Noun):
+    """What people cost, each of them."""
+
+    per_shift_hour: Money | None = Field(
+        None, description="On shift by their calendar, at work or not; breaks are not."
+    )
+    per_working_hour: Money | None = Field(
+        None, description="At work, as for people who are called in."
+    )
+
+
+class ProductCost(Noun):
+    """What a unit costs beside the time of stations and people."""
+
+    material: Money | None = Field(
+        None, description="For each unit that comes into the line."
+    )
+    scrap: MoneyOrGain | None = Field(
+        None, description="For each unit scrapped; below zero: what is got for it."
+    )
+    holding_per_day: Money | None = Field(
+        None, description="For each unit in the line, in a store or not, by the day."
     )
 
 
@@ -347,11 +464,58 @@ class Pool(Noun):
         description="When they are there; always by default. What they have begun at "
         "the end of a shift they finish.",
     )
+    cost: PoolCost | None = _added(None, description="What they cost.")
 
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
         return {"count": value} if isinstance(value, int) else value
+
+
+class Learning(Noun):
+    """How an operation takes less time the more units were done.
+
+    The processing time is that of the first unit. All operations of one name learn
+    together. What is counted is what the time is for: lots, or units.
+    """
+
+    rate: Probability = Field(
+        description="Share of its time that is left each time the number doubles."
+    )
+    curve: Literal["crawford", "wright"] = Field(
+        "crawford",
+        description="Whether that is the time of a unit (Crawford), or the average of "
+        "all so far (Wright).",
+    )
+    plateau: Probability = Field(
+        0.0, description="Share of the first time below which it does not fall."
+    )
+    done: Annotated[int, Field(ge=0, le=2**40, strict=True)] = Field(
+        0, description="Units done before the line starts."
+    )
+    half_life: Duration | None = Field(
+        None,
+        description="Time in which half of the experience is forgotten while nothing "
+        "is done; never by default.",
+    )
+
+
+class RampPoint(Noun):
+    """A share that is reached at a time."""
+
+    at: Moment = Field(description="Date, or time from the start.")
+    share: Annotated[Probability, Field(gt=0)] = Field(
+        description="Share of the full speed, or yield."
+    )
+
+
+class RampUp(Noun):
+    """How a station comes to its full speed and yield, in straight lines."""
+
+    speed: tuple[RampPoint, ...] = Field((), description="Of the speed, by time.")
+    good: tuple[RampPoint, ...] = Field(
+        (), description="Of the share of good parts, by time."
+    )
 
 
 class Tool(Noun):
@@ -505,6 +669,14 @@ class Station(Noun):
         description="At the end of a shift: `interrupt` and resume, `finish` the part, "
         "or do not start what does not `fit` (by its mean processing time).",
     )
+    ramp_up: RampUp | None = _added(
+        None, description="How it comes to its full speed and yield."
+    )
+    preempt: Literal["never", "resume", "restart"] = _added(
+        "never",
+        description="Whether a part of higher priority interrupts one in process that "
+        "has less, which then resumes or restarts.",
+    )
     dispatch: Annotated[
         Annotated[DispatchRule, Tag("<rule>")]
         | Annotated[
@@ -516,6 +688,13 @@ class Station(Noun):
         description="Which of the waiting parts is served next: a rule, or a list of "
         "up to three of which each settles the ties of the one before.",
     )
+    power: Power | None = _added(
+        None, description="Power that each server takes: at work, or `{state: power}`."
+    )
+    energy: EnergyUse | None = _added(
+        None, description="Energy for each part, batch or setup, beside the power."
+    )
+    cost: StationCost | None = _added(None, description="What it costs.")
 
 
 class Buffer(Noun):
@@ -669,6 +848,9 @@ class Step(Noun):
         None,
         description="Earlier operation whose very server has to do this one, too.",
     )
+    learning: Learning | None = _added(
+        None, description="How it takes less time with experience."
+    )
     time_limit: TimeLimit | None = _added(
         None, description="Longest time since the end of an earlier operation."
     )
@@ -794,6 +976,10 @@ class Product(Noun):
         0, description="Finished units in the store when the line starts."
     )
     demand: Rate | None = Field(None, description="Units asked for, as in `12/week`.")
+    cost: ProductCost | None = _added(None, description="What a unit costs.")
+    price: Money | None = _added(
+        None, description="What a good unit that leaves the line is sold for."
+    )
 
 
 class Order(Noun):
@@ -949,6 +1135,10 @@ class Line(Noun):
         | Annotated[InProcessFile, Tag("<file>")],
         pick(((Mapping, InProcessFile), "<file>"), other="<units>"),
     ] = _added((), description="Units in the line at its start, or `{file: wip.csv}`.")
+    currency: Annotated[Name, Field(max_length=12)] | None = _added(
+        None, description="Name of the money in which all costs and prices are."
+    )
+    energy: Energy | None = _added(None, description="What energy costs and emits.")
     study: Study = Field(
         default_factory=Study, description="How the line is simulated by default."
     )

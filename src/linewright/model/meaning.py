@@ -20,6 +20,7 @@ from linewright.model.line import (
     Inspection,
     Line,
     Loop,
+    Power,
     Product,
     Setup,
     Station,
@@ -33,12 +34,14 @@ __all__ = [
     "family_of",
     "input_places",
     "is_sampled",
+    "leaves_line",
     "loop_ends",
     "materials_of",
     "next_operation",
     "people_asked",
     "people_of",
     "places",
+    "power_of",
     "process_time",
     "rework_share",
     "sample_share",
@@ -272,3 +275,27 @@ def rework_share(test: Inspection) -> float:
     whole = 1.0 if test.pass_ is None else 1.0 - test.pass_
     part = test.rework if test.rework is not None else whole - (test.scrap or 0.0)
     return min(1.0, max(0.0, part / whole)) if whole else 1.0
+
+
+def leaves_line(line: Line, product: str) -> bool:
+    """Say whether finished units of a product leave the line, and not in other units.
+
+    What is built into others, or ends by being split into others, does not.
+    """
+    used = any(
+        product in other.bom and not other.bom[product].bought
+        for other in line.products.values()
+    )
+    return not used and not any(step.makes for step in line.products[product].route)
+
+
+STANDS_READY = ("starved", "blocked", "waiting", "setup", "loading", "break")
+"""States of a server that take the `idle` power where none is said for them."""
+
+
+def power_of(power: Power, state: str) -> float:
+    """Return the watts that a server takes in a state of the results."""
+    named: float | None = getattr(power, "break_" if state == "break" else state)
+    if named is None and state in STANDS_READY:
+        named = power.idle
+    return named or 0.0

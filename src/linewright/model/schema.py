@@ -41,7 +41,15 @@ def short_forms(nouns: dict[str, Any]) -> None:
     uses = nouns["Step"]["properties"]["uses"]
     names = {"type": "array", "items": {"type": "string"}}
     uses["anyOf"] = [names, *uses["anyOf"]]
-    for noun, short in (("Step", station), ("BomItem", quantity), ("Release", kinds)):
+    power = {"type": "string", "description": "Power at work.", "examples": ["12 kW"]}
+    for noun, short in (
+        ("Step", station),
+        ("BomItem", quantity),
+        ("Release", kinds),
+        ("Pool", quantity),
+        ("Batch", quantity),
+        ("Power", power),
+    ):
         whole = nouns[noun]
         text = whole.pop("description", "")
         nouns[noun] = {"description": text, "anyOf": [short, whole]}

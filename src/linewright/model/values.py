@@ -27,8 +27,16 @@ from pydantic import (
 from linewright.model.distribution import KINDS, Distribution
 from linewright.units import (
     parse_duration_us,
+    parse_emissions_kg_per_kwh,
+    parse_energy_j,
+    parse_power_w,
+    parse_price_per_kwh,
     parse_rate_per_s,
     write_duration,
+    write_emissions,
+    write_energy,
+    write_power,
+    write_price,
     write_rate,
 )
 
@@ -37,11 +45,16 @@ __all__ = [
     "ClockTime",
     "Count",
     "Duration",
+    "Emissions",
+    "EnergyPrice",
     "Flag",
     "Interval",
+    "Joules",
     "LocalDate",
     "LocalTime",
     "Moment",
+    "Money",
+    "MoneyOrGain",
     "Name",
     "Places",
     "Priority",
@@ -49,6 +62,7 @@ __all__ = [
     "Rate",
     "Slots",
     "Title",
+    "Watts",
     "pick",
 ]
 
@@ -77,6 +91,48 @@ Places = Annotated[int, Field(ge=0, le=MAX_COUNT, strict=True)]
 Priority = Annotated[int, Field(ge=-MAX_COUNT, le=MAX_COUNT, strict=True)]
 Probability = Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]
+
+Watts = Annotated[
+    float,
+    BeforeValidator(parse_power_w),
+    PlainSerializer(write_power, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["12 kW", "800 W"]}),
+]
+Joules = Annotated[
+    float,
+    BeforeValidator(parse_energy_j),
+    PlainSerializer(write_energy, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["0.4 kWh", "2 MJ"]}),
+]
+EnergyPrice = Annotated[
+    float,
+    BeforeValidator(parse_price_per_kwh),
+    PlainSerializer(write_price, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["0.21/kWh", "210/MWh"]}),
+]
+Emissions = Annotated[
+    float,
+    BeforeValidator(parse_emissions_kg_per_kwh),
+    PlainSerializer(write_emissions, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["0.35 kg/kWh", "350 g/kWh"]}),
+]
+
+
+def _no_currency(value: Any) -> Any:
+    """Refuse an amount with a currency behind it, and say where that belongs."""
+    if isinstance(value, str) and any(c.isdigit() for c in value):
+        msg = f'"{value}" is not a number; write the number alone, and the name of the '
+        msg += "money once, as the currency of the line"
+        raise ValueError(msg)
+    return value
+
+
+Money = Annotated[
+    float, Field(ge=0, strict=True, allow_inf_nan=False), BeforeValidator(_no_currency)
+]
+MoneyOrGain = Annotated[
+    float, Field(strict=True, allow_inf_nan=False), BeforeValidator(_no_currency)
+]
 
 
 def _read_name(name: str) -> str:

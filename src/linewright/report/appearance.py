@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from linewright.report.palette import ON_SHIFT, STATES, State, css_variables
+from linewright.report.palette import AT_ONCE, ON_SHIFT, STATES, State, css_variables
 
 __all__ = ["legend", "style"]
 
 
 def legend() -> dict[str, tuple[State, ...]]:
-    """Return the states of the whole clock and of the shift, in the order of bars."""
-    return {"clock": STATES, "shift": ON_SHIFT}
+    """Return the states of the clock, of the shift, of energy, in the order of bars."""
+    return {"clock": STATES, "shift": ON_SHIFT, "energy": (*STATES, AT_ONCE)}
 
 
 def style() -> str:

@@ -38,6 +38,7 @@ def _require_extra() -> None:
 def _sections(facts: Facts) -> list[Section]:
     from linewright.report.sections import (  # noqa: PLC0415 - after _require_extra
         buffers,
+        energy_cost,
         flow_time,
         gantt,
         limits,
@@ -62,6 +63,7 @@ def _sections(facts: Facts) -> list[Section]:
         stocks.section,
         oee.section,
         units.section,
+        energy_cost.section,
         wip.section,
         buffers.section,
         flow_time.section,

@@ -178,6 +178,20 @@ class Facts:
             for entity, values in self.per_replication(table, key, column).items()
         }
 
+    def sums(
+        self, table: str, keys: tuple[str, ...], column: str
+    ) -> dict[tuple[str, ...], Floats]:
+        """Return the sums of a column, one for each replication, by some keys."""
+        columns = self.columns(table)
+        if not columns:
+            return {}
+        numbers, rows = np.unique(columns["replication"], return_inverse=True)
+        names = zip(*(columns[key] for key in keys), strict=True)
+        found: dict[tuple[str, ...], Floats] = {}
+        for key, row, value in zip(names, rows, columns[column], strict=True):
+            found.setdefault(key, np.zeros(numbers.size))[row] += value
+        return found
+
     # ------------------------------------------------------------ stations
 
     @cached_property

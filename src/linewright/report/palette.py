@@ -10,7 +10,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["COLORS", "OFF", "ON_SHIFT", "PLACE", "STATES", "State", "css_variables"]
+__all__ = [
+    "AT_ONCE",
+    "COLORS",
+    "OFF",
+    "ON_SHIFT",
+    "PLACE",
+    "STATES",
+    "State",
+    "css_variables",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,14 @@ STATES = (
 
 PLACE = {state.key: i for i, state in enumerate(STATES)}
 """Where each state stands in that order, and in tables of shares."""
+
+AT_ONCE = State(
+    "at_once",
+    "for a part, batch or setup",
+    "good",
+    "Energy taken at once, whatever the time.",
+)
+"""What stands behind the states where energy is shown."""
 
 OFF = frozenset({"break", "off_shift"})
 ON_SHIFT = tuple(s for s in STATES if s.key not in OFF)

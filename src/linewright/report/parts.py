@@ -54,7 +54,8 @@ class Figure:
         wide: SVG for screens and paper; narrow: the same for a phone.
         caption: How to read it.
         table: The numbers behind the picture.
-        legend: States to explain: those on shift, those of the whole clock, or none.
+        legend: States to explain: those on shift, those of the whole clock, those in
+            which energy is taken, or none.
     """
 
     key: str
@@ -64,7 +65,7 @@ class Figure:
     narrow: str
     caption: str
     table: Table
-    legend: Literal["", "shift", "clock"] = ""
+    legend: Literal["", "shift", "clock", "energy"] = ""
 
 
 @dataclass(frozen=True, slots=True)

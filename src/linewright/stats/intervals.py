@@ -116,6 +116,9 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
     mean = float(sample.mean())
     if n == 1:
         return Interval(mean, math.inf, -math.inf, math.inf, n, confidence)
+    if np.ptp(sample) == 0:  # equal values may differ from the mean that is computed
+        mean = float(sample[0])
+        return Interval(mean, 0.0, mean, mean, n, confidence)
     half = t_quantile(confidence, n - 1) * float(sample.std(ddof=1)) / math.sqrt(n)
     return Interval(mean, half, mean - half, mean + half, n, confidence)
 
