@@ -24,6 +24,7 @@ from linewright.model.values import (
     Duration,
     Flag,
     Interval,
+    Length,
     LocalDate,
     LocalTime,
     Moment,
@@ -51,14 +52,17 @@ __all__ = [
     "InProcess",
     "InProcessFile",
     "Inspection",
+    "Layout",
     "Line",
     "Maintenance",
     "Order",
     "OrderFile",
     "Pause",
+    "Place",
     "Pool",
     "Product",
     "Release",
+    "Room",
     "Setup",
     "Shift",
     "Station",
@@ -745,6 +749,44 @@ class Study(Noun):
     )
 
 
+class Place(Noun):
+    """Where the middle of a station or buffer stands on the plan of the floor."""
+
+    x: Length = Field(description="From the left edge of the plan.")
+    y: Length = Field(description="From the upper edge of the plan.")
+
+
+class Room(Noun):
+    """A rectangle with a name on the plan: a hall, a room, an aisle."""
+
+    x: Length = Field(description="Its left edge, from that of the plan.")
+    y: Length = Field(description="Its upper edge, from that of the plan.")
+    width: Length = Field(description="From left to right.")
+    depth: Length = Field(description="From top to bottom.")
+
+
+class Layout(Noun):
+    """The floor as seen from above: where things stand, for drawings and distances.
+
+    What has no place is drawn where there is room. A layout alone changes no figure.
+    """
+
+    width: Length | None = Field(
+        None, description="Plan from left to right; as its contents need by default."
+    )
+    depth: Length | None = Field(
+        None, description="Plan from top to bottom; as its contents need by default."
+    )
+    rooms: dict[Name, Room] = Field(
+        default_factory=dict,
+        description="Rectangles to draw below the stations, by name.",
+    )
+    places: dict[Name, Place] = Field(
+        default_factory=dict,
+        description="Stations, and named buffers, with their places.",
+    )
+
+
 class Line(Noun):
     """A production line."""
 
@@ -806,6 +848,9 @@ class Line(Noun):
         | Annotated[InProcessFile, Tag("<file>")],
         pick(((Mapping, InProcessFile), "<file>"), other="<units>"),
     ] = _added((), description="Units in the line at its start, or `{file: wip.csv}`.")
+    layout: Layout | None = _added(
+        None, description="Where stations stand on the floor."
+    )
     study: Study = Field(
         default_factory=Study, description="How the line is simulated by default."
     )

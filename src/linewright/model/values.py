@@ -27,8 +27,10 @@ from pydantic import (
 from linewright.model.distribution import KINDS, Distribution
 from linewright.units import (
     parse_duration_us,
+    parse_length_mm,
     parse_rate_per_s,
     write_duration,
+    write_length,
     write_rate,
 )
 
@@ -39,6 +41,7 @@ __all__ = [
     "Duration",
     "Flag",
     "Interval",
+    "Length",
     "LocalDate",
     "LocalTime",
     "Moment",
@@ -63,6 +66,18 @@ Duration = Annotated[
             "anyOf": [{"type": "string"}, {"type": "integer", "const": 0}],
             "description": "A time with its unit.",
             "examples": ["12 min", "1 h 30 min", "3 d"],
+        }
+    ),
+]
+Length = Annotated[
+    int,
+    BeforeValidator(parse_length_mm),
+    PlainSerializer(write_length, return_type=str),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "string"}, {"type": "integer", "const": 0}],
+            "description": "A length with its unit.",
+            "examples": ["3 m", "250 cm", "12.5 ft"],
         }
     ),
 ]
