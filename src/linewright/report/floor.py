@@ -89,6 +89,7 @@ def arrange(
     width: float,
     rows: Sequence[Row],
     gap: float = 14.0,
+    stretch: float = 1.0,
 ) -> Floor:
     """Return where every box stands.
 
@@ -98,12 +99,14 @@ def arrange(
         width: Width of the drawing, pixels.
         rows: All names in the rows in which they stand without a place.
         gap: Least distance of two boxes on the plan, pixels.
+        stretch: How much deeper a crowded plan may be drawn than it is.
     """
     boxes: dict[str, Area] = {}
     rooms: dict[str, Area] = {}
     if layout is not None:
         placed = [name for name in layout.places if name in sizes]
-        plan = _Plan(layout, {name: sizes[name] for name in placed}, width, gap)
+        here = {name: sizes[name] for name in placed}
+        plan = _Plan(layout, here, (width, gap, stretch))
         boxes, rooms = plan.boxes(), plan.rooms()
     below = _bottom([*boxes.values(), *rooms.values()])
     left = [r._replace(names=[n for n in r.names if n not in boxes]) for r in rows]
@@ -148,9 +151,13 @@ class _Plan:
     """A layout at a scale."""
 
     def __init__(
-        self, layout: Layout, sizes: dict[str, Size], width: float, gap: float
+        self,
+        layout: Layout,
+        sizes: dict[str, Size],
+        frame: tuple[float, float, float],
     ) -> None:
-        self.layout, self.sizes, self.width, self.gap = layout, sizes, width, gap
+        self.layout, self.sizes = layout, sizes
+        self.width, self.gap, self.stretch = frame
         self.pad_x = _MARGIN + max((s.width for s in sizes.values()), default=0) / 2
         self.pad_y = _MARGIN + max((s.height for s in sizes.values()), default=0) / 2
         if layout.rooms or layout.width or layout.depth:
@@ -160,54 +167,66 @@ class _Plan:
         deep = [r.y + r.depth for r in rooms] + [p.y for p in places]
         self.wide_mm = max([layout.width or 0, *wide, 1])
         self.deep_mm = max([layout.depth or 0, *deep, 1])
-        self.scale = self._scale()
-        self.shift_x = (width - self.wide_mm * self.scale) / 2
+        self.scale, self.scale_y = self._scales()
+        self.shift_x = (self.width - self.wide_mm * self.scale) / 2
 
-    def _scale(self) -> float:
-        """Return pixels for a millimeter: as small as it may be, up to full width."""
+    def _scales(self) -> tuple[float, float]:
+        """Return pixels for a millimeter across and down, as few as there may be."""
         most = (self.width - 2 * self.pad_x) / self.wide_mm
         scale = min(most, _SHAPE * self.width / self.deep_mm)
-        while scale < most and self._is_crowded(scale):
+        while scale < most and self._is_crowded(scale, scale):
             scale = min(most, scale * _STEP)
-        return scale
+        down = scale
+        while down < scale * self.stretch and self._is_crowded(scale, down):
+            down = min(scale * self.stretch, down * 1.02)
+        return scale, down
 
-    def _is_crowded(self, scale: float) -> bool:
-        wanted = [self._wanted(name, scale, 0.0) for name in self.sizes]
+    def _is_crowded(self, scale: float, down: float) -> bool:
+        wanted = [self._wanted(name, (scale, down), 0.0) for name in self.sizes]
+        names = self._room_names((scale, down), 0.0)
         return any(
             a.overlaps(b, self.gap) for i, a in enumerate(wanted) for b in wanted[:i]
-        )
+        ) or any(a.overlaps(b) for a in wanted for b in names)
 
-    def _wanted(self, name: str, scale: float, shift_x: float) -> Area:
+    def _wanted(self, name: str, scales: tuple[float, float], shift_x: float) -> Area:
         """Return where a box would stand if nothing were in its way."""
         place, size = self.layout.places[name], self.sizes[name]
-        x = shift_x + place.x * scale - size.width / 2
-        y = self.pad_y + place.y * scale - size.height / 2
+        x = shift_x + place.x * scales[0] - size.width / 2
+        y = self.pad_y + place.y * scales[1] - size.height / 2
         x = min(max(x, _MARGIN), self.width - _MARGIN - size.width)
         return Area(x, max(y, _MARGIN), *size)
 
     def rooms(self) -> dict[str, Area]:
         """Return the rectangles of the rooms."""
+        return self._rooms((self.scale, self.scale_y), self.shift_x)
+
+    def _rooms(self, scales: tuple[float, float], shift_x: float) -> dict[str, Area]:
+        across, down = scales
         return {
             name: Area(
-                self.shift_x + room.x * self.scale,
-                self.pad_y + room.y * self.scale,
-                room.width * self.scale,
-                room.depth * self.scale,
+                shift_x + room.x * across,
+                self.pad_y + room.y * down,
+                room.width * across,
+                room.depth * down,
             )
             for name, room in self.layout.rooms.items()
         }
 
+    def _room_names(self, scales: tuple[float, float], shift_x: float) -> list[Area]:
+        """Return where the names of the rooms are written."""
+        return [
+            Area(room.x, room.y, min(room.width, 8.0 * len(name) + 12), _NAME_HEIGHT)
+            for name, room in self._rooms(scales, shift_x).items()
+        ]
+
     def boxes(self) -> dict[str, Area]:
         """Return the boxes, each as near to its place as there is room."""
-        names = [
-            Area(room.x, room.y, min(room.width, 8.0 * len(name) + 12), _NAME_HEIGHT)
-            for name, room in self.rooms().items()
-        ]
-        wanted = {n: self._wanted(n, self.scale, self.shift_x) for n in self.sizes}
+        scales = (self.scale, self.scale_y)
+        names = self._room_names(scales, self.shift_x)
+        wanted = {n: self._wanted(n, scales, self.shift_x) for n in self.sizes}
         found: dict[str, Area] = {}
         for name in sorted(wanted, key=lambda n: (wanted[n].y, wanted[n].x)):
-            taken = [*found.values()]
-            found[name] = self._free(wanted[name], taken, names)
+            found[name] = self._free(wanted[name], list(found.values()), names)
         return {name: found[name] for name in self.sizes}
 
     def _free(self, wanted: Area, taken: list[Area], names: list[Area]) -> Area:
