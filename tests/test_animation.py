@@ -23,9 +23,16 @@ from linewright.report.animation.recording import STATE_BITS, Recording, record
 from linewright.report.animation.scene import scene
 from linewright.report.animation.tokens import codes, tokens
 from linewright.report.palette import STATES
+from linewright.simulate import simulate
 from linewright.tables import MODE_NAMES
 from tests.animation_texts import HOUR, WORKSHOP, states, workshop
 from tests.model_texts import SMALL
+from tests.parts import PROJECT
+
+EXAMPLES = [
+    *(PROJECT / "examples").glob("*/line.yaml"),
+    PROJECT / "examples" / "light-aircraft" / "plant.yaml",
+]
 
 
 def replayed(recording: Recording, data: dict[str, Any], at_us: int) -> dict[str, Any]:
@@ -115,6 +122,20 @@ def test_a_recording_has_the_state_of_the_kernel_at_every_time(from_h: int) -> N
     times = sorted(t for t in set(times) if t <= 60 * HOUR)
     for at_us, expected in zip(times, states(lowered, 3, 0, times), strict=True):
         assert replayed(recording, data, at_us) == expected, at_us
+
+
+def test_it_ends_with_the_figures_of_simulate() -> None:
+    line, lowered = workshop()
+    result = simulate(line, replications=2)
+    counted = {
+        row["product"]: (row["finished"], row["scrapped"])
+        for row in result.table("products").to_pylist()
+        if row["replication"] == 1
+    }
+    recording = record(lowered, 3, 1, (HOUR, line.study.horizon))
+    data = scene(line, lowered, recording)
+    end = replayed(recording, data, line.study.horizon)["products"]
+    assert {n: (p["finished"], p["scrapped"]) for n, p in end.items()} == counted
 
 
 def test_the_opening_puts_parts_in_the_order_in_which_they_came() -> None:
@@ -212,6 +233,15 @@ def test_a_year_of_the_house_example_stays_under_five_megabytes(project: Path) -
     page = animate(line, until_us=200 * 24 * HOUR)
     assert page.changes > 100_000
     assert len(page.html) < 5_000_000
+
+
+@pytest.mark.parametrize("example", sorted(path.parent.name for path in EXAMPLES))
+def test_every_example_can_be_watched(example: str, tmp_path: Path) -> None:
+    (model,) = (path for path in EXAMPLES if path.parent.name == example)
+    out = tmp_path / "page.html"
+    given = ["animate", str(model), "--for", "1 d", "--out", str(out), "--quiet"]
+    assert main(given) == 0
+    assert "line in motion" in out.read_text(encoding="utf-8")
 
 
 def test_boxes_of_the_house_example_lie_on_the_plan_and_apart(project: Path) -> None:

@@ -63,12 +63,16 @@ def _candidates(name: str) -> Iterator[str]:
     words = [
         w for w in "".join(c if c.isalnum() else " " for c in name).split() if w
     ] or ["?"]
-    first = words[0][0].upper()
+    first = _one(words[0][0], words[0][0].upper())
     if len(words) > 1:
-        yield first + words[1][0].upper()
-        yield from (first + c.lower() for c in words[1])
+        yield first + _one(words[1][0], words[1][0].upper())
     else:
         yield first
-    yield from (first + c.lower() for c in "".join(words)[1:])
+    yield from (first + _one(c, c.lower()) for c in "".join(words)[1:])
     yield from (first + str(i) for i in range(10))
     yield from (str(i) for i in count())
+
+
+def _one(char: str, cased: str) -> str:
+    """Return a letter in another case, unless it is more than one letter there."""
+    return cased if len(cased) == 1 else char
