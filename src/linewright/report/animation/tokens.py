@@ -51,11 +51,14 @@ def tokens(line: Line) -> list[Token]:
 
 
 def codes(names: list[str]) -> list[str]:
-    """Return one letter or two for each name, no two alike."""
-    taken: dict[str, str] = {}
+    """Return one letter or two for each name, no two alike in whatever case."""
+    found: list[str] = []
+    taken: set[str] = set()
     for name in names:
-        taken[next(c for c in _candidates(name) if c not in taken)] = name
-    return list(taken)
+        code = next(c for c in _candidates(name) if c.casefold() not in taken)
+        found.append(code)
+        taken.add(code.casefold())
+    return found
 
 
 def _candidates(name: str) -> Iterator[str]:
@@ -68,7 +71,8 @@ def _candidates(name: str) -> Iterator[str]:
         yield first + _one(words[1][0], words[1][0].upper())
     else:
         yield first
-    yield from (first + _one(c, c.lower()) for c in "".join(words)[1:])
+    letters = "".join(words[1:])[1:] + "".join(words)[1:]
+    yield from (first + _one(c, c.lower()) for c in letters)
     yield from (first + str(i) for i in range(10))
     yield from (str(i) for i in count())
 

@@ -61,6 +61,7 @@ class Floor {
     this.root.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.root.style.setProperty("--shape", width / height);
     this.root.style.setProperty("--width", `${width}px`);
+    this.root.classList.toggle("tall", height > 0.7 * width); // fits no window, and scrolls
     const ground = svg("g", { "aria-hidden": "true" }, this.root);
     for (const [kind, areas] of [["band", floor.bands], ["room", floor.rooms]]) {
       for (const { label, box: [x, y, w, h] } of areas) {
