@@ -24,8 +24,8 @@ from linewright.traces import trace_rows
 
 __all__ = ["MOST_CHANGES", "STATE_BITS", "Recording", "record"]
 
-MOST_CHANGES = 160_000
-"""What a page shows at most: it stays smooth, and under some four megabytes."""
+MOST_CHANGES = 250_000
+"""What a page shows at most: it stays smooth, and under five megabytes."""
 
 STATE_BITS = 4
 """A server's value is its state, and above these bits the cause of its stop, plus 1."""
