@@ -108,9 +108,14 @@ def print_pdf(page: Path, pdf: Path) -> None:
     assert pdf.is_file(), f"the browser wrote no {pdf}"
 
 
-def render_dom(page: Path) -> str:
-    """Return the HTML of a page after its scripts have run."""
-    return _run(page, "--dump-dom")
+def render_dom(page: Path, *flags: str) -> str:
+    """Return the HTML of a page after its scripts have run.
+
+    Args:
+        page: HTML file.
+        flags: More of what the browser is told, such as what its reader prefers.
+    """
+    return _run(page, "--dump-dom", *flags)
 
 
 def _run(page: Path, *flags: str, dark: bool = False) -> str:

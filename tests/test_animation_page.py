@@ -39,14 +39,16 @@ _REPORT = """<script>
 </script>"""
 
 
-def asked(page: Path, body: str) -> Any:
+def asked(page: Path, body: str, *flags: str) -> Any:
     """Return what a function body returns in a page, which must not complain."""
     text = page.read_text(encoding="utf-8")
     text = text.replace("<title>", _WATCH + "<title>", 1)
     text = text.replace("</body>", _REPORT.replace("BODY", body) + "</body>")
     asking = page.with_name("asking.html")
     asking.write_text(text, encoding="utf-8")
-    found = re.search(r'<pre id="told">(.*?)</pre>', render_dom(asking), re.DOTALL)
+    found = re.search(
+        r'<pre id="told">(.*?)</pre>', render_dom(asking, *flags), re.DOTALL
+    )
     assert found, "the page did not answer"
     told = json.loads(html.unescape(found[1]))
     assert told["complaints"] == []
@@ -196,6 +198,22 @@ def test_speed_is_simulated_time_for_each_second_that_one_looks_on(page: Path) -
         "60": pytest.approx(60e6),
         "3600": pytest.approx(3600e6),
     }
+
+
+@pytest.mark.parametrize("calm", [False, True])
+def test_who_wants_less_motion_gets_less(page: Path, *, calm: bool) -> None:
+    body = """
+      const { player } = linewright, plays = player.playing;
+      player.goTo(12 * 3.6e9);
+      let most = 0;
+      for (let i = 0; i < 40; i++) {
+        player.step(1);
+        most = Math.max(most, player.floor.gliding.size);
+      }
+      return { plays, glides: most > 0 };
+    """
+    flags = ["--force-prefers-reduced-motion"] if calm else []
+    assert asked(page, body, *flags) == {"plays": not calm, "glides": not calm}
 
 
 def test_a_page_of_a_hundred_thousand_changes_stays_smooth(

@@ -73,7 +73,7 @@ class Floor:
         height: Of the whole, pixels.
         boxes: Boxes by name.
         rooms: Rooms of the plan by name.
-        bands: Grounds of rows that have a title, with it.
+        bands: Titles and grounds of the rows of what has no place.
     """
 
     width: float
