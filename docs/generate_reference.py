@@ -14,7 +14,7 @@ from typing import Any
 
 from linewright.model.distribution import KINDS
 from linewright.model.line import Line
-from linewright.units import UNITS_US, format_duration
+from linewright.units import UNITS_MM, UNITS_US, format_duration
 
 __all__ = ["PAGE", "reference"]
 
@@ -44,6 +44,8 @@ _QUANTITIES = """\
 A **time** is a number and its unit, or a sum of such: `12 min`, `1 h 30 min`, `3 d`.
 The units are {units}; `d` is always 24 h. A number
 without a unit is an error, except 0.
+
+A **length** is a number and its unit: `3 m`, `250 cm`. The units are {lengths}.
 
 A **rate** is a number per unit of time: `0.5/h`, `6/min`.
 
@@ -231,7 +233,8 @@ def _quantities() -> str:
         call = f"`{kind}({', '.join(bare)})`"
         rows.append(f"| {call} | {', '.join(times)} | {', '.join(numbers)} |")
     units = ", ".join(f"`{unit}`" for unit in UNITS_US)
-    return _QUANTITIES.format(units=units, rows="\n".join(rows))
+    lengths = ", ".join(f"`{unit}`" for unit in UNITS_MM)
+    return _QUANTITIES.format(units=units, lengths=lengths, rows="\n".join(rows))
 
 
 def _plain(text: str) -> str:

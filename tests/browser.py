@@ -62,6 +62,7 @@ def render_png(
     width: int = 1280,
     height: int | None = None,
     dark: bool = False,
+    fragment: str = "",
 ) -> None:
     """Write a picture of a page.
 
@@ -71,11 +72,12 @@ def render_png(
         width: Window width, CSS pixels. A phone has about 390.
         height: Window height, CSS pixels; None: as tall as the page.
         dark: Whether the reader prefers dark colors.
+        fragment: What follows the page's address, such as ``#t=3600``.
     """
     if height is None:
         height = min(page_size(page, width)[1], _TALLEST)
     with tempfile.TemporaryDirectory() as folder:
-        source = f'src="{html.escape(page.resolve().as_uri())}"'
+        source = f'src="{html.escape(page.resolve().as_uri() + fragment)}"'
         frame = Path(folder, "frame.html")
         frame.write_text(
             _FRAME.format(width=width, height=height, source=source), encoding="utf-8"
@@ -106,9 +108,14 @@ def print_pdf(page: Path, pdf: Path) -> None:
     assert pdf.is_file(), f"the browser wrote no {pdf}"
 
 
-def render_dom(page: Path) -> str:
-    """Return the HTML of a page after its scripts have run."""
-    return _run(page, "--dump-dom")
+def render_dom(page: Path, *flags: str) -> str:
+    """Return the HTML of a page after its scripts have run.
+
+    Args:
+        page: HTML file.
+        flags: More of what the browser is told, such as what its reader prefers.
+    """
+    return _run(page, "--dump-dom", *flags)
 
 
 def _run(page: Path, *flags: str, dark: bool = False) -> str:
@@ -143,6 +150,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=1280)
     parser.add_argument("--height", type=int, help="default: as tall as the page")
     parser.add_argument("--dark", action="store_true")
+    parser.add_argument("--fragment", default="")
     given = parser.parse_args()
     if given.out.suffix == ".pdf":
         print_pdf(given.page, given.out)
@@ -153,6 +161,7 @@ def main() -> None:
             width=given.width,
             height=given.height,
             dark=given.dark,
+            fragment=given.fragment,
         )
 
 

@@ -30,6 +30,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(shipped: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     folders = {name.split("/")[0] for name in names}
     assert {"linewright/cli/__init__.py", "linewright/py.typed"} <= set(names)
+    assert "linewright/report/animation/scripts/film.js" in names
     assert {folder.split("-")[0] for folder in folders} == {"linewright"}
     assert not [name for name in names if "__pycache__" in name]
 

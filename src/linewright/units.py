@@ -1,8 +1,9 @@
-"""Quantities with units: "12 min", "0.5/h", "3 d" to integer microseconds and rates.
+"""Quantities with units: "12 min", "0.5/h", "3 m" to whole microseconds, rates, mm.
 
 Time inside is an integer count of microseconds. A day is always 24 h; calendar days,
 zones and daylight saving are the business of `model.calendars` alone. Power inside is
-in watts, energy in joules; what energy costs and emits is counted by the kWh.
+in watts, energy in joules; what energy costs and emits is counted by the kWh. Length
+inside is an integer count of millimeters.
 """
 
 from __future__ import annotations
@@ -18,17 +19,20 @@ __all__ = [
     "MASSES_PER_KG",
     "MAX_US",
     "POWERS_W",
+    "UNITS_MM",
     "UNITS_US",
     "format_duration",
     "parse_duration_us",
     "parse_emissions_kg_per_kwh",
     "parse_energy_j",
+    "parse_length_mm",
     "parse_power_w",
     "parse_price_per_kwh",
     "parse_rate_per_s",
     "write_duration",
     "write_emissions",
     "write_energy",
+    "write_length",
     "write_power",
     "write_price",
     "write_rate",
@@ -52,10 +56,23 @@ _ALIASES = {
     "\u00b5s": "us", "\u03bcs": "us",  # micro sign and Greek mu
 }  # fmt: skip
 
+UNITS_MM: dict[str, float] = {
+    "mm": 1,
+    "cm": 10,
+    "m": 1_000,
+    "km": 1_000_000,
+    "in": 25.4,
+    "ft": 304.8,
+}
+"""Millimeters in each unit of length."""
+
+_MAX_MM = 1_000_000_000
+
 MAX_US = 2**58
 """Longest time that the kernel can hold, about 9,100 years."""
 
 _NUMBER = r"([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
+_LENGTH = re.compile(rf"\s*{_NUMBER}\s*([a-z]+)\s*")
 _DURATION = re.compile(rf"\s*{_NUMBER}\s*([a-z\u00b5\u03bc]+)\s*")
 _RATE = re.compile(rf"\s*{_NUMBER}\s*(?:/|per)\s*([a-z\u00b5\u03bc]+)\s*")
 
@@ -140,6 +157,44 @@ def parse_rate_per_s(value: object) -> float:
         msg = f'"{value}" is out of range; a rate is zero or more and finite'
         raise ValueError(msg)
     return rate
+
+
+def parse_length_mm(value: object) -> int:
+    """Return a length in whole millimeters.
+
+    Args:
+        value: Text such as ``3 m`` or ``2.5 ft``, or the number 0. Any other bare
+            number is refused, because its unit would be a guess.
+
+    Raises:
+        ValueError: The text is not a length, is negative, or longer than 1,000 km.
+    """
+    if value == 0 and not isinstance(value, bool):
+        return 0
+    if not isinstance(value, str):
+        found = f"{value} has no unit" if type(value) in (int, float) else f"{value!r}"
+        msg = f"{found}: a length is written like 3 m or 250 cm"
+        raise ValueError(msg)
+    found_text = _LENGTH.fullmatch(value)
+    if not found_text:
+        msg = f'"{value}" is not a length; write it like 3 m or 250 cm'
+        raise ValueError(msg)
+    unit = found_text[2]
+    if unit not in UNITS_MM:
+        msg = f'"{unit}" is not a unit of length; allowed are {", ".join(UNITS_MM)}'
+        raise ValueError(msg)
+    length_mm = float(found_text[1].replace("_", "")) * UNITS_MM[unit]
+    if not 0 <= length_mm <= _MAX_MM:
+        msg = f'"{value}" is out of range; a length is zero or more, 1,000 km at most'
+        raise ValueError(msg)
+    return round(length_mm)
+
+
+def write_length(length_mm: int) -> str:
+    """Return whole millimeters as text that `parse_length_mm` reads back exactly."""
+    meters, rest = divmod(length_mm, 1000)
+    tail = f".{rest:03}".rstrip("0") if rest else ""
+    return f"{meters}{tail} m"
 
 
 def format_duration(us: float) -> str:

@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from linewright.cli._animate import run_animate
 from linewright.cli._compare import run_compare
 from linewright.cli._look import run_state, run_trace, run_why
 from linewright.cli._model import (
@@ -48,6 +49,9 @@ EXAMPLES = {
     "trace": "linewright trace plant.yaml --out log.parquet\n"
     "linewright trace plant.yaml --unit frame:17\n"
     'linewright trace plant.yaml --station weld --until "2 d"',
+    "animate": "linewright animate plant.yaml\n"
+    'linewright animate plant.yaml --from-time "2027-03-01 06:00" --for "1 week"\n'
+    "linewright animate plant.yaml --for 8h --speed 60 --out shift.html",
     "state": 'linewright state plant.yaml --at "2027-03-01 06:00" --out monday.npz',
     "version": "linewright version --json",
 }
@@ -200,7 +204,17 @@ def _add_look_verbs(verbs: Any) -> None:
     trace.add_argument("--until", metavar="TIME", help="the horizon by default")
     trace.add_argument("--unit", metavar="PRODUCT:NUMBER", help="one unit's life")
     trace.add_argument("--station", metavar="NAME", help="one station's Gantt chart")
-    for verb in (state, why, trace):
+    animate = _verb(verbs, "animate", run_animate, "write a page that plays the line")
+    animate.add_argument("model", metavar="MODEL")
+    add = animate.add_argument
+    text = "where to begin: 3d10:42, 3 d 10 h, or local time; the start by default"
+    add("--from-time", metavar="TIME", help=text)
+    text = "how much to show, 8h or 1 week; up to the study's horizon by default"
+    add("--for", metavar="TIME", dest="length", help=text)
+    text = "simulated seconds a second: 1 is real time; by default as much as one sees"
+    add("--speed", metavar="N", type=float, help=text)
+    add("--out", metavar="FILE", help="MODEL-animation.html by default")
+    for verb in (state, why, trace, animate):
         _add_overlay(verb, _OVERLAY)
         verb.add_argument("--seed", metavar="N", type=int, help="as in the model")
         text = "which replication; the first, 0, by default"

@@ -40,7 +40,7 @@ def run_state(args: Args) -> int:
     from linewright.states import save_state  # noqa: PLC0415
 
     line = load_line(args, args.model, args.overlay)
-    at_us = _instant(args.at, line)
+    at_us = instant(args.at, line)
     lowered = lower(line, max(line.study.horizon, at_us))
     seed = line.study.seed if args.seed is None else args.seed
     tell_compiling(args)
@@ -65,7 +65,7 @@ def run_why(args: Args) -> int:
     from linewright.why import describe_deadlock, find_entity, why  # noqa: PLC0415
 
     line = load_line(args, args.model, args.overlay)
-    at_us = _instant(args.at, line)
+    at_us = instant(args.at, line)
     lowered = lower(line, max(line.study.horizon, at_us))
     find_entity(lowered, args.entity)  # a slip of the pen costs no simulation
     seed = line.study.seed if args.seed is None else args.seed
@@ -92,7 +92,7 @@ def run_trace(args: Args) -> int:
     from linewright.traces import write_trace  # noqa: PLC0415
 
     line = load_line(args, args.model, args.overlay)
-    until_us = line.study.horizon if args.until is None else _instant(args.until, line)
+    until_us = line.study.horizon if args.until is None else instant(args.until, line)
     lowered = lower(line, max(line.study.horizon, until_us))
     seed = line.study.seed if args.seed is None else args.seed
     if args.unit or args.station:
@@ -164,7 +164,7 @@ def _show_rows(line: Line, found: pa.Table) -> None:
     show(table_view(list(columns), zip(*texts, strict=True)))
 
 
-def _instant(text: str, line: Line) -> int:
+def instant(text: str, line: Line) -> int:
     """Return the tick of ``3d10:42``, ``3 d 10 h`` or a local date and time.
 
     Raises:

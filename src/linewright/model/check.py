@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from linewright.errors import Finding, ModelError
 from linewright.model.cost_lint import lint_costs
 from linewright.model.floor_rules import check_floor
+from linewright.model.layout import check_layout, lint_layout
 from linewright.model.line import Line
 from linewright.model.lint import lint
 from linewright.model.load import read
@@ -41,6 +42,7 @@ def check(line: Line, positions: Node | None = None) -> list[Finding]:
     notes = Notes(positions)
     check_names(line, notes)
     check_stock_names(line, notes)
+    check_layout(line, notes)
     if not notes.has_errors:
         check_routes(line, notes)
         check_floor(line, notes)
@@ -50,6 +52,7 @@ def check(line: Line, positions: Node | None = None) -> list[Finding]:
     if not notes.has_errors:
         lint(line, notes)
         lint_costs(line, notes)
+        lint_layout(line, notes)
     return sorted(notes.findings, key=lambda f: (f.file, f.line, f.column))
 
 

@@ -25,6 +25,8 @@ _NAMED: dict[Path, str] = {
     ("calendars",): "calendar",
     ("transport",): "transport",
     ("orders",): "order",
+    ("layout", "places"): "place of",
+    ("layout", "rooms"): "room",
     ("stations", "*", "failures"): "failure",
     ("stations", "*", "maintenance"): "maintenance",
     ("products", "*", "bom"): "component",

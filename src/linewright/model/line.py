@@ -27,6 +27,7 @@ from linewright.model.values import (
     Flag,
     Interval,
     Joules,
+    Length,
     LocalDate,
     LocalTime,
     Moment,
@@ -61,6 +62,7 @@ __all__ = [
     "InProcessFile",
     "Inspection",
     "Late",
+    "Layout",
     "Learning",
     "Line",
     "Loop",
@@ -69,6 +71,7 @@ __all__ = [
     "Order",
     "OrderFile",
     "Pause",
+    "Place",
     "Pool",
     "PoolCost",
     "Power",
@@ -77,6 +80,7 @@ __all__ = [
     "RampPoint",
     "RampUp",
     "Release",
+    "Room",
     "Setup",
     "Shift",
     "Station",
@@ -1062,6 +1066,44 @@ class Study(Noun):
     )
 
 
+class Place(Noun):
+    """Where the middle of a station or buffer stands on the plan of the floor."""
+
+    x: Length = Field(description="From the left edge of the plan.")
+    y: Length = Field(description="From the upper edge of the plan.")
+
+
+class Room(Noun):
+    """A rectangle with a name on the plan: a hall, a room, an aisle."""
+
+    x: Length = Field(description="Its left edge, from that of the plan.")
+    y: Length = Field(description="Its upper edge, from that of the plan.")
+    width: Length = Field(description="From left to right.")
+    depth: Length = Field(description="From top to bottom.")
+
+
+class Layout(Noun):
+    """The floor as seen from above: where things stand, for drawings and distances.
+
+    What has no place is drawn where there is room. A layout alone changes no figure.
+    """
+
+    width: Length | None = Field(
+        None, description="Plan from left to right; as its contents need by default."
+    )
+    depth: Length | None = Field(
+        None, description="Plan from top to bottom; as its contents need by default."
+    )
+    rooms: dict[Name, Room] = Field(
+        default_factory=dict,
+        description="Rectangles to draw below the stations, by name.",
+    )
+    places: dict[Name, Place] = Field(
+        default_factory=dict,
+        description="Stations, and named buffers, with their places.",
+    )
+
+
 class Line(Noun):
     """A production line."""
 
@@ -1139,6 +1181,9 @@ class Line(Noun):
         None, description="Name of the money in which all costs and prices are."
     )
     energy: Energy | None = _added(None, description="What energy costs and emits.")
+    layout: Layout | None = _added(
+        None, description="Where stations stand on the floor."
+    )
     study: Study = Field(
         default_factory=Study, description="How the line is simulated by default."
     )

@@ -295,7 +295,7 @@ def model_hash(line: Line) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-UNORDERED = frozenset({"calendars", "matrix", "process", "uses"})
+UNORDERED = frozenset({"calendars", "matrix", "places", "process", "uses"})
 """Mappings whose order says nothing."""
 
 

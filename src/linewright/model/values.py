@@ -29,12 +29,14 @@ from linewright.units import (
     parse_duration_us,
     parse_emissions_kg_per_kwh,
     parse_energy_j,
+    parse_length_mm,
     parse_power_w,
     parse_price_per_kwh,
     parse_rate_per_s,
     write_duration,
     write_emissions,
     write_energy,
+    write_length,
     write_power,
     write_price,
     write_rate,
@@ -50,6 +52,7 @@ __all__ = [
     "Flag",
     "Interval",
     "Joules",
+    "Length",
     "LocalDate",
     "LocalTime",
     "Moment",
@@ -77,6 +80,18 @@ Duration = Annotated[
             "anyOf": [{"type": "string"}, {"type": "integer", "const": 0}],
             "description": "A time with its unit.",
             "examples": ["12 min", "1 h 30 min", "3 d"],
+        }
+    ),
+]
+Length = Annotated[
+    int,
+    BeforeValidator(parse_length_mm),
+    PlainSerializer(write_length, return_type=str),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "string"}, {"type": "integer", "const": 0}],
+            "description": "A length with its unit.",
+            "examples": ["3 m", "250 cm", "12.5 ft"],
         }
     ),
 ]

@@ -10,7 +10,7 @@ from linewright.report.linemap.routing import Net, Plan, Routing, exit_gutter, r
 from linewright.report.routes import Link
 from linewright.report.words import fit, name, wrap
 
-__all__ = ["Card", "Drawing", "draw"]
+__all__ = ["Card", "Drawing", "Room", "Wire", "card_box", "draw"]
 
 FACTS_HEIGHT = 44
 TRACK = 7
@@ -52,6 +52,7 @@ class Box:
     names: tuple[str, ...]
     card: Card
     bars: tuple[tuple[str, float, float], ...]
+    queue_x: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,17 @@ class Band:
     height: float
     title: Text
     title_width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A rectangle of the plan, with its name."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    title: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +96,7 @@ class Drawing:
     wires: tuple[Wire, ...]
     heads: tuple[tuple[str, bool], ...]
     n_left_out: int
+    rooms: tuple[Room, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,16 +218,33 @@ def _lanes(grid: _Grid, places: Sequence[Place], entered: set[str]) -> list[Text
 
 
 def _box(grid: _Grid, p: Place, card: Card) -> Box:
-    x, y = grid.x(p), grid.row_y[p.row]
-    inner = grid.box - 16
+    area = (grid.x(p), grid.row_y[p.row], grid.box, grid.row_height[p.row])
+    return card_box(area, tuple(_names(p, grid.box)), card, 50)
+
+
+def card_box(
+    area: tuple[float, float, float, float],
+    names: tuple[str, ...],
+    card: Card,
+    queue_room: float,
+) -> Box:
+    """Return a station's box.
+
+    Args:
+        area: Left, top, width and height, pixels.
+        names: Lines of its name.
+        card: What it says.
+        queue_room: Room at the right for the number that waits, pixels.
+    """
+    x, y, width, height = area
+    inner = width - 16
     bars, at = [], x + 8
     for role, share in card.shares:
         if share * inner > 0.25:
             bars.append((role, at, share * inner))
         at += share * inner
-    names = tuple(_names(p, grid.box))
-    height = grid.row_height[p.row]
-    return Box(x, y, grid.box, height, names, card, tuple(bars))
+    queue_x = x + width - queue_room
+    return Box(x, y, width, height, names, card, tuple(bars), queue_x)
 
 
 # ---------------------------------------------------------------- wires

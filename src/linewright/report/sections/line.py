@@ -6,6 +6,7 @@ from linewright.report.canvas import NARROW, WIDE
 from linewright.report.facts import Facts
 from linewright.report.linemap.drawing import Card, draw
 from linewright.report.linemap.placing import Stage, stages_of
+from linewright.report.linemap.plan import draw_plan, has_plan
 from linewright.report.pages import render
 from linewright.report.palette import STATES
 from linewright.report.parts import Column, Figure, Section, Table
@@ -108,9 +109,12 @@ def section(facts: Facts) -> Section | None:
     first = ranking(facts)[:1]
     cards = {s: _card(facts, s, marked=s in first) for s in shown}
     headline = _headline(facts, stages)
-    title = "The line, stage by stage"
+    on_plan = has_plan(facts.line, shown)
+    title = "The line on its floor" if on_plan else "The line, stage by stage"
     alt = f"{headline}. " + "; ".join(_spoken(stage) for stage in stages[:12])
     drawings = [draw(stages, moves, cards, width) for width in (WIDE, NARROW)]
+    if on_plan:  # a phone has no room for it
+        drawings[0] = draw_plan(facts.line, stages, moves, cards, WIDE)
     wide, narrow = (
         render("linemap.svg.j2", d=d, key=key, title=title, alt=alt)
         for d, key in zip(drawings, ("line-w", "line-n"), strict=True)
