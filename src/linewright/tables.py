@@ -105,6 +105,7 @@ LOOKS, LOOKS_FOR_LATE = 1, 2  # bits: parts only start from the queue; late ones
 # why `advance` came back
 REACHED, NEED_PARTS, NEED_TRACE, DEADLOCK, STANDSTILL, OVERFLOW, ENOUGH = range(7)
 NO_ROOM = 7  # for units that are in process at the start
+RULE_FAILED = 8  # a rule of one's own gave no answer that can be taken
 
 # kinds of trace rows
 (
@@ -182,7 +183,7 @@ STATION = _record(
     "i4 setup_stream setup_by n_modes first_queue n_queues first_dest n_dests",
     "i4 first_always first_transport n_transports",
     "i4 dispatch_2 dispatch_3 looks batches load unload first_run leaf prelude",
-    "i4 first_need holds",
+    "i4 first_need holds own_rule",
 )
 MODE = _record(
     "i4 clock planned part together every repair first crew n_crew", "i8 cycles"
@@ -212,7 +213,7 @@ QUANTITY = _record("i8 quantity", "i4 product")
 PRODUCT = _record(
     "i8 first_step store family lot priority cap kind source_stream source_dist",
     "i8 quantity first_us when_full first_station n_stations first_child n_children",
-    "i8 leaf straight due_after",
+    "i8 leaf straight due_after own_rule",
     "f8 share",
 )
 DISTRIBUTION = _record("i8 kind first n", "f8 a b c d")
@@ -269,7 +270,8 @@ class LineTables(NamedTuple):
     S_N_LEAVES,
     S_MARGIN,
     S_N_SLOTS,
-) = range(12)
+    S_RELEASE_RULES,
+) = range(13)
 
 
 # ------------------------------------------------------------------ what moves
@@ -318,8 +320,16 @@ STREAM = _record("u8 key", "i8 held kind", "f8 scale")
 AHEAD = _record("i8 number amount", "i4 stream visit")  # of a server or a source
 
 
+# places in `asked`: whom to call, whether a batch is being filled, the parts offered
+ASKED_CALL, ASKED_FILLING, ASKED_PARTS = range(3)
+
+
 class State(NamedTuple):
-    """Everything that moves; see the module's head."""
+    """Everything that moves; see the module's head.
+
+    `asked` is no part of it but a sheet of paper: what a rule of one's own is asked
+    about while it is asked, and the address of whom to ask while the kernel runs.
+    """
 
     clock: Records
     servers: Records
@@ -341,6 +351,7 @@ class State(NamedTuple):
     heap: Ints
     todo: Ints
     requests: Ints
+    asked: Ints
     trace: Ints
     series: Ints
 
@@ -374,6 +385,7 @@ class Names:
     orders: tuple[str, ...]
     servers: tuple[str, ...]
     streams: tuple[str, ...]
+    families: tuple[str, ...]
 
 
 # ------------------------------------------------------------------ kinds of all tables
@@ -405,7 +417,7 @@ STATE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "orders": ORDER_STATE, "accounts": _I, "flow": _I, "tree": NODE,
     "leaf_station": _I, "memory": _I, "steps": STEP_STATE, "pools": POOL_STATE,
     "claims": CLAIM, "heap": _I, "todo": _I,
-    "requests": _I, "trace": _I, "series": _I,
+    "requests": _I, "asked": _I, "trace": _I, "series": _I,
 }  # fmt: skip
 DRAWS_DTYPES: dict[str, np.dtype[np.generic]] = {
     "streams": STREAM, "values": _F, "setting": _I, "ahead": AHEAD,

@@ -37,7 +37,7 @@ from linewright.kernel.entering import (
     wants_in,
 )
 from linewright.kernel.flow import finish, finish_rare, settle, waited
-from linewright.kernel.moves import PULL, ask, push, trace
+from linewright.kernel.moves import CAPS, PULL, ask, push, trace
 from linewright.kernel.people import serve
 from linewright.kernel.queueing import moved
 from linewright.kernel.running import is_held, run, run_known
@@ -62,6 +62,7 @@ from linewright.tables import (
     ASK_REPAIR,
     ASK_SETUP,
     ASK_UNLOAD,
+    ASKED_CALL,
     BAD,
     BEGIN,
     CALENDAR_ON,
@@ -87,6 +88,7 @@ from linewright.tables import (
     S_MARGIN,
     S_MOVE_LEAF,
     S_ORDER_LEAF,
+    S_RELEASE_RULES,
     SCRAP,
     SETUP_DONE,
     SKIP_BITS,
@@ -136,6 +138,8 @@ def apply(line: LineTables, state: State, kind, row, outcome):
 @jit
 def apply_rare(line: LineTables, state: State, kind, row, outcome):
     """Make the transitions of an event that does not come often."""
+    if line.settings[S_RELEASE_RULES] > 0:
+        push(state, CAPS, 0)  # last: when all has moved
     if kind == MOVED:
         moved(line, state, row)
     elif kind == REPAIRED:
@@ -592,7 +596,12 @@ def may_go_on(line: LineTables, state: State, until, enough, time):
 
 
 def advance(
-    line: LineTables, state: State, draws: Draws, until: int, enough: int
+    line: LineTables,
+    state: State,
+    draws: Draws,
+    until: int,
+    enough: int,
+    call: int = 0,
 ) -> int:
     """Simulate until a time or a number of finished units; return why it stopped.
 
@@ -602,24 +611,37 @@ def advance(
         draws: The replication's random streams.
         until: Time to stop at, microseconds; events at that very time still happen.
         enough: Finished units to stop at.
+        call: Address of the function that answers for rules of one's own
+            (`rules.CALL`); a line that has some stops without it.
 
     Returns:
         One of the codes of `tables`: ``REACHED``, ``ENOUGH``, ``NEED_PARTS``,
-        ``NEED_TRACE``, ``DEADLOCK``, ``STANDSTILL`` or ``OVERFLOW``.
+        ``NEED_TRACE``, ``DEADLOCK``, ``STANDSTILL``, ``OVERFLOW`` or ``RULE_FAILED``.
     """
     packed = pack(line), pack(state), pack(draws)
-    return int(_drive(*packed, until, enough, _NO_EVENT, 0, 0))
+    state.asked[ASKED_CALL] = call
+    try:
+        return int(_drive(*packed, until, enough, _NO_EVENT, 0, 0))
+    finally:
+        state.asked[ASKED_CALL] = 0  # it says nothing to another run
 
 
-def external(line: LineTables, state: State, kind: int, row: int, outcome: int) -> None:
+def external(
+    line: LineTables, state: State, kind: int, row: int, outcome: int, call: int = 0
+) -> None:
     """Apply one event from outside, as from a machine, at the time in the clock.
 
     Nothing is drawn: every question of the kernel is answered with UNKNOWN. The first
-    event of a line is ``BEGIN``.
+    event of a line is ``BEGIN``. A line with rules of one's own needs `call`, as in
+    `advance`; where one of them fails, the status in the clock says so.
     """
     draws = Draws(*(np.zeros(0, dtype) for dtype in DRAWS_DTYPES.values()))
     packed = pack(line), pack(state), pack(draws)
-    _drive(*packed, 0, 0, kind, row, outcome)
+    state.asked[ASKED_CALL] = call
+    try:
+        _drive(*packed, 0, 0, kind, row, outcome)
+    finally:
+        state.asked[ASKED_CALL] = 0
 
 
 @entry

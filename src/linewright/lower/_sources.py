@@ -92,8 +92,12 @@ def lower_products(build: Build) -> None:
                 "when_full": _FULL[release.when_full],
                 "share": release.share,
                 "due_after": -1 if release.due is None else release.due,
+                "own_rule": build.own_rule("release", name, release.rule),
             }
         )
+    build.settings[t.S_RELEASE_RULES] = sum(
+        product["own_rule"] >= 0 for product in build.products
+    )
 
 
 def children_of(

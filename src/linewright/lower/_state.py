@@ -100,6 +100,7 @@ def new_state(
         heap=np.zeros((0, 4), np.int64),
         todo=np.zeros(0, np.int64),
         requests=np.zeros(0, np.int64),
+        asked=np.zeros(t.ASKED_PARTS, np.int64),
         trace=np.zeros((n_trace, len(t.TRACE_COLUMNS)), np.int64),
         series=np.zeros(max(n_periods + 1, 1) * width, np.int64),
     )
@@ -237,5 +238,10 @@ def part_capacity(lowered: Lowered, state: t.State, n_parts: int) -> t.State:
     todo = np.zeros(work + 4 * margin + n_parts + 1024, np.int64)
     requests = np.zeros(work + len(state.modes) + 2 * n_parts + 1024, np.int64)
     return state._replace(
-        parts=parts, memory=memory, heap=heap, todo=todo, requests=requests
+        parts=parts,
+        memory=memory,
+        heap=heap,
+        todo=todo,
+        requests=requests,
+        asked=np.zeros(t.ASKED_PARTS + n_parts, np.int64),
     )

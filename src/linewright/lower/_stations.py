@@ -10,7 +10,13 @@ import numpy as np
 
 from linewright import tables as t
 from linewright.lower._build import Build
-from linewright.model.line import Failure, Maintenance, Setup, Station
+from linewright.model.line import (
+    Failure,
+    Maintenance,
+    PythonRule,
+    Setup,
+    Station,
+)
 from linewright.model.meaning import people_of, transport_times
 
 _DISPATCH = {
@@ -82,6 +88,7 @@ def lower_stations(build: Build) -> None:
             "prelude": bool(station.setup or station.load or station.people),
             "first_need": _needs(build, station),
             "holds": station.holds_when_stopped,
+            "own_rule": build.own_rule("dispatch", name, station.dispatch),
         }
         if calendar:
             stations = build.stations_of_calendar.setdefault(
@@ -149,6 +156,8 @@ def _run_lengths(build: Build, setup: Setup, n_families: int) -> list[int]:
 
 def _dispatch(station: Station) -> dict[str, float]:
     rules = station.dispatch
+    if isinstance(rules, PythonRule):  # who waits for a place comes in turn
+        rules = ()
     rules = (rules,) if isinstance(rules, str) else rules
     if station.setup is None:  # all are alike then
         rules = tuple(rule for rule in rules if rule != "least_setup")

@@ -17,6 +17,7 @@ from linewright.model.lint import lint
 from linewright.model.load import read
 from linewright.model.names import check_names
 from linewright.model.notes import Notes
+from linewright.model.python_rules import check_python
 from linewright.model.route_rules import check_routes
 from linewright.model.rules import check_nouns
 from linewright.model.source import Node
@@ -40,6 +41,7 @@ def check(line: Line, positions: Node | None = None) -> list[Finding]:
     if not notes.has_errors:
         check_routes(line, notes)
         check_floor(line, notes)
+        check_python(line, notes)
     check_nouns(line, notes)
     if not notes.has_errors:
         lint(line, notes)
