@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +15,15 @@ import pytest
 
 import linewright as lw
 from linewright import tables as t
+from linewright.cli import main
 from linewright.kernel.run import external
 from linewright.lower import Lowered, lower, new_draws, new_state, part_capacity
 from linewright.model.check import check
 from linewright.model.line import Line
 from linewright.own_rules import Caller, Candidate, LineNow, Server, Unit, permit
 from linewright.replicate import check_laws, run_until
+from linewright.why import why
+from tests.parts import PROJECT
 from tests.random_lines import HOUR_US, line_dict
 
 N_TRACE = 200_000
@@ -683,3 +689,115 @@ def test_check_asks_for_a_place_where_the_rule_finds_the_parts() -> None:
     text = TWO.replace("dispatch: RULE", "buffer: 0, dispatch: {python: mine}")
     findings = check(lw.loads(text))
     assert {f.code for f in findings if "place to wait" in f.message} == {"LW227"}
+
+
+# ------------------------------------------------------------------ page and command
+
+
+def page(language: str, heading: str = "") -> str:
+    """Return the first block of a language on the page about rules."""
+    text = (PROJECT / "docs" / "own-rules.md").read_text(encoding="utf-8")
+    text = text[text.index(heading) :]
+    return text.partition(f"```{language}\n")[2].partition("```")[0]
+
+
+def shop(folder: Path, python: str) -> Path:
+    (folder / "rules.py").write_text(python, encoding="utf-8")
+    (folder / "shop.yaml").write_text(page("yaml"), encoding="utf-8")
+    return folder / "shop.yaml"
+
+
+def test_the_example_of_the_page_runs(tmp_path: Path) -> None:
+    line, findings = lw.load_checked(shop(tmp_path, page("python")))
+    assert findings == []
+    result = lw.simulate(line, allow_python=True, replications=2)
+    assert not result.failed_checks
+    assert sum(result.table("products")["finished"].to_pylist()) > 1000
+
+
+def test_the_page_shows_the_error_that_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = page("python").replace("return first\n", "return part\n")
+    shop(tmp_path, python)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(lw.RuleError) as raised:
+        lw.simulate(lw.load("shop.yaml"), allow_python=True)
+    assert str(raised.value) == " ".join(page("text").split())
+
+
+VERBS = {
+    "simulate": ("--quiet", "--replications", "1"),
+    "brief": ("--quiet", "--replications", "1"),
+    "state": ("--at", "20 h"),
+    "why": ("grind", "--at", "20 h"),
+    "trace": ("--station", "grind", "--until", "2 h"),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_that_simulates_asks_for_leave(
+    verb: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rule_model(tmp_path, "def mine(a, b, c): return 0")
+    monkeypatch.chdir(tmp_path)
+    first, *rest = VERBS[verb]
+    arguments = [verb, "plant.yaml", first, *rest]
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "plant.yaml:5:66: this model has rules in Python" in said.err
+    assert main([*arguments, "--allow-python"]) == 0
+
+
+def test_check_and_diff_never_run_a_rule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    python = f"open({str(tmp_path / 'ran')!r}, 'w').close()\n"
+    rule_model(tmp_path, python + "def mine(a, b, c): return 0\n")
+    (tmp_path / "old.yaml").write_text(
+        (tmp_path / "plant.yaml").read_text().replace("rules.py", "other.py")
+    )
+    (tmp_path / "other.py").write_text("def mine(a, b, c): return 0\n")
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "plant.yaml"]) == 0
+    assert main(["diff", "old.yaml", "plant.yaml"]) == 0
+    said = capsys.readouterr().out
+    assert "dispatch python other.py:mine -> rules.py:mine" in said
+    assert "dispatch source is another text: 1 -> 2 lines" in said
+    assert not (tmp_path / "ran").exists()
+
+
+def test_why_names_the_rule_that_lets_a_part_wait() -> None:
+    text = TWO.replace("RULE", "{python: mine}")
+    lowered = permit(lower(lw.loads(text), HOUR_US), {"mine": lambda *_: None})
+    state, draws = new_state(lowered), new_draws(lowered, 1, 0)
+    _, state = run_until(lowered, state, draws, HOUR_US)
+    said = why(lowered, state, "grind")
+    assert "waits for it, but its rule mine takes none of the " in said
+    text = CAPPED.replace("WHEN", "wait").replace("RULE", "rule: {python: mine}")
+    lowered = permit(lower(lw.loads(text), HOUR_US), {"mine": lambda *_: False})
+    state, draws = new_state(lowered), new_draws(lowered, 1, 0)
+    _, state = run_until(lowered, state, draws, HOUR_US)
+    said = why(lowered, state, "cold")
+    assert "12 cold wait outside: its rule mine lets none in" in said
+
+
+def test_the_address_is_no_part_of_the_machine_code_on_disk() -> None:
+    code = """
+        from linewright.kernel.run import _drive
+        from tests.test_own_rules import compare
+        print(compare("priority", 3, 10), sum(_drive.stats.cache_hits.values()))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    environment = {**os.environ, "PYTHONPATH": f"{PROJECT / 'src'}:{PROJECT}"}
+    said = {
+        subprocess.run(
+            command, check=True, cwd=PROJECT, env=environment, capture_output=True
+        ).stdout
+        for _ in range(2)
+    }
+    assert said == {b"%d 1\n" % compare("priority", 3, 10)}
