@@ -358,6 +358,48 @@ def test_a_rule_is_shown_names_and_seconds() -> None:
     assert later[0][0].waiting_s == 480
 
 
+def test_who_waits_is_asked_again_when_the_shift_begins_and_after_repair() -> None:
+    text = """
+    schema_version: 1
+    name: Nine to five
+    calendars:
+      day: {shifts: [{from: "09:00", to: "17:00"}]}
+    stations:
+      press:
+        process: 1 min
+        calendar: day
+        maintenance: {oil: {every: 2 h, first: 10 h, duration: 30 min}}
+        dispatch: {python: never}
+    products:
+      part: {route: [press], release: orders}
+    orders: [{product: part}]
+    """
+    asked: list[float] = []
+
+    def never(parts: tuple[Candidate, ...], server: Server, now_s: float) -> None:
+        asked.append(now_s / 3600)
+
+    lowered = permit(lower(lw.loads(text), 14 * HOUR_US), {"never": never})
+    traced(lowered, 1, 14 * HOUR_US)
+    assert sorted(set(asked)) == [9, 10.5, 13]
+
+
+def test_a_line_in_which_a_rule_takes_nothing_stands_still() -> None:
+    line = lw.loads(
+        """
+        schema_version: 1
+        name: Still
+        stations: {press: {process: 1 min, dispatch: {python: never}}}
+        products: {part: {route: [press], release: orders}}
+        orders: [{product: part}]
+        study: {kind: terminating, horizon: 1 d, replications: 2}
+        """
+    )
+    result = lw.simulate(line, rules={"never": lambda *_: None})
+    assert result.manifest["standstill"] == [0, 1]
+    assert result.manifest["rules_given"] == ["never"]
+
+
 # ------------------------------------------------------------------ everywhere the same
 
 COUNTING = """
@@ -389,6 +431,14 @@ def test_one_core_and_two_give_the_same_even_if_a_rule_counts(tmp_path: Path) ->
     for name, table in one.tables.items():
         assert table.equals(two.tables[name]), name
     assert not one.failed_checks
+
+
+def test_a_saved_result_holds_the_rules(tmp_path: Path) -> None:
+    line = lw.load(rule_model(tmp_path, COUNTING))
+    lw.simulate(line, allow_python=True, replications=1).save(tmp_path / "result")
+    again = lw.Result.load(tmp_path / "result")
+    assert again.line == line
+    assert again.manifest["rules_given"] == []
 
 
 def test_a_saved_state_goes_on_as_the_run_did(tmp_path: Path) -> None:
@@ -504,6 +554,24 @@ def test_a_rule_that_hangs_outside_of_python_is_not_waited_for(tmp_path: Path) -
     rule = '{python: "rules.py:mine", limit: 200 ms}'
     text = failing(tmp_path, "time.sleep(6)", rule=rule)
     assert "it hangs outside of Python, longer than 200 ms" in text
+
+
+def test_the_command_ends_though_a_rule_hangs(tmp_path: Path) -> None:
+    python = "import time\ndef mine(parts, server, now_s):\n    time.sleep(600)\n"
+    rule = '{python: "rules.py:mine", limit: 200 ms}'
+    path = rule_model(tmp_path, python, rule=rule)
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT / "src")}
+    done = subprocess.run(
+        [sys.executable, "-m", "linewright", "simulate", path, "--allow-python", "-q"],
+        check=False,
+        timeout=300,
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "it hangs outside of Python" in done.stderr
 
 
 def test_a_rule_that_hangs_on_the_main_thread_is_woken(tmp_path: Path) -> None:

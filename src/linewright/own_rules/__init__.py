@@ -7,7 +7,7 @@ run with a `RuleError` where there is none. `Watchdog` ends a call that takes to
 """
 
 from linewright.own_rules._caller import Caller
-from linewright.own_rules._functions import Functions, permit
+from linewright.own_rules._functions import Functions, given_names, permit
 from linewright.own_rules._views import Candidate, LineNow, Server, Unit
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "LineNow",
     "Server",
     "Unit",
+    "given_names",
     "permit",
 ]

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from linewright.errors import RuleError
 from linewright.lower import Lowered, OwnRule
 
-__all__ = ["Function", "Functions", "permit", "where"]
+__all__ = ["Function", "Functions", "given_names", "permit", "where"]
 
 Function = Callable[..., Any]
 _Result = TypeVar("_Result")
@@ -79,6 +79,12 @@ def permit(
             text = own.rule.path, own.rule.source
             code[text] = _compiled(*text)
     return lowered._replace(functions=Functions(given, code))
+
+
+def given_names(lowered: Lowered) -> list[str]:
+    """Return the names of the rules whose functions were given from Python."""
+    functions = lowered.functions
+    return sorted(functions.given) if isinstance(functions, Functions) else []
 
 
 def refuse(
