@@ -621,6 +621,19 @@ def test_the_exception_of_a_rule_is_the_cause_of_the_error(tmp_path: Path) -> No
     assert isinstance(raised.value.__cause__, KeyError)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_answer_that_gets_lost_is_not_taken_for_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(self: Caller, error: BaseException) -> BaseException:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Caller, "_described", interrupted)
+    line = lw.loads(TWO.replace("RULE", "{python: mine}"))
+    with pytest.raises(lw.KernelError, match="what it answered is lost"):
+        lw.simulate(line, rules={"mine": lambda *_: 1 / 0}, replications=1)
+
+
 def test_a_release_rule_says_true_or_false() -> None:
     text = CAPPED.replace("WHEN", "wait").replace("RULE", "rule: {python: mine}")
     line = lw.loads(text)

@@ -2,8 +2,9 @@
 
 What may start is written to `State.asked`, row by row, and the function is called with
 nothing but numbers: which rule, for whom, and how many parts are offered. It answers
-with a place among them, or with `NONE_OF_THEM`. Any other answer stops the run with
-``RULE_FAILED``, and nothing moves because of it. The function's address comes in with
+with a place among them, counted from 1, or with `NONE_OF_THEM`. Any other answer stops
+the run with ``RULE_FAILED``, and nothing moves because of it; 0 is what comes back from
+a function in Python that an exception leaves. The function's address comes in with
 each run and is no part of the machine code, which can so be kept on disk.
 """
 
@@ -32,10 +33,10 @@ from linewright.tables import (
 __all__ = ["CALL", "FAILED", "NONE_OF_THEM", "lets_in", "next_part"]
 
 NONE_OF_THEM = -1
-FAILED = -2
+FAILED = 0
 
 CALL = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)
-"""Type of the function: (rule, station or product, server or -1, parts) -> place."""
+"""Type of the function: (rule, station or product, server or -1, parts) -> answer."""
 
 
 if numba.config.DISABLE_JIT:
@@ -61,21 +62,23 @@ else:
 
 @jit
 def ask_rule(state: State, rule, row, s, n):
-    """Ask a rule which of `n` parts it takes; return its place, or `NONE_OF_THEM`.
+    """Ask a rule which of `n` parts it takes; return its place from 0, or -1.
 
     A rule that has failed is asked no more: the driver stops before the next event.
     """
     clock = state.clock[0]
     if clock.status == RULE_FAILED:
-        return NONE_OF_THEM
+        return -1
     answer = FAILED
     if state.asked[ASKED_CALL] != 0:
         answer = call_at(state.asked[ASKED_CALL], rule, row, s, n)
-    if answer < NONE_OF_THEM or answer >= n:
+    if answer == NONE_OF_THEM:
+        return -1
+    if answer < 1 or answer > n:
         clock.status = RULE_FAILED
         clock.limit = -1
-        return NONE_OF_THEM
-    return answer
+        return -1
+    return answer - 1
 
 
 @jit

@@ -2,8 +2,8 @@
 
 A `Caller` serves one replication. It gives the kernel the address of a function and
 keeps the state that the kernel works on, to copy from. Whatever a rule does, the
-function returns a number: a place among the parts offered, `NONE_OF_THEM`, or `FAILED`,
-and then `failure` says why.
+function returns a number: a place among the parts offered, from 1, `NONE_OF_THEM`, or
+`FAILED`, and then `failure` says why.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from linewright import tables as t
-from linewright.errors import RuleError
+from linewright.errors import KernelError, RuleError
 from linewright.kernel.rules import CALL, FAILED, NONE_OF_THEM
 from linewright.lower import Lowered, OwnRule
 from linewright.own_rules._functions import Function, Functions, refuse, where
@@ -81,7 +81,9 @@ class Caller:
 
     def fail(self) -> NoReturn:
         """Raise what ended the run."""
-        assert self.failure is not None, "the kernel was told of no failure"
+        if self.failure is None:
+            msg = "a rule of one's own was interrupted, and what it answered is lost"
+            raise KernelError(msg)
         raise self.failure
 
     # ------------------------------------------------------------ one question
@@ -121,7 +123,7 @@ class Caller:
         answer = self._ask(function, candidates, server, now_us / 1e6)
         server.line.close()
         place = _place(answer, candidates)
-        return places[place] if place >= 0 else NONE_OF_THEM
+        return NONE_OF_THEM if place is None else places[place] + 1
 
     def _release(self, function: Function) -> int:
         state = self._state
@@ -133,7 +135,7 @@ class Caller:
         line.close()
         if not isinstance(answer, bool | np.bool_):
             raise _WrongAnswer(answer)
-        return 0 if answer else NONE_OF_THEM
+        return 1 if answer else NONE_OF_THEM
 
     def _now_us(self) -> int:
         return 0 if self._state is None else int(self._state.clock["now"][0])
@@ -222,10 +224,10 @@ class Caller:
             stuck.set_exception(self._rule_error(own, text))
 
 
-def _place(answer: object, candidates: tuple[Candidate, ...]) -> int:
-    """Return the place of the candidate that was chosen, or `NONE_OF_THEM`."""
+def _place(answer: object, candidates: tuple[Candidate, ...]) -> int | None:
+    """Return the place of the candidate that was chosen, or none."""
     if answer is None:
-        return NONE_OF_THEM
+        return None
     for i, candidate in enumerate(candidates):
         if candidate is answer:
             return i
