@@ -70,6 +70,8 @@ MANIFEST: Mapping[str, str] = {
     "start": "local date and time of instant 0",
     "time_zone": "zone of the line",
     "stages": "groups of stations, in order",
+    "rules_given": "rules of one's own whose functions were given from Python, which "
+    "the hash does not cover",
     "events": "events of all replications",
     "stopped_early": "whether it was interrupted; what was done by then is here",
     "standstill": "numbers of the replications in which the line stood still for good",

@@ -471,7 +471,9 @@ class _Maker:
         for station in line["stations"].values():
             if self.maybe(0.3):
                 station["ramp_up"] = {self.pick(("speed", "good")): ramp}
-            if self.maybe(0.4) and "batch" not in station:
+            if self.maybe(0.2 if "batch" in station else 0.7):
+                station.pop("batch", None)
+                station.pop("blocking", None)
                 station |= {"preempt": self.pick(("resume", "restart"))}
                 station["dispatch"] = "priority"
                 station["buffer"] = "unlimited"
@@ -614,12 +616,25 @@ def _take_out(model: dict[str, Any], code: str, path: tuple[Any, ...]) -> None:
     elif path[0] == "stations" and code in _OF_STATIONS:
         model["stations"][path[1]].pop(_OF_STATIONS[code], None)
     elif path[0] == "products" and code in _OF_STEPS | _OF_STATIONS:
-        step = model["products"][path[1]]["route"][path[3]]
-        for key in _OF_STEPS.get(code, ()):
-            step.pop(key, None)
-        names = step["station"]
-        for name in [names] if isinstance(names, str) else list(names):
-            if code in _OF_STATIONS:
-                model["stations"][name].pop(_OF_STATIONS[code], None)
-        if code == "LW227":
-            model["materials"] = {}
+        _take_out_of_step(model, code, model["products"][path[1]]["route"][path[3]])
+
+
+def _take_out_of_step(model: dict[str, Any], code: str, step: dict[str, Any]) -> None:
+    names = step["station"]
+    names = [names] if isinstance(names, str) else list(names)
+    stations = [model["stations"][name] for name in names]
+    if code == "LW229" and step.pop("tools", None):
+        return
+    if code == "LW229" and len(names) > 1:
+        step["station"] = names[0]
+        step.pop("choose", None)
+        return
+    if code == "LW222" and len(names) > 1 and "batch" not in step:
+        step["batch"] = next((s["batch"] for s in stations if "batch" in s), {"max": 1})
+        return
+    for key in _OF_STEPS.get(code, ()):
+        step.pop(key, None)
+    for station in stations if code in _OF_STATIONS else ():
+        station.pop(_OF_STATIONS[code], None)
+    if code == "LW227":
+        model["materials"] = {}

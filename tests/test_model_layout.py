@@ -101,10 +101,10 @@ def test_a_model_without_a_plan_has_the_hash_that_it_had() -> None:
         ("    rack: {x", "    ¦rock: {x", "LW201", "not a station or buffer"),
         ("width: 18 m", "width: ¦0", "LW241", 'the room "hall" has no width'),
         ("  depth: 10 m", "  depth: ¦0", "LW241", "the plan has no depth"),
-        ("    paint: {x: 6 m, y: 600 cm}", "    ¦paint: {x: 3 m, y: 2 m}", "LW321",
+        ("    paint: {x: 6 m, y: 600 cm}", "    ¦paint: {x: 3 m, y: 2 m}", "LW323",
          'stands on the same spot as "weld"'),
-        ("    paint: {x: 6 m", "    ¦paint: {x: 26 m", "LW322", "beyond the edge"),
-        ("    hall: {x: 1 m", "    ¦hall: {x: 3 m", "LW322", "reaches beyond"),
+        ("    paint: {x: 6 m", "    ¦paint: {x: 26 m", "LW324", "beyond the edge"),
+        ("    hall: {x: 1 m", "    ¦hall: {x: 3 m", "LW324", "reaches beyond"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_a_plan_is_found_where_it_is(

@@ -7,6 +7,7 @@ from linewright.errors import (
     LinewrightError,
     ModelError,
     ResultError,
+    RuleError,
 )
 from linewright.model.check import check, load_checked
 from linewright.model.line import Line
@@ -24,6 +25,7 @@ __all__ = [
     "ModelError",
     "Result",
     "ResultError",
+    "RuleError",
     "__version__",
     "check",
     "load",

@@ -16,6 +16,7 @@ __all__ = [
     "LinewrightError",
     "ModelError",
     "ResultError",
+    "RuleError",
 ]
 
 
@@ -73,6 +74,13 @@ class ResultError(LinewrightError):
 
 class KernelError(LinewrightError):
     """The kernel refused an event, or one of its own laws was broken."""
+
+
+class RuleError(LinewrightError):
+    """A rule of one's own that may not run, raised, or gave no answer; with its place.
+
+    The exception that the rule raised, if it did, is the cause (``__cause__``).
+    """
 
 
 class DeadlockError(LinewrightError):

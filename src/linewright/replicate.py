@@ -7,6 +7,7 @@ figure of any span between two of them, so the warm-up may be chosen after the r
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from linewright.lower import (
     part_capacity,
     resumed_state,
 )
+from linewright.own_rules import Caller
 
 __all__ = ["N_PERIODS", "Check", "Replication", "Snapshot", "replicate", "run_until"]
 
@@ -96,22 +98,38 @@ class Replication:
     state: t.State
 
 
-def run_until(
+def run_until(  # noqa: PLR0913
     lowered: Lowered,
     state: t.State,
     draws: t.Draws,
     until_us: int,
     enough: int = _FOREVER,
     on_trace: Callable[[t.Ints], None] | None = None,
+    *,
+    caller: Caller | None = None,
 ) -> tuple[int, t.State]:
     """Advance a state, giving it room and emptying its trace as it asks.
+
+    A `caller` answers for rules of one's own; a line that has some gets one for this
+    span of time if none is given.
 
     Returns:
         Why the kernel stopped (a code of `tables`), and the state, which may be a
         larger one than was given.
+
+    Raises:
+        RuleError: A rule of one's own may not run, or failed.
     """
+    if caller is None and lowered.own_rules:
+        with Caller(lowered) as own:
+            return run_until(
+                lowered, state, draws, until_us, enough, on_trace, caller=own
+            )
     while True:
-        code = advance(lowered.tables, state, draws, until_us, enough)
+        call = 0 if caller is None else caller.address(state)
+        code = advance(lowered.tables, state, draws, until_us, enough, call)
+        if code == t.RULE_FAILED and caller is not None:
+            caller.fail()
         if code == t.NEED_PARTS:
             state = part_capacity(lowered, state, 2 * len(state.parts))
             continue
@@ -171,10 +189,13 @@ def replicate(
     draws = new_draws(lowered, seed, number)
     snapshots = []
     code = t.REACHED
-    for cut_us in cuts_us:
-        if code in (t.REACHED, t.STANDSTILL):
-            code, state = run_until(lowered, state, draws, cut_us, enough)
-            snapshots.append(snapshot(state))
+    with Caller(lowered) if lowered.own_rules else nullcontext() as caller:
+        for cut_us in cuts_us:
+            if code in (t.REACHED, t.STANDSTILL):
+                code, state = run_until(
+                    lowered, state, draws, cut_us, enough, caller=caller
+                )
+                snapshots.append(snapshot(state))
     width = 2 * len(state.products) + len(state.buffers)
     series = state.series.reshape(-1, width)[: int(state.clock["period"][0])]
     return Replication(

@@ -30,6 +30,7 @@ from linewright.lower import Lowered
 from linewright.model.line import Line
 from linewright.model.load import dumps, loads, model_hash
 from linewright.model.meaning import leaves_line
+from linewright.own_rules import given_names
 from linewright.replicate import Replication, Snapshot
 from linewright.stats import sketch
 from linewright.stats.intervals import (
@@ -455,6 +456,7 @@ def build_result(
         "start": line.start.isoformat(),
         "time_zone": line.time_zone,
         "stages": list(line.stages),
+        "rules_given": given_names(lowered),
         "events": sum(r.events for r in done),
         "stopped_early": stopped_early,
         "standstill": sorted(r.number for r in done if r.status == t.STANDSTILL),

@@ -7,9 +7,10 @@ in the order of their numbers, so that the number of cores changes nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from linewright.lower import Lowered, lower
 from linewright.model.check import check
 from linewright.model.line import Line
 from linewright.model.load import model_hash
+from linewright.own_rules import Functions, permit
 from linewright.replicate import N_PERIODS, Replication, replicate
 from linewright.results import Result, build_result
 from linewright.states import load_state, time_of
@@ -54,6 +56,8 @@ def simulate(  # noqa: PLR0913
     units: int | None = None,
     workers: int | None = None,
     start_from: str | os.PathLike[str] | None = None,
+    allow_python: bool = False,
+    rules: Mapping[str, Callable[..., Any]] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Result:
     """Simulate a line and return what happened, with intervals.
@@ -75,6 +79,11 @@ def simulate(  # noqa: PLR0913
             from: the horizon counts from its instant, the study is terminating, and
             nothing is cut. The state may be one of a model with other times and rules,
             if the names are the same.
+        allow_python: Run the Python of the model's own rules, which may do anything;
+            without it a model that has some is refused.
+        rules: Functions for rules of one's own, by the name in the model, such as
+            ``slack`` or ``rules.py:slack``. The model's hash does not cover them, and
+            replications share them: one that remembers makes results depend on cores.
         on_progress: Called after each replication, in their order.
 
     Returns:
@@ -85,6 +94,7 @@ def simulate(  # noqa: PLR0913
         ModelError: The line has errors.
         ValueError: An argument is out of its range.
         ResultError: The state cannot be read, or is not one of such a line.
+        RuleError: A rule of one's own may not run, raised, or gave no answer.
         DeadlockError: The line came to stand still for good; the message says who
             waits for whom.
     """
@@ -104,6 +114,7 @@ def simulate(  # noqa: PLR0913
     )
     begin_us = 0 if start_from is None else time_of(start_from)
     lowered = lower(line, begin_us + experiment.horizon_us)
+    lowered = permit(lowered, rules, allow_python=allow_python)
     start = None
     if start_from is not None:
         start = load_state(start_from, lowered, model_hash(line), what_if=True).state
@@ -167,11 +178,18 @@ def _in_order(
                 )
             )
             if len(waiting) >= 2 * n_workers:
-                yield waiting.pop(0).result()
+                yield _result(lowered, waiting.pop(0))
         while waiting:
-            yield waiting.pop(0).result()
+            yield _result(lowered, waiting.pop(0))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _result(lowered: Lowered, future: Future[Replication]) -> Replication:
+    """Wait for a replication, unless one of its rules will not come back."""
+    if isinstance(lowered.functions, Functions):
+        return lowered.functions.result_of(future)
+    return future.result()
 
 
 def _raise_deadlock(lowered: Lowered, replication: Replication) -> None:

@@ -28,7 +28,7 @@ __all__ = ["STATE_VERSION", "Saved", "fork", "load_state", "save_state", "time_o
 STATE_VERSION = 1
 
 _ABOUT = "about"
-_VARIABLE = ("parts", "heap", "todo", "requests", "trace", "series")
+_VARIABLE = ("parts", "heap", "todo", "requests", "asked", "trace", "series")
 """Tables whose number of rows depends on the run and not on the model."""
 
 
@@ -199,6 +199,8 @@ def _bring_up_to_date(lowered: Lowered, arrays: dict[str, Any]) -> None:
     Such a state uses nothing that they are for: tables that were not there are as in a
     new state, new columns zero or "none", and in new modes no time was spent.
     """
+    # a sheet of paper: who wrote the state may have had no rule that needs its room
+    arrays["asked"] = np.zeros(t.ASKED_PARTS + len(arrays["parts"]), np.int64)
     like = new_state(lowered)
     _mark_common_failures(lowered, arrays)
     for name, fresh in zip(like._fields, like, strict=True):

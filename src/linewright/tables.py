@@ -110,6 +110,7 @@ PREEMPT_NEVER, PREEMPT_RESUME, PREEMPT_RESTART = range(3)
 # why `advance` came back
 REACHED, NEED_PARTS, NEED_TRACE, DEADLOCK, STANDSTILL, OVERFLOW, ENOUGH = range(7)
 NO_ROOM = 7  # for units that are in process at the start
+RULE_FAILED = 8  # a rule of one's own gave no answer that can be taken
 
 # kinds of trace rows
 (
@@ -190,7 +191,7 @@ STATION = _record(
     "i4 setup_stream setup_by n_modes first_queue n_queues first_dest n_dests",
     "i4 first_always first_transport n_transports",
     "i4 dispatch_2 dispatch_3 looks batches load unload first_run leaf prelude",
-    "i4 first_need holds first_group n_groups tools speed good preempts",
+    "i4 first_need holds first_group n_groups tools speed good preempts own_rule",
 )
 MODE = _record(
     "i4 clock planned part first_member n_members every repair first crew n_crew",
@@ -224,7 +225,7 @@ QUANTITY = _record("i8 quantity", "i4 product")
 PRODUCT = _record(
     "i8 first_step store family lot priority cap kind source_stream source_dist",
     "i8 quantity first_us when_full first_station n_stations first_child n_children",
-    "i8 leaf straight due_after first_held n_held initial",
+    "i8 leaf straight due_after first_held n_held initial own_rule",
     "f8 share",
 )
 DISTRIBUTION = _record("i8 kind first n", "f8 a b c d")
@@ -295,7 +296,8 @@ class LineTables(NamedTuple):
     S_N_LEAVES,
     S_MARGIN,
     S_N_SLOTS,
-) = range(12)
+    S_RELEASE_RULES,
+) = range(13)
 
 
 # ------------------------------------------------------------------ what moves
@@ -351,8 +353,16 @@ STREAM = _record("u8 key", "i8 held kind", "f8 scale")
 AHEAD = _record("i8 number amount", "i4 stream visit")  # of a server or a source
 
 
+# places in `asked`: whom to call, whether a batch is being filled, the parts offered
+ASKED_CALL, ASKED_FILLING, ASKED_PARTS = range(3)
+
+
 class State(NamedTuple):
-    """Everything that moves; see the module's head."""
+    """Everything that moves; see the module's head.
+
+    `asked` is no part of it but a sheet of paper: what a rule of one's own is asked
+    about while it is asked, and the address of whom to ask while the kernel runs.
+    """
 
     clock: Records
     servers: Records
@@ -377,6 +387,7 @@ class State(NamedTuple):
     heap: Ints
     todo: Ints
     requests: Ints
+    asked: Ints
     trace: Ints
     series: Ints
 
@@ -411,6 +422,7 @@ class Names:
     orders: tuple[str, ...]
     servers: tuple[str, ...]
     streams: tuple[str, ...]
+    families: tuple[str, ...]
 
 
 # ------------------------------------------------------------------ kinds of all tables
@@ -445,7 +457,7 @@ STATE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "claims": CLAIM, "windows": WINDOW_STATE, "stocks": STOCK_STATE,
     "curves": CURVE_STATE,
     "heap": _I, "todo": _I,
-    "requests": _I, "trace": _I, "series": _I,
+    "requests": _I, "asked": _I, "trace": _I, "series": _I,
 }  # fmt: skip
 DRAWS_DTYPES: dict[str, np.dtype[np.generic]] = {
     "streams": STREAM, "values": _F, "setting": _I, "ahead": AHEAD,

@@ -467,12 +467,20 @@ class _Story:
                 text = f"{self.label(p)} waits for it, but {reason.text}"
                 return Cause(text, reason.next)
         fixed = self.line.stations[k]
+        waiting = list(self.waiting_parts(k))
+        if waiting and fixed["own_rule"] >= 0:
+            rule = self.own_rule(int(fixed["own_rule"]))
+            text = f"{self.label(waiting[0])} waits for it, but {rule} takes none"
+            return Cause(f"{text} of the {len(waiting)} that wait")
         for i in range(int(fixed["n_always"])):
             product = int(self.line.links[int(fixed["first_always"]) + i])
             step = int(self.line.products["first_step"][product])
             if reason := self.cannot_start(k, step):
                 return Cause(f"{reason.text}", reason.next)
         return None
+
+    def own_rule(self, row: int) -> str:
+        return f"its rule {self.lowered.own_rules[row].rule.python}"
 
     def lacks_others(self, k: int, p: int) -> Cause | None:
         """Say if a part waits for others of its batch, or for the server it had."""
@@ -611,12 +619,18 @@ class _Story:
         if outside or kind == t.ALWAYS_CAPPED:
             d = int(self.line.steps["dest"][fixed["first_step"]])
             waiting = f"{outside} {name} wait" if outside else f"the next {name} waits"
+            if fixed["own_rule"] >= 0 and self.has_room(d):
+                rule = self.own_rule(int(fixed["own_rule"]))
+                return Cause(f"{waiting} outside: {rule} lets none in")
             return Cause(f"{waiting} outside for {self.room(d)}", self.makes_room(d))
         if kind == t.ALWAYS:
             return self.always(i)
         if kind == t.ARRIVALS:
             return self.next_arrival(i)
         return self.next_order(i) if kind == t.ORDERS else self.comes_with(i)
+
+    def has_room(self, d: int) -> bool:
+        return any(not self.is_full(b) for _, b in self.targets(d))
 
     def always(self, i: int) -> Cause:
         first = int(self.line.products["first_step"][i])

@@ -167,6 +167,12 @@ def _add_study(verb: argparse.ArgumentParser) -> None:
     add("--workers", metavar="N", type=int, help="threads; all cores by default")
     text = "begin from a state that `linewright state` saved"
     add("--from", metavar="STATE", dest="start_from", help=text)
+    _add_allow(verb)
+
+
+def _add_allow(verb: argparse.ArgumentParser) -> None:
+    text = "run the Python of the model's own rules, which may do all that you may"
+    verb.add_argument("--allow-python", action="store_true", help=text)
 
 
 def _add_share(add: Any, name: str, default: float | None, text: str) -> None:
@@ -216,6 +222,7 @@ def _add_look_verbs(verbs: Any) -> None:
     add("--out", metavar="FILE", help="MODEL-animation.html by default")
     for verb in (state, why, trace, animate):
         _add_overlay(verb, _OVERLAY)
+        _add_allow(verb)
         verb.add_argument("--seed", metavar="N", type=int, help="as in the model")
         text = "which replication; the first, 0, by default"
         verb.add_argument("--replication", metavar="N", type=int, default=0, help=text)

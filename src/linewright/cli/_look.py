@@ -36,12 +36,14 @@ def run_state(args: Args) -> int:
     """Save the line as one replication has it at an instant."""
     from linewright.lower import lower, new_draws, new_state  # noqa: PLC0415 - slow
     from linewright.model.load import model_hash  # noqa: PLC0415
+    from linewright.own_rules import permit  # noqa: PLC0415
     from linewright.replicate import run_until  # noqa: PLC0415
     from linewright.states import save_state  # noqa: PLC0415
 
     line = load_line(args, args.model, args.overlay)
     at_us = instant(args.at, line)
     lowered = lower(line, max(line.study.horizon, at_us))
+    lowered = permit(lowered, allow_python=args.allow_python)
     seed = line.study.seed if args.seed is None else args.seed
     tell_compiling(args)
     draws = new_draws(lowered, seed, args.replication)
@@ -61,12 +63,14 @@ def run_why(args: Args) -> int:
     """Say why something waits at an instant."""
     from linewright import tables as t  # noqa: PLC0415 - slow
     from linewright.lower import lower, new_draws, new_state  # noqa: PLC0415
+    from linewright.own_rules import permit  # noqa: PLC0415
     from linewright.replicate import run_until  # noqa: PLC0415
     from linewright.why import describe_deadlock, find_entity, why  # noqa: PLC0415
 
     line = load_line(args, args.model, args.overlay)
     at_us = instant(args.at, line)
     lowered = lower(line, max(line.study.horizon, at_us))
+    lowered = permit(lowered, allow_python=args.allow_python)
     find_entity(lowered, args.entity)  # a slip of the pen costs no simulation
     seed = line.study.seed if args.seed is None else args.seed
     tell_compiling(args)
@@ -89,11 +93,13 @@ def run_trace(args: Args) -> int:
     """Write the event log of one replication, or what concerns one unit or station."""
     from linewright.lower import lower  # noqa: PLC0415 - slow
     from linewright.model.load import model_hash  # noqa: PLC0415
+    from linewright.own_rules import permit  # noqa: PLC0415
     from linewright.traces import write_trace  # noqa: PLC0415
 
     line = load_line(args, args.model, args.overlay)
     until_us = line.study.horizon if args.until is None else instant(args.until, line)
     lowered = lower(line, max(line.study.horizon, until_us))
+    lowered = permit(lowered, allow_python=args.allow_python)
     seed = line.study.seed if args.seed is None else args.seed
     if args.unit or args.station:
         return _trace_some(args, line, lowered, seed, until_us)

@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read us has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
-    if code == INTERRUPTED and argv is None:
+    if code in (INTERRUPTED, WRONG) and argv is None:
         sys.stderr.flush()
         os._exit(code)  # threads in the middle of a replication are not waited for
     return code

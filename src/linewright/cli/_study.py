@@ -38,7 +38,7 @@ GANTT_ROWS = 5_000
 
 _STUDY_OPTIONS = (
     "horizon", "replications", "warmup", "seed", "study", "precision", "confidence",
-    "units", "workers", "start_from",
+    "units", "workers", "start_from", "allow_python",
 )  # fmt: skip
 
 
@@ -91,15 +91,16 @@ def simulated(args: Args, line: Line, options: dict[str, Any]) -> Result:
             stream.close()
     if args.start_from:
         return result  # the chart is of the first days of the empty line
-    return _with_gantt(line, result)
+    return _with_gantt(args, line, result)
 
 
-def _with_gantt(line: Line, result: Result) -> Result:
+def _with_gantt(args: Args, line: Line, result: Result) -> Result:
     from linewright.lower import lower  # noqa: PLC0415 - slow
+    from linewright.own_rules import permit  # noqa: PLC0415
     from linewright.traces import gantt  # noqa: PLC0415
 
     m = result.manifest
-    lowered = lower(line, m["horizon_us"])
+    lowered = permit(lower(line, m["horizon_us"]), allow_python=args.allow_python)
     span_us = min(m["horizon_us"], GANTT_SPAN_US)
     chart = gantt(lowered, m["seed"], span_us, GANTT_ROWS + len(lowered.names.servers))
     return dataclasses.replace(result, tables={**result.tables, "gantt": chart})

@@ -19,6 +19,7 @@ from linewright.kernel.moves import (
     unlink,
 )
 from linewright.kernel.queueing import carry_or_queue, join_queue, joined, queue
+from linewright.kernel.rules import lets_in
 from linewright.kernel.starting import put_on, start
 from linewright.kernel.stocks import take_from_stock
 from linewright.tables import (
@@ -182,7 +183,7 @@ def come(line: LineTables, state: State, product, order, when_full):
                 return True
         else:
             place = choose(line, state, p, line.steps[fixed.first_step].dest)
-            if place >= 0:
+            if place >= 0 and lets_in(line, state, product, p):
                 admit(line, state, p, place)
                 return True
     if when_full == FULL_LOSE:
@@ -319,8 +320,9 @@ def has_turn(line: LineTables, state: State, product):
         return False
     p = create(line, state, product, -1)
     place = choose(line, state, p, line.steps[state.parts[p].step].dest)
+    may = place >= 0 and lets_in(line, state, product, p)
     undo_create(line, state, p)
-    return place >= 0
+    return may
 
 
 @jit
@@ -339,16 +341,13 @@ def take_turn(line: LineTables, state: State):
         if has_turn(line, state, product):
             share = line.products[product].share
             total += share
-            credit = state.products[product].credit + share
+            state.products[product].credit += share
+            credit = state.products[product].credit
             if best < 0 or credit > most:
                 best = product
                 most = credit
     if best < 0:
         return
-    for i in range(first, last):
-        product = line.links[i]
-        if has_turn(line, state, product):
-            state.products[product].credit += line.products[product].share
     state.products[best].credit -= total
     p = create(line, state, best, -1)
     state.parts[p].where = OUTSIDE
@@ -369,7 +368,7 @@ def entry(line: LineTables, state: State, product):
     row = outside_list(line, product)
     p = state.lists[row].head
     place = choose(line, state, p, line.steps[fixed.first_step].dest)
-    if place < 0:
+    if place < 0 or not lets_in(line, state, product, p):
         return
     unlink(state, p)
     admit(line, state, p, place)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from linewright.kernel._jit import hot, jit
 from linewright.kernel._views import likely, unlikely
 from linewright.kernel.calendar import set_timer, timer_key
-from linewright.kernel.choosing import aim, choose, pick, pick_waiting, score
+from linewright.kernel.choosing import aim, choose, pick_waiting, score
 from linewright.kernel.deadlock import find_deadlock
 from linewright.kernel.eligible import ends_now, held_back, lacks_tool
 from linewright.kernel.entering import (
@@ -55,6 +55,7 @@ from linewright.kernel.queueing import (
     queue,
     take_reserved,
 )
+from linewright.kernel.rules import next_part
 from linewright.kernel.running import stop_finished
 from linewright.kernel.starting import (
     begin,
@@ -102,6 +103,7 @@ from linewright.tables import (
     REWORK,
     S_N_QUEUES,
     S_N_SLOTS,
+    S_RELEASE_RULES,
     SCRAP,
     SKIP_BITS,
     STARVED,
@@ -194,6 +196,8 @@ def finish_rare(line: LineTables, state: State, s, outcome):
     if begin_unload(line, state, s):
         return
     release(line, state, s)
+    if line.settings[S_RELEASE_RULES] > 0:
+        push(state, CAPS, 0)  # last: when all has moved
     server = state.servers[s]
     p = server.part
     part = state.parts[p]
@@ -418,7 +422,7 @@ def pull(line: LineTables, state: State, s):
     else:
         if fixed.looks & LOOKS_FOR_LATE:
             send_off_late(line, state, k)
-        p = pick(line, state, k, s, -1)
+        p = next_part(line, state, k, s, -1)
         if p >= 0:
             if fixed.batches:
                 gather(line, state, p, k, s)
@@ -477,24 +481,30 @@ def gather(line: LineTables, state: State, p, k, s):
         if last >= 0:
             state.parts[last].mate = p
         last = p
-        p = pick(line, state, k, s, step.batch_group) if left > 0 else -1
+        p = next_part(line, state, k, s, step.batch_group) if left > 0 else -1
         if p >= 0 and line.products[state.parts[p].product].lot > left:
             p = -1
 
 
 @jit
 def watch_batches(line: LineTables, state: State, k):
-    """Set the timer of the part that has waited longest for a batch to fill."""
+    """Set the timer of the part that is next to have waited long enough for a batch.
+
+    What has, and stands here still, waits for something else.
+    """
     fixed = line.stations[k]
+    now = state.clock[0].now
     first = NEVER
     for i in range(fixed.first_queue, fixed.first_queue + fixed.n_queues):
         p = state.lists[line.links[i]].head
         while p >= 0:
             part = state.parts[p]
-            first = min(first, part.queued + line.steps[part.step].batch_wait)
+            at = part.queued + line.steps[part.step].batch_wait
+            if at > now:
+                first = min(first, at)
             p = part.next
     key = NEVER
-    if state.clock[0].now < first < NEVER:
+    if first < NEVER:
         key = timer_key(first, WAITED)
     set_timer(state, fixed.leaf, key)
 

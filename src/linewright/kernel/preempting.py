@@ -2,8 +2,8 @@
 
 A part that joins the queue of a station that preempts, and finds no server ready, takes
 the server whose part has the least priority, below its own, if work runs on it. That
-part goes back into the queue, where it has its old place, and remembers how much of its
-work is left.
+part goes back into the queue, where it has its old turn, and remembers how much of its
+work is left. Its place is that which the other leaves, or a free one of its buffer.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from linewright.kernel.people import release
 from linewright.kernel.running import stop
 from linewright.kernel.starting import begin
 from linewright.tables import (
+    CALENDAR_ON,
     IN_QUEUE,
     NEVER,
     NONE,
@@ -41,6 +42,8 @@ __all__ = ["preempt"]
 def preempt(line: LineTables, state: State, p, k):
     """Let a part that has joined a queue interrupt a less urgent one, if it may."""
     part = state.parts[p]
+    if state.stations[k].shift != CALENDAR_ON:
+        return
     if not eligible(line, state, k, part.step):
         return
     fixed = line.stations[k]
@@ -49,8 +52,13 @@ def preempt(line: LineTables, state: State, p, k):
     for s in range(fixed.first_server, fixed.first_server + fixed.n_servers):
         server = state.servers[s]
         if server.running and server.phase == WORKING:
-            if state.parts[server.part].priority < least:
-                least = state.parts[server.part].priority
+            other = state.parts[server.part]
+            b = line.targets[other.target].buffer
+            has_place = (
+                b == part.place or state.buffers[b].level < state.buffers[b].slots
+            )
+            if other.priority < least and has_place:
+                least = other.priority
                 found = s
     if found < 0:
         return

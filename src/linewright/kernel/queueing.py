@@ -106,6 +106,8 @@ def joined(line: LineTables, state: State, p, d):
     s = bound_to(line, state, p)
     if s < 0 or state.servers[s].station != t:
         s = ready_server(line, state, t, p)
+    if line.stations[t].own_rule >= 0:
+        push(state, KIT, t)  # should its rule not take it there, the others are asked
     if state.servers[s].ready:
         push(state, PULL, s)
 

@@ -39,7 +39,7 @@ from linewright.kernel.entering import (
 )
 from linewright.kernel.flow import finish, finish_rare, settle, waited
 from linewright.kernel.learning import learned_share, ramp_share
-from linewright.kernel.moves import PULL, ask, push, trace
+from linewright.kernel.moves import CAPS, PULL, ask, push, trace
 from linewright.kernel.people import serve
 from linewright.kernel.queueing import moved
 from linewright.kernel.running import is_held, run, run_known
@@ -67,6 +67,7 @@ from linewright.tables import (
     ASK_RETURN,
     ASK_SETUP,
     ASK_UNLOAD,
+    ASKED_CALL,
     BAD,
     BEGIN,
     CALENDAR_ON,
@@ -94,6 +95,7 @@ from linewright.tables import (
     S_MARGIN,
     S_MOVE_LEAF,
     S_ORDER_LEAF,
+    S_RELEASE_RULES,
     SCRAP,
     SETUP_DONE,
     SKIP_BITS,
@@ -143,6 +145,8 @@ def apply(line: LineTables, state: State, kind, row, outcome):
 @jit
 def apply_rare(line: LineTables, state: State, kind, row, outcome):
     """Make the transitions of an event that does not come often."""
+    if line.settings[S_RELEASE_RULES] > 0:
+        push(state, CAPS, 0)  # last: when all has moved
     if kind == MOVED:
         moved(line, state, row)
     elif kind == REPAIRED:
@@ -256,11 +260,15 @@ def push_request(state: State, kind, row):
 
 @jit
 def answer_process(state: State, s, amount):
-    """Tell a server how long its work or setup takes, in microseconds or UNKNOWN."""
+    """Tell a server how long its work or setup takes, in microseconds or UNKNOWN.
+
+    It may have been stopped in the same instant, and then begins later.
+    """
     server = state.servers[s]
     server.remaining = amount
     server.total = amount
-    run(state, s)
+    if server.down + server.waits < 0:  # -1 is up, 0 waits for nobody
+        run(state, s)
 
 
 @hot
@@ -689,7 +697,12 @@ def may_go_on(line: LineTables, state: State, until, enough, time):
 
 
 def advance(
-    line: LineTables, state: State, draws: Draws, until: int, enough: int
+    line: LineTables,
+    state: State,
+    draws: Draws,
+    until: int,
+    enough: int,
+    call: int = 0,
 ) -> int:
     """Simulate until a time or a number of finished units; return why it stopped.
 
@@ -699,24 +712,37 @@ def advance(
         draws: The replication's random streams.
         until: Time to stop at, microseconds; events at that very time still happen.
         enough: Finished units to stop at.
+        call: Address of the function that answers for rules of one's own
+            (`rules.CALL`); a line that has some stops without it.
 
     Returns:
         One of the codes of `tables`: ``REACHED``, ``ENOUGH``, ``NEED_PARTS``,
-        ``NEED_TRACE``, ``DEADLOCK``, ``STANDSTILL`` or ``OVERFLOW``.
+        ``NEED_TRACE``, ``DEADLOCK``, ``STANDSTILL``, ``OVERFLOW`` or ``RULE_FAILED``.
     """
     packed = pack(line), pack(state), pack(draws)
-    return int(_drive(*packed, until, enough, _NO_EVENT, 0, 0))
+    state.asked[ASKED_CALL] = call
+    try:
+        return int(_drive(*packed, until, enough, _NO_EVENT, 0, 0))
+    finally:
+        state.asked[ASKED_CALL] = 0  # it says nothing to another run
 
 
-def external(line: LineTables, state: State, kind: int, row: int, outcome: int) -> None:
+def external(
+    line: LineTables, state: State, kind: int, row: int, outcome: int, call: int = 0
+) -> None:
     """Apply one event from outside, as from a machine, at the time in the clock.
 
     Nothing is drawn: every question of the kernel is answered with UNKNOWN. The first
-    event of a line is ``BEGIN``.
+    event of a line is ``BEGIN``. A line with rules of one's own needs `call`, as in
+    `advance`; where one of them fails, the status in the clock says so.
     """
     draws = Draws(*(np.zeros(0, dtype) for dtype in DRAWS_DTYPES.values()))
     packed = pack(line), pack(state), pack(draws)
-    _drive(*packed, 0, 0, kind, row, outcome)
+    state.asked[ASKED_CALL] = call
+    try:
+        _drive(*packed, 0, 0, kind, row, outcome)
+    finally:
+        state.asked[ASKED_CALL] = 0
 
 
 @entry
@@ -803,7 +829,11 @@ def answer_by_draws(line: LineTables, state: State, draws: Draws):
         row = state.requests[i] >> 4
         i += 1
         if kind == ASK_PROCESS:
-            draw_and_work(line, state, draws, row)
+            server = state.servers[row]
+            if likely(server.down + server.waits < 0):
+                draw_and_work(line, state, draws, row)
+            else:
+                answer_process(state, row, draw_process(line, state, draws, row))
         else:
             answer(line, state, kind, row, draw_rare(line, state, draws, kind, row))
     clock.n_requests = 0

@@ -17,7 +17,7 @@ from linewright.kernel.moves import (
 )
 from linewright.kernel.people import enter_phase
 from linewright.kernel.running import stop
-from linewright.kernel.stocks import take_what_it_needs
+from linewright.kernel.stocks import give_back, take_what_it_needs
 from linewright.kernel.work import leave_line
 from linewright.tables import (
     ASK_PROCESS,
@@ -96,6 +96,8 @@ def board(line: LineTables, state: State, p):
         here.started += 1
         trace(state, T_START, first.place, q, server.station, mate.visits)
         note_start(line, state, q)
+        step = line.steps[mate.step]
+        give_back(line, state, q, step.first_hand, step.n_hands)
         q = mate.mate
 
 

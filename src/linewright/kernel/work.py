@@ -16,6 +16,7 @@ from linewright.kernel.moves import (
     OFFER,
     PULL,
     ROOM,
+    ROOM_OUTPUT,
     ask,
     free_part,
     push,
@@ -125,7 +126,7 @@ def show(line: LineTables, state: State, s):
     if server.down >= 0:
         planned = line.modes[line.server_modes[server.down].mode].planned
         set_mode(state, s, MAINTENANCE if planned else FAILED)
-    elif server.running:
+    elif server.running or is_about_to_run(line, state, s):
         mode = PROCESSING
         if server.phase == SETTING_UP:
             mode = SETUP
@@ -142,6 +143,14 @@ def show(line: LineTables, state: State, s):
         set_mode(state, s, BLOCKED)
     else:
         set_mode(state, s, STARVED)
+
+
+@jit
+def is_about_to_run(line: LineTables, state: State, s):
+    """Say whether a server only waits to be told how long its work takes."""
+    if not is_held(state, s) or state.servers[s].waits != NOBODY:
+        return False
+    return may_work(line, state, s)
 
 
 @jit
@@ -321,6 +330,7 @@ def _fall(line: LineTables, state: State, s, m):
                 server.n_parts = 0
                 while p >= 0:
                     mate = state.parts[p].mate if several else -1
+                    state.parts[p].mate = -1
                     unreserve(state, p)
                     scrap(line, state, p)
                     p = mate
@@ -531,8 +541,11 @@ def let_go(line: LineTables, state: State, s):
     Such a part counts as woken, so that nobody offers it once more before its turn.
     """
     server = state.servers[s]
-    if server.phase != DONE or not line.stations[server.station].holds:
+    station = line.stations[server.station]
+    if server.phase != DONE or not station.holds:
         return
+    if station.out_buffer >= 0:
+        push(state, ROOM_OUTPUT, station.out_buffer)
     p = server.part
     while p >= 0:
         part = state.parts[p]

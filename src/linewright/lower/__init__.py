@@ -9,7 +9,7 @@ waits for whom and where the line is simple, and `_build` holds the tables while
 grow. `_state` makes what a run starts from.
 """
 
-from linewright.lower._build import zeros
+from linewright.lower._build import OwnRule, zeros
 from linewright.lower._line import Lowered, lower
 from linewright.lower._state import (
     new_draws,
@@ -21,6 +21,7 @@ from linewright.lower._state import (
 
 __all__ = [
     "Lowered",
+    "OwnRule",
     "lower",
     "new_draws",
     "new_state",

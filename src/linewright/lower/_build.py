@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from linewright import tables as t
 from linewright.model.distribution import KINDS, Distribution
-from linewright.model.line import Line
+from linewright.model.line import Line, PythonRule
 from linewright.model.meaning import Taken
 
 _KIND = {kind: row for row, kind in enumerate(KINDS)}
@@ -43,6 +43,20 @@ def records(dtype: np.dtype[Any], rows: Sequence[dict[str, float]]) -> t.Records
 
 def _slots(slots: int | str) -> int:
     return t.UNLIMITED if slots == "unlimited" else int(slots)
+
+
+class OwnRule(NamedTuple):
+    """A rule of one's own: what it decides, for which station or product, and how.
+
+    Attributes:
+        kind: ``dispatch`` or ``release``.
+        owner: Name of the station or product.
+        rule: The rule, as the model has it.
+    """
+
+    kind: Literal["dispatch", "release"]
+    owner: str
+    rule: PythonRule
 
 
 @dataclass
@@ -102,12 +116,13 @@ class Build:
     runs: list[int] = field(default_factory=list)
     batch_groups: dict[Any, int] = field(default_factory=dict)
     n_slots: int = 0
+    own_rules: list[OwnRule] = field(default_factory=list)
     # groups of stations that share a queue, timers, sizes
     common_modes: dict[int, tuple[int, ...]] = field(default_factory=dict)
     groups: list[list[int]] = field(default_factory=list)
     leaf_row: list[int] = field(default_factory=list)
     leaf_station: list[int] = field(default_factory=list)
-    settings: list[int] = field(default_factory=lambda: [0] * 12)
+    settings: list[int] = field(default_factory=lambda: [0] * 13)
     stations_of_calendar: dict[int, list[int]] = field(default_factory=dict)
 
     def link(self, rows: Iterable[int]) -> tuple[int, int]:
@@ -115,6 +130,15 @@ class Build:
         first = len(self.links)
         self.links.extend(rows)
         return first, len(self.links) - first
+
+    def own_rule(
+        self, kind: Literal["dispatch", "release"], owner: str, rule: Any
+    ) -> int:
+        """Add a rule of one's own and return its row; -1 for any other rule."""
+        if not isinstance(rule, PythonRule):
+            return -1
+        self.own_rules.append(OwnRule(kind, owner, rule))
+        return len(self.own_rules) - 1
 
     def stream(self, *name: object, of: Iterable[Distribution | None] = ()) -> int:
         """Return the row of the stream of a name, which serves some distributions.

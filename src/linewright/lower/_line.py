@@ -6,12 +6,12 @@ both of its ends, and timers and sizes are counted when everything is there.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from linewright import tables as t
-from linewright.lower._build import Build, records
+from linewright.lower._build import Build, OwnRule, records
 from linewright.lower._links import link_rows, mark
 from linewright.lower._sources import (
     lower_calendars,
@@ -39,6 +39,8 @@ class Lowered(NamedTuple):
         stream_kinds: What each stream holds: uniforms, exponentials or times.
         stream_scales: Mean of the times in microseconds, of streams that hold them.
         leaf_station: Place of each timer among simultaneous events of one kind.
+        own_rules: The rules of one's own, by row.
+        functions: What runs them, once that is allowed (`own_rules.permit`).
     """
 
     tables: t.LineTables
@@ -46,6 +48,8 @@ class Lowered(NamedTuple):
     stream_kinds: t.Ints
     stream_scales: t.Floats
     leaf_station: t.Ints
+    own_rules: tuple[OwnRule, ...] = ()
+    functions: Any = None
 
 
 def lower(line: Line, horizon_us: int) -> Lowered:
@@ -207,8 +211,10 @@ def _finish(build: Build) -> Lowered:
         orders=tuple(ids[int(row["place"])] for row in build.orders),
         servers=tuple(build.server_names),
         streams=tuple(build.streams),
+        families=tuple(build.families),
     )
     kinds = np.array(build.stream_kinds, np.int64)
     scales = np.array(build.stream_scales, np.float64)
     stations = np.array(build.leaf_station, np.int64)
-    return Lowered(tables, names, kinds, scales, stations)
+    own_rules = tuple(build.own_rules)
+    return Lowered(tables, names, kinds, scales, stations, own_rules)

@@ -135,7 +135,8 @@ def _link_sources(build: Build) -> None:
             continue
         dest = int(build.steps[int(product["first_step"])]["dest"])
         sources.setdefault(dest, []).append(i)
-        if product["cap"] >= 0 or build.line.conwip is not None:
+        has_cap = product["cap"] >= 0 or build.line.conwip is not None
+        if has_cap or product["own_rule"] >= 0:
             capped.append(i)
     for d, dest_row in enumerate(build.dests):
         dest_row["first_source"], dest_row["n_sources"] = build.link(sources.get(d, []))
@@ -187,7 +188,7 @@ def _mark_plain(build: Build) -> None:
             fancy |= set(stations)
     for k, station in enumerate(build.stations):
         station["looks"] = looks.get(k, 0)
-        if station["first_run"] >= 0:
+        if station["first_run"] >= 0 or station["own_rule"] >= 0:
             station["looks"] = int(station["looks"]) | t.LOOKS
         station.setdefault("batches", False)
         station["plain"] = (
@@ -259,13 +260,15 @@ def _mark_straight(build: Build) -> None:
         step["in_turn"] = alone and build.stations[k]["dispatch"] == t.FIFO
     for product in build.products:
         first = int(product["first_step"])
-        product["straight"] = first >= 0 and _leads_straight(build, first)
+        own = product["own_rule"] >= 0
+        product["straight"] = first >= 0 and not own and _leads_straight(build, first)
 
 
 def _is_straight(build: Build, step: dict[str, float]) -> bool:
     before = build.stations_of(int(step["dest"]))
     early = any(build.stations[k]["before_service"] for k in before)
     early |= step["curve"] >= 0
+    early |= build.settings[t.S_RELEASE_RULES] > 0  # they look when work has ended
     if step["inspected"] or step["n_makes"] or step["n_gives"] or early:
         return False
     if step["batch_group"] >= 0 or step["cascade"] >= 0 or step["rest"] >= 0:

@@ -97,8 +97,12 @@ def lower_products(build: Build) -> None:
                 "due_after": -1 if release.due is None else release.due,
                 "initial": product.stock // product.lot_size,
                 **lower_held(build, name),
+                "own_rule": build.own_rule("release", name, release.rule),
             }
         )
+    build.settings[t.S_RELEASE_RULES] = sum(
+        product["own_rule"] >= 0 for product in build.products
+    )
 
 
 def children_of(

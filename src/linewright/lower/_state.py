@@ -103,6 +103,7 @@ def new_state(
         heap=np.zeros((0, 4), np.int64),
         todo=np.zeros(0, np.int64),
         requests=np.zeros(0, np.int64),
+        asked=np.zeros(t.ASKED_PARTS, np.int64),
         trace=np.zeros((n_trace, len(t.TRACE_COLUMNS)), np.int64),
         series=np.zeros(max(n_periods + 1, 1) * width, np.int64),
     )
@@ -259,5 +260,10 @@ def part_capacity(lowered: Lowered, state: t.State, n_parts: int) -> t.State:
     n_requests = work + len(state.modes) + 2 * n_parts + n_returning + 1024
     requests = np.zeros(n_requests, np.int64)
     return state._replace(
-        parts=parts, memory=memory, heap=heap, todo=todo, requests=requests
+        parts=parts,
+        memory=memory,
+        heap=heap,
+        todo=todo,
+        requests=requests,
+        asked=np.zeros(t.ASKED_PARTS + n_parts, np.int64),
     )

@@ -16,6 +16,7 @@ from linewright.model.distribution import Distribution
 from linewright.model.line import (
     Failure,
     Maintenance,
+    PythonRule,
     Setup,
     Station,
 )
@@ -104,6 +105,7 @@ def lower_stations(build: Build) -> None:
             "preempts": _PREEMPT[station.preempt],
             "speed": add_ramp(build, station.ramp_up.speed if station.ramp_up else ()),
             "good": add_ramp(build, station.ramp_up.good if station.ramp_up else ()),
+            "own_rule": build.own_rule("dispatch", name, station.dispatch),
         }
         if calendar:
             stations = build.stations_of_calendar.setdefault(
@@ -171,6 +173,8 @@ def _run_lengths(build: Build, setup: Setup, n_families: int) -> list[int]:
 
 def _dispatch(station: Station) -> dict[str, float]:
     rules = station.dispatch
+    if isinstance(rules, PythonRule):  # who waits for a place comes in turn
+        rules = ()
     rules = (rules,) if isinstance(rules, str) else rules
     if station.setup is None:  # all are alike then
         rules = tuple(rule for rule in rules if rule != "least_setup")

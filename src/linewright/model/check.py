@@ -20,6 +20,7 @@ from linewright.model.load import read
 from linewright.model.names import check_names
 from linewright.model.notes import Notes
 from linewright.model.pace_rules import check_pace
+from linewright.model.python_rules import check_python
 from linewright.model.route_rules import check_routes
 from linewright.model.rules import check_nouns
 from linewright.model.source import Node
@@ -48,6 +49,7 @@ def check(line: Line, positions: Node | None = None) -> list[Finding]:
         check_floor(line, notes)
         check_stocks(line, notes)
         check_pace(line, notes)
+        check_python(line, notes)
     check_nouns(line, notes)
     if not notes.has_errors:
         lint(line, notes)

@@ -63,6 +63,9 @@ def _changes(old: Any, new: Any, path: Path, where: str) -> Iterator[str]:
         yield f"{where} added"
     elif new is None and _is_noun(old):
         yield f"{where} removed"
+    elif old != new and path[-1:] == ("source",):  # the text of a rule of one's own
+        n, m = (len(str(text).splitlines()) for text in (old, new))
+        yield f"{where} is another text: {n} -> {m} lines"
     elif old != new:
         yield f"{where} {_text(old)} -> {_text(new)}"
 
@@ -130,6 +133,8 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         value = ", ".join(map(_text, value)) or "none"
     if isinstance(value, dict):
-        value = ", ".join(f"{key} {_text(below)}" for key, below in value.items())
+        value = ", ".join(
+            f"{key} {_text(below)}" for key, below in value.items() if key != "source"
+        )
     text = str(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

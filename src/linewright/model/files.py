@@ -1,4 +1,4 @@
-"""Files that a model names: samples and orders in CSV, inside the model's folder.
+"""Files that a model names: samples, orders, rules, inside the model's folder.
 
 A model may name a file beside it or below it and nothing else: no absolute path, no
 ``..``, no link that leads out. CSV is comma-separated UTF-8 with column names in the
@@ -58,18 +58,26 @@ class Folder:
             raise ValueError(msg)
         return target
 
+    def text(self, name: str) -> str:
+        """Return the text of a file.
+
+        Raises:
+            ValueError: It cannot be read or is no text.
+        """
+        path = self.inside(name)
+        try:
+            return read_text(path, name)
+        except ModelError as error:
+            msg = f"{name}: {error.findings[0].message}"
+            raise ValueError(msg) from error
+
     def rows(self, name: str) -> Iterator[Row]:
         """Yield the rows of a CSV file.
 
         Raises:
             ValueError: It cannot be read or is not CSV; the message names file and row.
         """
-        path = self.inside(name)
-        try:
-            text = read_text(path, name)
-        except ModelError as error:
-            msg = f"{name}: {error.findings[0].message}"
-            raise ValueError(msg) from error
+        text = self.text(name)
         reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
         try:
             for cells in reader:

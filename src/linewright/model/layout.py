@@ -64,7 +64,7 @@ def _on_one_spot(layout: Layout, notes: Notes) -> None:
     for first, *others in spots.values():
         for other in others:
             msg = f'"{other}" stands on the same spot as "{first}"'
-            notes.warning("LW321", ("layout", "places", other), msg)
+            notes.warning("LW323", ("layout", "places", other), msg)
 
 
 def _off_the_plan(layout: Layout, notes: Notes) -> None:
@@ -72,8 +72,8 @@ def _off_the_plan(layout: Layout, notes: Notes) -> None:
     for name, place in layout.places.items():
         if place.x > width or place.y > depth:
             msg = f'"{name}" stands beyond the edge of the plan'
-            notes.warning("LW322", ("layout", "places", name), msg)
+            notes.warning("LW324", ("layout", "places", name), msg)
     for name, room in layout.rooms.items():
         if room.x + room.width > width or room.y + room.depth > depth:
             msg = f'the room "{name}" reaches beyond the edge of the plan'
-            notes.warning("LW322", ("layout", "rooms", name), msg)
+            notes.warning("LW324", ("layout", "rooms", name), msg)

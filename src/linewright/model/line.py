@@ -14,7 +14,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PrivateAttr,
+    Tag,
+    ValidationInfo,
+    model_validator,
+)
 
 from linewright.model.distribution import Distribution
 from linewright.model.values import (
@@ -77,6 +86,7 @@ __all__ = [
     "Power",
     "Product",
     "ProductCost",
+    "PythonRule",
     "RampPoint",
     "RampUp",
     "Release",
@@ -615,6 +625,79 @@ class Batch(Noun):
         return {"max": value} if isinstance(value, int) else value
 
 
+class PythonRule(Noun):
+    """A rule of one's own: a function in Python that decides.
+
+    It runs only where that is allowed (`linewright simulate --allow-python`), is given
+    copies, and answers; what it may answer stands under "Rules of one's own" below.
+    """
+
+    python: str = Field(
+        description="The function: `FILE.py:NAME`, with a file in the model's folder; "
+        "`NAME` alone is given from Python.",
+    )
+    source: str = _added(
+        "",
+        "Text of the file; it is read when the model is, so that the model's hash "
+        "covers it.",
+    )
+    limit: Duration = _added(
+        parse_duration_us("5 s"),
+        "How long one call may take, by the clock on the wall; then the run ends.",
+    )
+    _place: str = PrivateAttr("")
+    _path: str = PrivateAttr("")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: Any, info: ValidationInfo) -> Any:
+        """Read the text of the file; only a model from a file has a folder."""
+        name = value.get("python") if isinstance(value, Mapping) else None
+        if not isinstance(name, str):
+            return value
+        file, _, function = name.rpartition(":")
+        if not function.isidentifier() or (file and not file.endswith(".py")):
+            msg = f'"{name}" names no function; write it like rules.py:slack'
+            raise ValueError(msg)
+        if file and info.context is not None and "source" not in value:
+            return {**value, "source": info.context.text(file)}
+        return value
+
+    @property
+    def file(self) -> str:
+        """Name of the file in the model, or empty for a function given from Python."""
+        return self.python.rpartition(":")[0]
+
+    @property
+    def function(self) -> str:
+        """Name of the function."""
+        return self.python.rpartition(":")[2]
+
+    @property
+    def place(self) -> str:
+        """Where the model names the rule, as ``plant.yaml:12:17``, if that is known."""
+        return self._place
+
+    @property
+    def path(self) -> str:
+        """Path of the file as messages show it."""
+        return self._path or self.file or "<model>"
+
+    def stands_at(self, place: str, path: str) -> None:
+        """Note where the model names the rule, and the path of the rule's file."""
+        self._place, self._path = place, path
+
+    def __eq__(self, other: object) -> bool:
+        """Say whether two rules are one, wherever they stand."""
+        return isinstance(other, PythonRule) and self._what() == other._what()
+
+    def __hash__(self) -> int:
+        return hash(self._what())
+
+    def _what(self) -> tuple[str, str, int]:
+        return self.python, self.source, self.limit
+
+
 class Station(Noun):
     """A place where work is done by one or more equal servers.
 
@@ -685,12 +768,18 @@ class Station(Noun):
         Annotated[DispatchRule, Tag("<rule>")]
         | Annotated[
             tuple[DispatchRule, ...], Field(min_length=1, max_length=3), Tag("<rules>")
-        ],
-        pick(((list, tuple), "<rules>"), other="<rule>"),
+        ]
+        | Annotated[PythonRule, Tag("<python>")],
+        pick(
+            ((list, tuple), "<rules>"),
+            ((Mapping, PythonRule), "<python>"),
+            other="<rule>",
+        ),
     ] = Field(
         "fifo",
-        description="Which of the waiting parts is served next: a rule, or a list of "
-        "up to three of which each settles the ties of the one before.",
+        description="Which of the waiting parts is served next: a rule, a list of up "
+        "to three of which each settles the ties of the one before, or a rule of "
+        "one's own.",
     )
     power: Power | None = _added(
         None, description="Power that each server takes: at work, or `{state: power}`."
@@ -928,6 +1017,11 @@ class Release(Noun):
     )
     conwip: Count | None = Field(
         None, description="Cap on units of this product in the line."
+    )
+    rule: PythonRule | None = _added(
+        None,
+        description="Rule of one's own that says whether the next unit may come in, "
+        "where caps and first station have room.",
     )
     due: Duration | None = _added(
         None, description="Each unit is due so long after it is released."

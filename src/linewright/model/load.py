@@ -23,9 +23,16 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from linewright.errors import Finding, ModelError
-from linewright.model.explain import did_you_mean, explain, keys_at, listed
+from linewright.model.explain import (
+    did_you_mean,
+    explain,
+    keys_at,
+    listed,
+    place_of,
+)
 from linewright.model.files import Folder, Row
 from linewright.model.line import SCHEMA_VERSION, Line
+from linewright.model.meaning import rules_of
 from linewright.model.overlay import apply, base_of, is_overlay
 from linewright.model.source import Node, Place, describe, parse, read_text, scalar
 
@@ -129,7 +136,18 @@ def _validated(root: Node, findings: list[Finding], folder: Folder) -> Loaded:
         raise ModelError([*findings, *form]) from None  # it says the same, worse
     if findings:
         raise ModelError(findings)
+    _place_rules(line, root, folder)
     return Loaded(line, root)
+
+
+def _place_rules(line: Line, root: Node, folder: Folder) -> None:
+    """Let the rules of one's own know where they stand: their errors come later."""
+    for path, rule in rules_of(line):
+        file, row, column = place_of(root, (*path, "python"))
+        beside = rule.file
+        if rule.file and folder.path is not None:
+            beside = os.fspath(folder.path / rule.file)
+        rule.stands_at(f"{file}:{row}:{column}", beside)
 
 
 def _version(keys: dict[str, Node], root: Node) -> list[Finding]:

@@ -22,6 +22,7 @@ from linewright.model.line import (
     Loop,
     Power,
     Product,
+    PythonRule,
     Setup,
     Station,
     Step,
@@ -44,6 +45,7 @@ __all__ = [
     "power_of",
     "process_time",
     "rework_share",
+    "rules_of",
     "sample_share",
     "setup_kind",
     "taken_by",
@@ -152,6 +154,16 @@ def places(line: Line, slots: int | str | None) -> int | None:
     if isinstance(slots, str) and slots != "unlimited":
         slots = line.buffers[slots].slots
     return slots if isinstance(slots, int) else None
+
+
+def rules_of(line: Line) -> Iterator[tuple[tuple[str, ...], PythonRule]]:
+    """Yield the rules of one's own with the keys that lead to them."""
+    for name, station in line.stations.items():
+        if isinstance(station.dispatch, PythonRule):
+            yield ("stations", name, "dispatch"), station.dispatch
+    for name, product in line.products.items():
+        if product.release.rule is not None:
+            yield ("products", name, "release", "rule"), product.release.rule
 
 
 def input_places(line: Line, step: Step, station: str) -> int | None:

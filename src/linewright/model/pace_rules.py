@@ -57,7 +57,7 @@ def _preempts(path: Path, station: Station, notes: Notes) -> None:
     if station.preempt == "never":
         return
     rules = station.dispatch
-    first = rules if isinstance(rules, str) else rules[0]
+    first = rules[0] if isinstance(rules, tuple) else rules
     if first != "priority":
         msg = "more urgent parts interrupt others here, and are not served first"
         notes.error("LW229", (*path, "preempt"), msg, "say dispatch: priority")
