@@ -345,7 +345,7 @@ class _Maker:
         """Add what machines do with parts: batches, loads, cascades, limits."""
         for station in line["stations"].values():
             self.machine(station)
-        for add in (self.people, self.stocks, self.stops, self.pace):
+        for add in (self.people, self.stocks, self.stops, self.pace, self.belts):
             if self.maybe(0.65):
                 add(line)
         for product in line["products"].values():
@@ -482,6 +482,27 @@ class _Maker:
                 if self.maybe(0.3):
                     step["learning"] = learning
 
+    def belts(self, line: dict[str, Any]) -> None:
+        """Turn stations into conveyors."""
+        for name, station in line["stations"].items():
+            if not self.maybe(0.25):
+                continue
+            places = self.whole(1, 6)
+            kept = ("buffer", "failures", "calendar", "holds_when_stopped")
+            line["stations"][name] = {k: station[k] for k in kept if k in station} | {
+                "conveyor": {
+                    "length": f"{places * self.whole(5, 60)} m",
+                    "speed": "1 m/s",
+                    "places": places,
+                    "accumulating": self.maybe(0.6),
+                }
+            }
+            for failure in station.get("failures", {}).values():
+                if failure["clock"] not in {"calendar", "operating"}:
+                    failure |= {"clock": "operating", "every": self.time(3000)}
+                    failure.pop("together", None)
+                failure["part"] = "resume"
+
     def in_batches(self, line: dict[str, Any], step: dict[str, Any]) -> bool:
         names = step["station"]
         names = [names] if isinstance(names, str) else list(names)
@@ -601,6 +622,20 @@ _OF_STEPS = {
     "LW225": ("time_limit", "same_server_as"),
     "LW227": ("tools",),
     "LW229": ("learning",),
+    "LW231": (
+        "process",
+        "process_per",
+        "uses",
+        "tools",
+        "makes",
+        "inspection",
+        "defect",
+        "cascade",
+        "same_server_as",
+        "learning",
+        "shift_end",
+        "batch",
+    ),
 }
 _OF_STATIONS = {"LW222": "batch", "LW223": "batch", "LW229": "preempt"}
 
@@ -611,6 +646,8 @@ def _take_out(model: dict[str, Any], code: str, path: tuple[Any, ...]) -> None:
         model["loops"].pop(path[1], None)
     elif path[0] == "materials":
         model["materials"] = {}
+    elif path[0] == "stations" and code == "LW231":
+        model["stations"][path[1]].pop(path[2], None)
     elif code == "LW228":
         model["stations"][path[1]].pop("maintenance", None)
     elif path[0] == "stations" and code in _OF_STATIONS:
@@ -625,6 +662,8 @@ def _take_out_of_step(model: dict[str, Any], code: str, step: dict[str, Any]) ->
     stations = [model["stations"][name] for name in names]
     if code == "LW229" and step.pop("tools", None):
         return
+    if code == "LW231" and isinstance(step["station"], dict):
+        step["station"] = names
     if code == "LW229" and len(names) > 1:
         step["station"] = names[0]
         step.pop("choose", None)

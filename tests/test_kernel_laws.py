@@ -148,7 +148,7 @@ class Sight:
         if part["where"] != t.BLOCKED_ON_SERVER:
             return False
         server = self.state.servers[part["place"]]
-        holds = self.line.stations["holds"][server["station"]]
+        holds = self.line.stations["holds"][server["station"]] & t.HOLDS_PARTS
         shift = self.state.stations["shift"][server["station"]]
         return bool(holds and (server["down"] >= 0 or shift != t.CALENDAR_ON))
 
@@ -238,7 +238,9 @@ def hold_servers(sight: Sight) -> None:
         for mate in sight.on(s):
             assert state.parts["place"][mate] == s
             blocked = state.parts["where"][mate] == t.BLOCKED_ON_SERVER
-            assert blocked == (server["phase"] == t.DONE)
+            done = server["phase"] == t.DONE
+            # on a conveyor it may stand behind others
+            assert blocked == done or (done and line.stations["conveyor"][k])
         if line.stations["batches"][k] and p >= 0:
             assert server["n_parts"] == len(sight.on(s))
         if p < 0:
@@ -271,6 +273,8 @@ def allowed_modes(sight: Sight, s: int) -> tuple[int, ...]:
         return (shown.get(int(server["phase"]), t.LOADING),)
     if shift != t.CALENDAR_ON:
         return (t.BREAK if shift == t.CALENDAR_BREAK else t.OFF_SHIFT,)
+    if server["phase"] != t.NONE and sight.line.stations["conveyor"][k]:
+        return (t.BLOCKED,)
     if server["waits"] or server["phase"] == t.DONE:
         return (t.WAITING,) if server["waits"] else (t.BLOCKED,)
     return idle_modes(sight, k)
@@ -411,6 +415,26 @@ def hold_caps(sight: Sight) -> None:
     assert sight.state.clock["wip"][0] == wip.sum()
 
 
+def hold_belts(sight: Sight) -> None:
+    """Parts on a conveyor stand in the order in which they came."""
+    line, state = sight.line, sight.state
+    for k in np.flatnonzero(line.stations["conveyor"]):
+        belt, found = state.belts[k], []
+        p = int(belt["head"])
+        while p >= 0:
+            found.append(p)
+            p = int(state.parts["mate"][p])
+        there = sorted(p for s in sight.servers(int(k)) for p in sight.on(s))
+        assert sorted(found) == there
+        assert belt["tail"] == (found[-1] if found else -1)
+        working = [state.servers["phase"][state.parts["place"][p]] for p in found]
+        n_done = working.count(t.DONE)
+        assert all(phase == t.DONE for phase in working[:n_done])
+        assert state.stations["n_ready"][k] <= 1
+        if line.stations["conveyor"][k] == 2:
+            assert n_done <= 1
+
+
 def hold_everything(lowered: Lowered, state: t.State) -> None:
     """Hold a state between two events against every law."""
     broken = [check for check in check_laws(lowered, state) if not check.ok]
@@ -421,6 +445,7 @@ def hold_everything(lowered: Lowered, state: t.State) -> None:
     hold_lists(sight)
     hold_buffers(sight)
     hold_servers(sight)
+    hold_belts(sight)
     hold_caps(sight)
     hold_deadlock(sight)
     hold_nobody_waits_for_what_is_there(sight)

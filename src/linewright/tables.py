@@ -80,7 +80,8 @@ FINISH, SETUP_DONE, MOVED, REPAIRED, FAILURE, TICK, ORDER, ARRIVAL = range(8)
 BEGIN = 8  # comes once, before all others
 LOADED, UNLOADED, WAITED = 9, 10, 11  # of a server, a server, a station with batches
 RETURNED = 12  # of a stock: a tool, a repaired component, a delivery
-N_EVENTS = 13
+ADVANCED = 13  # of a server: its part has closed up to the end of its conveyor
+N_EVENTS = 14
 
 # what the kernel asks of whoever drives it
 ASK_PROCESS, ASK_SETUP, ASK_REPAIR, ASK_CLOCK, ASK_MOVE, ASK_ARRIVAL = range(6)
@@ -105,6 +106,7 @@ MISSED_COUNT, MISSED_SCRAP, MISSED_REWORK = range(3)
 LOOKS, LOOKS_FOR_LATE = 1, 2  # bits: parts only start from the queue; late ones go
 TOOL, SPARE, MATERIAL = range(3)  # kinds of stocks
 WRIGHT, CRAWFORD, RAMP = range(3)  # kinds of curves
+HOLDS_PARTS, IS_BELT = 1, 2  # bits: of a server that stops; parts leave in order
 PREEMPT_NEVER, PREEMPT_RESUME, PREEMPT_RESTART = range(3)
 
 # why `advance` came back
@@ -192,6 +194,8 @@ STATION = _record(
     "i4 first_always first_transport n_transports",
     "i4 dispatch_2 dispatch_3 looks batches load unload first_run leaf prelude",
     "i4 first_need holds first_group n_groups tools speed good preempts own_rule",
+    "i4 conveyor",
+    "i8 gap_us",
 )
 MODE = _record(
     "i4 clock planned part first_member n_members every repair first crew n_crew",
@@ -313,6 +317,9 @@ SERVER = _record(
     "i8 remaining resumed due total worked next_failure setups",
     "i4 number family first_mode n_modes n_parts runs_left waits",
 )
+BELT_STATE = _record(  # of a station that is a conveyor
+    "i4 head tail moves closed", "i8 way since way_in way_out"
+)
 STATION_STATE = _record(
     "i4 n_ready shift next_tick",
     "i8 started completed wait_us waited planned_us failures setups rejected",
@@ -384,6 +391,7 @@ class State(NamedTuple):
     windows: Records
     stocks: Records
     curves: Records
+    belts: Records
     heap: Ints
     todo: Ints
     requests: Ints
@@ -455,7 +463,7 @@ STATE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "orders": ORDER_STATE, "accounts": _I, "flow": _I, "tree": NODE,
     "leaf_station": _I, "memory": _I, "steps": STEP_STATE, "pools": POOL_STATE,
     "claims": CLAIM, "windows": WINDOW_STATE, "stocks": STOCK_STATE,
-    "curves": CURVE_STATE,
+    "curves": CURVE_STATE, "belts": BELT_STATE,
     "heap": _I, "todo": _I,
     "requests": _I, "asked": _I, "trace": _I, "series": _I,
 }  # fmt: skip

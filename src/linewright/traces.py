@@ -88,6 +88,7 @@ LOG_KINDS: dict[str, str] = {
 EVENT_NAMES = (
     "finish", "setup_done", "moved", "repaired", "failure", "tick", "order", "arrival",
     "begin", "loaded", "unloaded", "waited", "returned",
+    "advanced",
 )  # fmt: skip
 VERDICT_NAMES = ("pass", "rework", "scrap")
 
@@ -159,7 +160,9 @@ class _Rows:
         """Return the row of the server that each row is about, or -1."""
         row, value = self.column("row"), self.column("value")
         event = self.of_kind(t.T_EVENT)
-        work = event & np.isin(value, (t.FINISH, t.SETUP_DONE, t.LOADED, t.UNLOADED))
+        work = event & np.isin(
+            value, (t.FINISH, t.SETUP_DONE, t.LOADED, t.UNLOADED, t.ADVANCED)
+        )
         down = event & np.isin(value, (t.FAILURE, t.REPAIRED))
         owners = _at(self.lowered.tables.server_modes["server"], row)
         return self.pick(

@@ -29,6 +29,7 @@ __all__ = [
     "parse_power_w",
     "parse_price_per_kwh",
     "parse_rate_per_s",
+    "parse_speed_mm_per_s",
     "write_duration",
     "write_emissions",
     "write_energy",
@@ -36,6 +37,7 @@ __all__ = [
     "write_power",
     "write_price",
     "write_rate",
+    "write_speed",
 ]
 
 UNITS_US: dict[str, int] = {
@@ -175,19 +177,53 @@ def parse_length_mm(value: object) -> int:
         found = f"{value} has no unit" if type(value) in (int, float) else f"{value!r}"
         msg = f"{found}: a length is written like 3 m or 250 cm"
         raise ValueError(msg)
-    found_text = _LENGTH.fullmatch(value)
+    length_mm = _text_mm(value)
+    if not 0 <= length_mm <= _MAX_MM:
+        msg = f'"{value}" is out of range; a length is zero or more, 1,000 km at most'
+        raise ValueError(msg)
+    return round(length_mm)
+
+
+def _text_mm(text: str) -> float:
+    """Return a length in millimeters, not rounded."""
+    found_text = _LENGTH.fullmatch(text)
     if not found_text:
-        msg = f'"{value}" is not a length; write it like 3 m or 250 cm'
+        msg = f'"{text}" is not a length; write it like 3 m or 250 cm'
         raise ValueError(msg)
     unit = found_text[2]
     if unit not in UNITS_MM:
         msg = f'"{unit}" is not a unit of length; allowed are {", ".join(UNITS_MM)}'
         raise ValueError(msg)
-    length_mm = float(found_text[1].replace("_", "")) * UNITS_MM[unit]
-    if not 0 <= length_mm <= _MAX_MM:
-        msg = f'"{value}" is out of range; a length is zero or more, 1,000 km at most'
+    return float(found_text[1].replace("_", "")) * UNITS_MM[unit]
+
+
+def parse_speed_mm_per_s(value: object) -> float:
+    """Return a speed in millimeters a second.
+
+    Args:
+        value: Text such as ``0.3 m/s`` or ``20 m/min``.
+
+    Raises:
+        ValueError: The text is not a speed, or is not above zero.
+    """
+    if not isinstance(value, str) or value.count("/") != 1:
+        found = f"{value} has no unit" if type(value) in (int, float) else f"{value!r}"
+        msg = f"{found}: a speed is written like 0.3 m/s or 20 m/min"
         raise ValueError(msg)
-    return round(length_mm)
+    length, _, unit = value.partition("/")
+    if unit.strip() not in UNITS_US:
+        msg = f'"{unit}" is not a unit of time; allowed are {", ".join(UNITS_US)}'
+        raise ValueError(msg)
+    speed = _text_mm(length.strip()) / (UNITS_US[unit.strip()] / 1e6)
+    if not speed > 0:
+        msg = f'"{value}" is out of range; a speed is above zero'
+        raise ValueError(msg)
+    return speed
+
+
+def write_speed(speed_mm_per_s: float) -> str:
+    """Return a speed as text that `parse_speed_mm_per_s` reads back."""
+    return f"{speed_mm_per_s * 3600 / 1000:.12g} m/h"
 
 
 def write_length(length_mm: int) -> str:

@@ -15,6 +15,7 @@ from linewright.kernel._jit import hot, jit
 from linewright.kernel._views import likely, unlikely
 from linewright.kernel.calendar import set_timer, timer_key
 from linewright.kernel.choosing import aim, choose, pick_waiting, score
+from linewright.kernel.conveyors import arrive_at_end, is_closed, open_entry
 from linewright.kernel.deadlock import find_deadlock
 from linewright.kernel.eligible import ends_now, held_back, lacks_tool
 from linewright.kernel.entering import (
@@ -227,7 +228,10 @@ def finish_rare(line: LineTables, state: State, s, outcome):
         part.step = step.next
     if step.cascade >= 0 or step.rest >= 0:
         part.came = 2 * k + (outcome & REWORK)
-    push(state, OFFER, p)
+    if line.stations[server.station].conveyor:
+        arrive_at_end(line, state, p, s)
+    else:
+        push(state, OFFER, p)
 
 
 @jit
@@ -413,6 +417,9 @@ def pull(line: LineTables, state: State, s):
         show(line, state, s)
         return
     fixed = line.stations[k]
+    if fixed.conveyor and is_closed(state, k):
+        show(line, state, s)
+        return
     if fixed.plain:
         p = state.lists[k].head
         if p >= 0:
@@ -511,7 +518,13 @@ def watch_batches(line: LineTables, state: State, k):
 
 @jit
 def waited(line: LineTables, state: State, k):
-    """Let the ready servers of a station look: a part has waited long enough."""
+    """Let the ready servers of a station look: a part has waited long enough.
+
+    Of a conveyor: let parts enter again.
+    """
+    if line.stations[k].conveyor:
+        open_entry(line, state, k)
+        return
     set_timer(state, line.stations[k].leaf, NEVER)
     push(state, KIT, k)
 

@@ -27,6 +27,7 @@ from linewright.kernel.calendar import (
     timer_key,
     timer_of,
 )
+from linewright.kernel.conveyors import advanced
 from linewright.kernel.eligible import has_kit, needs_setup, transport_dist
 from linewright.kernel.entering import (
     arrive,
@@ -57,6 +58,7 @@ from linewright.kernel.work import (
     start_repair,
 )
 from linewright.tables import (
+    ADVANCED,
     ARRIVAL,
     ASK_ARRIVAL,
     ASK_CLOCK,
@@ -165,6 +167,8 @@ def apply_rare(line: LineTables, state: State, kind, row, outcome):
         waited(line, state, row)
     elif kind == RETURNED:
         returned(line, state, row)
+    elif kind == ADVANCED:
+        advanced(state, row)
     elif kind == BEGIN:
         begin_line(line, state)
 
@@ -578,7 +582,7 @@ def rare_row(line: LineTables, state: State, leaf, kind):
     """Return the row that the event of a leaf concerns."""
     if leaf < len(state.servers):
         server = state.servers[leaf]
-        if kind == LOADED or kind == UNLOADED:
+        if kind == LOADED or kind == UNLOADED or kind == ADVANCED:
             return leaf
         return server.fails if kind == FAILURE else server.down
     clock = state.clock[0]
@@ -640,7 +644,7 @@ def stands_still(line: LineTables, state: State):
             return False
     for s in range(len(state.servers)):
         server = state.servers[s]
-        if is_held(state, s) or server.down >= 0:
+        if is_held(state, s) or server.down >= 0 or timer_of(state, s) < NEVER:
             return False
     for k in range(len(state.stations)):
         leaf = line.stations[k].leaf

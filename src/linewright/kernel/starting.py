@@ -5,6 +5,7 @@ from __future__ import annotations
 from linewright.kernel._jit import hot, jit
 from linewright.kernel._views import unlikely
 from linewright.kernel.choosing import ready_server
+from linewright.kernel.conveyors import enter_belt
 from linewright.kernel.eligible import family_of, needs_setup, next_room, store_list
 from linewright.kernel.moves import (
     ask,
@@ -76,6 +77,8 @@ def prepare(line: LineTables, state: State, p, station):
     note_start(line, state, p)
     if line.stations[station].batches:
         board(line, state, p)
+    if line.stations[station].conveyor:
+        enter_belt(line, state, p, station)
 
 
 @jit

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from linewright.kernel._jit import hot, jit
 from linewright.kernel._views import unlikely
+from linewright.kernel.conveyors import leave_belt, update_belt
 from linewright.kernel.deadlock import find_deadlock
 from linewright.kernel.moves import (
     PULL,
@@ -27,6 +28,7 @@ from linewright.tables import (
     BLOCKED_ON_SERVER,
     CALENDAR_ON,
     DONE,
+    HOLDS_PARTS,
     IN_OUTPUT,
     NONE,
     ON_SERVER,
@@ -63,7 +65,7 @@ def may_leave(line: LineTables, state: State, p):
     if part.where != BLOCKED_ON_SERVER:
         return True
     server = state.servers[part.place]
-    if line.stations[server.station].holds == 0:
+    if not line.stations[server.station].holds & HOLDS_PARTS:
         return True
     return server.down < 0 and state.stations[server.station].shift == CALENDAR_ON
 
@@ -107,7 +109,10 @@ def release_origin(line: LineTables, state: State, p):
     if where == ON_SERVER or where == BLOCKED_ON_SERVER:
         if where == BLOCKED_ON_SERVER:
             stop_waiting(line, state, p)
+        station = state.servers[part.place].station
         vacate(state, p, part.place)
+        if unlikely(line.stations[station].conveyor != 0):
+            leave_belt(line, state, p, station)
     elif where == IN_OUTPUT:
         stop_waiting(line, state, p)
         leave_buffer(state, part.place, p)
@@ -160,6 +165,8 @@ def wait_for(line: LineTables, state: State, p, d):
         return
     part.where = BLOCKED_ON_SERVER
     trace(state, T_BLOCK, station, p, s, d)
+    if line.stations[station].conveyor:
+        update_belt(line, state, station)
     if state.stations[station].shift == CALENDAR_ON:
         set_mode(state, s, BLOCKED)
     else:

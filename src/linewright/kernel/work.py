@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from linewright.kernel._jit import hot, jit
 from linewright.kernel.calendar import set_timer, timer_key
+from linewright.kernel.conveyors import update_belt
 from linewright.kernel.moves import (
     CAPS,
     KIT,
@@ -48,12 +49,14 @@ from linewright.tables import (
     END_INTERRUPT,
     FAILED,
     FAILURE,
+    HOLDS_PARTS,
     LOADING,
     MAINTENANCE,
     NEVER,
     NOBODY,
     NONE,
     OFF_SHIFT,
+    ON_SERVER,
     PART_RESTART,
     PART_SCRAP,
     PROCESSING,
@@ -137,12 +140,18 @@ def show(line: LineTables, state: State, s):
         set_mode(state, s, BREAK)
     elif shift != CALENDAR_ON:
         set_mode(state, s, OFF_SHIFT)
+    elif server.phase == DONE or (server.waits and is_belt(line, state, s)):
+        set_mode(state, s, BLOCKED)
     elif server.waits:
         set_mode(state, s, WAITING)
-    elif server.phase == DONE:
-        set_mode(state, s, BLOCKED)
     else:
         set_mode(state, s, STARVED)
+
+
+@jit
+def is_belt(line: LineTables, state: State, s):
+    """Say whether a server is a place on a conveyor."""
+    return line.stations[state.servers[s].station].conveyor > 0
 
 
 @jit
@@ -318,7 +327,7 @@ def _fall(line: LineTables, state: State, s, m):
     if server.running:
         stop(state, s)
         set_timer(state, s, NEVER)
-        if server.phase == WORKING:
+        if server.phase == WORKING and not is_belt(line, state, s):
             fate = line.modes[line.server_modes[m].mode].part
             if fate == PART_RESTART:
                 server.remaining = server.total
@@ -388,6 +397,17 @@ def fall_together(line: LineTables, state: State, m):
             state.stations[last].failures += 1
         if state.servers[s].down < 0:
             _fall(line, state, s, m)
+    update_belts(line, state, m)
+
+
+@jit
+def update_belts(line: LineTables, state: State, m):
+    """Let the conveyors among the stations that a failure hits stand, or move on."""
+    mode = line.modes[line.server_modes[m].mode]
+    for i in range(mode.first_member, mode.first_member + mode.n_members):
+        k = state.servers[line.links[i]].station
+        if line.stations[k].conveyor and line.links[i] == line.stations[k].first_server:
+            update_belt(line, state, k)
 
 
 @jit
@@ -480,6 +500,7 @@ def repaired(line: LineTables, state: State, m):
     for i in range(mode.first_member, mode.first_member + mode.n_members):
         if state.servers[line.links[i]].down == m:
             come_up(line, state, line.links[i])
+    update_belts(line, state, m)
 
 
 @jit
@@ -542,8 +563,10 @@ def let_go(line: LineTables, state: State, s):
     """
     server = state.servers[s]
     station = line.stations[server.station]
-    if server.phase != DONE or not station.holds:
+    if server.phase != DONE or not station.holds & HOLDS_PARTS:
         return
+    if state.parts[server.part].where == ON_SERVER:
+        return  # it is not the first on its conveyor
     if station.out_buffer >= 0:
         push(state, ROOM_OUTPUT, station.out_buffer)
     p = server.part
@@ -561,6 +584,9 @@ def go_on(line: LineTables, state: State, s):
     """Resume a server that is up, as its shift allows."""
     server = state.servers[s]
     let_go(line, state, s)
+    if is_belt(line, state, s):
+        show(line, state, s)
+        return  # all of it goes on together
     held = is_held(state, s)
     if held and not server.running and may_work(line, state, s):
         resume(line, state, s)
@@ -635,6 +661,8 @@ def shift_change(line: LineTables, state: State, k, shift):
         else:
             operate(line, state, s)
             go_on(line, state, s)
+    if station.conveyor:
+        update_belt(line, state, k)
 
 
 @jit

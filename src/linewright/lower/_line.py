@@ -110,7 +110,7 @@ def _lower_leaves(build: Build) -> None:
     for c, calendar in enumerate(build.calendars):
         calendar["leaf"] = leaf(c, 0)
     for k, station in enumerate(build.stations):
-        if station["batches"]:
+        if station["batches"] or station["conveyor"]:
             station["leaf"] = leaf(k, k)
     for i, product in enumerate(build.products):
         product["leaf"] = leaf(i, i) if product["kind"] == t.ARRIVALS else -1

@@ -196,6 +196,7 @@ def _mark_plain(build: Build) -> None:
             and not station["looks"]
             and station["dispatch"] == t.FIFO
             and station["preempts"] == t.PREEMPT_NEVER
+            and not station["conveyor"]
             and station["n_queues"] == 1
             and not station["before_service"]
         )
@@ -266,7 +267,8 @@ def _mark_straight(build: Build) -> None:
 
 def _is_straight(build: Build, step: dict[str, float]) -> bool:
     before = build.stations_of(int(step["dest"]))
-    early = any(build.stations[k]["before_service"] for k in before)
+    here = [build.stations[k] for k in before]
+    early = any(station["before_service"] or station["conveyor"] for station in here)
     early |= step["curve"] >= 0
     early |= build.settings[t.S_RELEASE_RULES] > 0  # they look when work has ended
     if step["inspected"] or step["n_makes"] or step["n_gives"] or early:

@@ -100,6 +100,7 @@ def new_state(
         windows=zeros(t.WINDOW_STATE, len(line.calendars)),
         stocks=zeros(t.STOCK_STATE, len(line.stocks)),
         curves=zeros(t.CURVE_STATE, len(line.curves)),
+        belts=zeros(t.BELT_STATE, n_stations),
         heap=np.zeros((0, 4), np.int64),
         todo=np.zeros(0, np.int64),
         requests=np.zeros(0, np.int64),
@@ -223,6 +224,9 @@ def _begin_stocks(line: t.LineTables, state: t.State) -> None:
         state.windows["on"][c] = line.ticks["mode"][calendar["first"]] == t.CALENDAR_ON
     state.stocks["free"] = line.stocks["initial"]
     state.curves["experience"] = line.curves["before"]
+    state.belts["head"] = -1
+    state.belts["tail"] = -1
+    state.belts["moves"] = state.stations["shift"] == t.CALENDAR_ON
 
 
 def _n_returning(line: t.LineTables) -> int:

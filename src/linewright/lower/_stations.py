@@ -101,7 +101,9 @@ def lower_stations(build: Build) -> None:
                 or station.preempt != "never"
             ),
             "first_need": _needs(build, station),
-            "holds": station.holds_when_stopped,
+            "holds": station.holds_when_stopped * t.HOLDS_PARTS
+            | (station.conveyor is not None) * t.IS_BELT,
+            **_conveyor(station),
             "preempts": _PREEMPT[station.preempt],
             "speed": add_ramp(build, station.ramp_up.speed if station.ramp_up else ()),
             "good": add_ramp(build, station.ramp_up.good if station.ramp_up else ()),
@@ -128,6 +130,15 @@ def lower_stations(build: Build) -> None:
         build.stations.append(row)
         first_server += station.servers
     build.settings[t.S_N_FAMILIES] = n_families
+
+
+def _conveyor(station: Station) -> dict[str, float]:
+    """Return whether a station is a conveyor, and the time from place to place."""
+    belt = station.conveyor
+    if belt is None:
+        return {"conveyor": 0}
+    kind = 1 if belt.accumulating else 2
+    return {"conveyor": kind, "gap_us": round(belt.time_us / belt.places)}
 
 
 def _setup_matrix(build: Build, station: Station, n_families: int) -> list[int]:
@@ -240,7 +251,8 @@ def _mode(
     if isinstance(mode, Failure):
         stock = add_spares(build, name, mode_name, mode)
         repair = mode.repair if stock < 0 else mode.swap or _NO_TIME
-        row |= {"part": _PART[mode.part], "members": mode.together, "stock": stock}
+        together = mode.together or station.conveyor is not None
+        row |= {"part": _PART[mode.part], "members": together, "stock": stock}
         return row | {"repair": build.dist(repair), "steps": mode.steps}
     row |= {"planned": True, "repair": build.dist(mode.duration), "defer": mode.defer}
     if mode.window:

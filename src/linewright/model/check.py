@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable
 
 from linewright.errors import Finding, ModelError
+from linewright.model.conveyor_rules import check_conveyors
 from linewright.model.cost_lint import lint_costs
 from linewright.model.floor_rules import check_floor
 from linewright.model.layout import check_layout, lint_layout
@@ -49,6 +50,7 @@ def check(line: Line, positions: Node | None = None) -> list[Finding]:
         check_floor(line, notes)
         check_stocks(line, notes)
         check_pace(line, notes)
+        check_conveyors(line, notes)
         check_python(line, notes)
     check_nouns(line, notes)
     if not notes.has_errors:

@@ -48,6 +48,7 @@ from linewright.model.values import (
     Probability,
     Rate,
     Slots,
+    Speed,
     Title,
     Watts,
     pick,
@@ -63,6 +64,7 @@ __all__ = [
     "Calendar",
     "CalendarException",
     "CommonFailure",
+    "Conveyor",
     "Energy",
     "EnergyUse",
     "EveryNth",
@@ -599,6 +601,23 @@ class Material(Noun):
     late: Late | None = Field(None, description="The risk that a delivery comes late.")
 
 
+class Conveyor(Noun):
+    """A belt on which parts stand one behind the other and leave in their order."""
+
+    length: Length = Field(description="From its entry to its end.")
+    speed: Speed = Field(description="Of the belt.")
+    places: Count = Field(description="Parts that have room on it, evenly.")
+    accumulating: Flag = Field(
+        True,
+        description="Parts close up behind one that cannot leave; else the belt stops.",
+    )
+
+    @property
+    def time_us(self) -> int:
+        """Time from the entry to the end, microseconds."""
+        return round(self.length / self.speed * 1e6)
+
+
 class Batch(Noun):
     """Parts on which a server works together, as an oven does.
 
@@ -716,6 +735,11 @@ class Station(Noun):
         None,
         description="Parts that are worked on together: `{min, max}`, or the most.",
     )
+    conveyor: Conveyor | None = _added(
+        None,
+        description="It carries parts instead of working on them; `process` and "
+        "`servers` are then the time on it and its places.",
+    )
     load: Distribution | None = _added(
         None, description="Time to load a part, or a batch, before its work."
     )
@@ -788,6 +812,24 @@ class Station(Noun):
         None, description="Energy for each part, batch or setup, beside the power."
     )
     cost: StationCost | None = _added(None, description="What it costs.")
+
+    @model_validator(mode="after")
+    def _carries(self) -> Station:
+        """Give a conveyor its places as servers, and the time on it."""
+        if self.conveyor is None:
+            return self
+        time = Distribution(kind="constant", parameters=(float(self.conveyor.time_us),))
+        for key, value, said in (
+            ("servers", self.conveyor.places, self.servers != 1),
+            ("process", time, self.process is not None),
+        ):
+            if said and getattr(self, key) != value:
+                msg = (
+                    f"a conveyor has no {key} but what its places, length and speed say"
+                )
+                raise ValueError(msg)
+            object.__setattr__(self, key, value)
+        return self
 
 
 class Buffer(Noun):
