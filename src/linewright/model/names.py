@@ -127,15 +127,24 @@ def _product(line: Line, name: str, product: Product, notes: Notes) -> None:
     path_of = (*at, "route_of")
     _known(path_of, product.route_of, "product", line.products, notes)
     operations = Counter(step.operation for step in product.route)
+    seen: set[str] = set()
     for i, step in enumerate(product.route):
         path: Path = (*at, "route", i)
-        _step(line, path, step, product, notes)
-        if operations.pop(step.operation, 0) > 1:
+        _step(line, path, step, product, operations.keys(), notes)
+        if operations[step.operation] > 1 and step.operation not in seen:
+            seen.add(step.operation)
             msg = f'the operation "{step.operation}" is in this route more than once'
             notes.error("LW202", path, msg, "give each its own operation name")
 
 
-def _step(line: Line, path: Path, step: Step, product: Product, notes: Notes) -> None:
+def _step(
+    line: Line,
+    path: Path,
+    step: Step,
+    product: Product,
+    there: Collection[str],
+    notes: Notes,
+) -> None:
     for j, name in enumerate(step.stations):
         below: Path = (*path, "station")
         if not isinstance(step.station, str):
@@ -151,7 +160,6 @@ def _step(line: Line, path: Path, step: Step, product: Product, notes: Notes) ->
         _known((*path, "uses", name), name, kind, product.bom, notes)
     for name in step.makes:
         _known((*path, "makes", name), name, "product", line.products, notes)
-    there = [other.operation for other in product.route]
     kind = "operation of this route"
     _known((*path, "same_server_as"), step.same_server_as, kind, there, notes)
     if limit := step.time_limit:
