@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from linewright import tables as t
 from linewright.lower import lower, new_draws, new_state
 from linewright.model.check import check
 from linewright.model.line import Line
+from linewright.model.load import dumps, loads
 from linewright.replicate import check_laws, run_until
 from tests.test_floor_rules import at
 from tests.test_kernel_rules import MINUTE_US, Run, every
@@ -181,3 +184,99 @@ def test_a_conveyor_is_a_row_of_places(seed: int) -> None:
     ]
     assert len(both[0]) == len(both[1]) > 500
     assert both[0].tolist() == both[1].tolist()
+
+
+# ------------------------------------------------------------------ bad input
+
+
+MODEL: dict[str, Any] = {
+    "schema_version": 1,
+    "name": "belt",
+    "stations": {
+        "belt": {"conveyor": BELT},
+        "pack": {"process": "1 min", "buffer": 2},
+    },
+    "products": {
+        "part": {"route": [{"station": "belt"}, "pack"], "release": every(2)},
+    },
+}
+
+
+def findings(change: Any) -> list[tuple[str, str]]:
+    model = copy.deepcopy(MODEL)
+    change(model["stations"]["belt"], model["products"]["part"]["route"][0])
+    return [
+        (".".join(map(str, f.path)), f.message)
+        for f in check(Line.model_validate(model))
+        if f.code == "LW231"
+    ]
+
+
+def test_the_model_itself_is_clean() -> None:
+    assert findings(lambda *_: None) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "words", "change"),
+    [
+        ("load", "has no load", lambda s, r: s.update(load="1 min")),
+        ("preempt", "parts go in order", lambda s, r: s.update(preempt="resume")),
+        ("shift_end", "with all that is on it", lambda s, r: s.update(shift_end="fit")),
+        (
+            "failures.f.clock",
+            "fails as a whole",
+            lambda s, r: s.update(failures={"f": {"every": "1 h", "repair": "1 min"}}),
+        ),
+        (
+            "failures.f.part",
+            "stays there",
+            lambda s, r: s.update(
+                failures={
+                    "f": {
+                        "every": "1 h",
+                        "repair": "1 min",
+                        "clock": "calendar",
+                        "part": "scrap",
+                    }
+                }
+            ),
+        ),
+        ("route.0.defect", "has no defect", lambda s, r: r.update(defect=0.1)),
+        ("route.0.process", "has no process", lambda s, r: r.update(process="1 min")),
+        (
+            "route.0.process_per",
+            "goes as one part",
+            lambda s, r: r.update(process_per="unit"),
+        ),
+    ],
+)
+def test_what_cannot_be_said_of_a_conveyor(path: str, words: str, change: Any) -> None:
+    ((where, message),) = findings(change)
+    assert where.endswith(path)
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("belt", "words"),
+    [
+        (BELT | {"speed": "2 m"}, "a speed is written like"),
+        (BELT | {"speed": "2 m/kg"}, "is not a unit of time"),
+        (BELT | {"speed": "0 m/s"}, "above zero"),
+        (BELT | {"places": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_a_conveyor_has_a_length_a_speed_and_places(belt: Any, words: str) -> None:
+    model = copy.deepcopy(MODEL)
+    model["stations"]["belt"] = {"conveyor": belt}
+    with pytest.raises(ValidationError, match=words):
+        Line.model_validate(model)
+
+
+def test_a_conveyor_has_no_servers_of_its_own_and_is_written_as_it_was() -> None:
+    model = copy.deepcopy(MODEL)
+    model["stations"]["belt"]["servers"] = 3
+    with pytest.raises(ValidationError, match="has no servers"):
+        Line.model_validate(model)
+    line = Line.model_validate(MODEL)
+    assert line.stations["belt"].servers == 10
+    assert loads(dumps(line)) == line
