@@ -337,6 +337,8 @@ class _Story:
         owners = [*range(len(self.state.servers)), *self.line.server_modes["server"]]
         held = np.flatnonzero(np.isin(self.state.claims["held"], having))
         at = [self.names.servers[int(owners[other])] for other in held]
+        if not at:
+            return f"waits for {n} of {name}, who are kept for others before it"
         there = ", ".join(at[:5]) + (" and elsewhere" if len(at) > 5 else "")
         return f"waits for {n} of {name}, who are at {there}"
 

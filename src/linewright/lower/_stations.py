@@ -63,13 +63,13 @@ def lower_people(build: Build) -> None:
         build.skills.append({"first_pool": first, "n_pools": n})
     for name, pool in build.line.people.items():
         first, n = build.link(build.skill_rows[s] for s in (name, *pool.skills))
-        row = {"count": pool.count, "first_skill": first, "n_skills": n}
+        row: dict[str, float] = {"count": pool.count}
+        row |= {"first_skill": first, "n_skills": n, "walk": -1, "walk_stream": -1}
         row["calendar"] = build.calendar_rows[pool.calendar] if pool.calendar else -1
-        row["walk"] = row["walk_stream"] = -1
         if pool.walk is not None:
             row["walk"] = build.dist(pool.walk)
             row["walk_stream"] = build.stream("walk", name, of=[pool.walk])
-        build.pools.append({**row})
+        build.pools.append(row)
 
 
 def _needs(build: Build, station: Station) -> int:
