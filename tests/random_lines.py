@@ -394,22 +394,34 @@ class _Maker:
             }
 
     def people(self, line: dict[str, Any]) -> None:
-        line["people"] = {"fitters": self.whole(1, 3)}
-        line["people"]["operators"] = {"count": self.whole(1, 3)}
+        pools: dict[str, Any] = {
+            "fitters": {"count": self.whole(1, 3), "skills": ["fit"]},
+            "operators": {"count": self.whole(1, 3), "skills": ["run"]},
+            "all-rounders": {"count": self.whole(1, 2), "skills": ["fit", "run"]},
+        }
+        line["people"] = pools
         if self.maybe(0.4):
-            line["people"]["operators"]["calendar"] = self.pick(list(_CALENDARS))
+            pools["operators"]["calendar"] = self.pick(list(_CALENDARS))
+        for pool in pools.values():
+            if self.maybe(0.4):
+                pool["walk"] = self.time(60)
         for station in line["stations"].values():
             tasks = [k for k in ("load", "unload", "setup") if k in station]
             tasks += ["repair"] if "failures" in station else []
             asked = {
-                task: self.pick(("operators", "fitters"))
-                for task in [*tasks, "process"]
-                if self.maybe(0.4)
+                task: self.whom() for task in [*tasks, "process"] if self.maybe(0.4)
             }
             if asked:
                 station["people"] = asked
             if "maintenance" in station and self.maybe(0.5):
                 next(iter(station["maintenance"].values()))["crew"] = {"fitters": 1}
+            if self.maybe(0.3):
+                station["people_priority"] = self.whole(-1, 2)
+
+    def whom(self) -> Any:
+        """Return people of a pool, or with a skill; now and then two at once."""
+        skill = self.pick(("operators", "fitters", "fit", "run", "fit", "run"))
+        return {skill: 2} if self.maybe(0.2) else skill
 
     def stocks(self, line: dict[str, Any]) -> None:
         """Add tools, loops and materials."""
@@ -650,6 +662,8 @@ def _take_out(model: dict[str, Any], code: str, path: tuple[Any, ...]) -> None:
         model["stations"][path[1]].pop(path[2], None)
     elif code == "LW228":
         model["stations"][path[1]].pop("maintenance", None)
+    elif code == "LW226":
+        model["people"]["fitters"]["count"] = model["people"]["operators"]["count"] = 2
     elif path[0] == "stations" and code in _OF_STATIONS:
         model["stations"][path[1]].pop(_OF_STATIONS[code], None)
     elif path[0] == "products" and code in _OF_STEPS | _OF_STATIONS:

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.lib.recfunctions import merge_arrays
 
 import linewright
 from linewright.cli import main
@@ -88,6 +90,71 @@ def test_a_state_goes_on_with_other_times_and_rules(model: Path) -> None:
     starts = [rows(result, "products")[0]["wip_start"] for result in (before, after)]
     assert starts[0] == starts[1]
     assert after.wip[""].mean < before.wip[""].mean
+
+
+CREWS = """\
+schema_version: 1
+name: crews
+people:
+  fitters: {count: 1, walk: 6 min}
+  helpers: {count: 1, skills: [lift]}
+stations:
+  one: &mill
+    process: exponential(9 min)
+    failures: {jam: {every: exponential(1 h), repair: exponential(30 min)}}
+    people: {repair: fitters, process: lift}
+  two: *mill
+  three: *mill
+products:
+  a: {route: [one]}
+  b: {route: [two]}
+  c: {route: [three]}
+study: {horizon: 10 d, warmup: 0 s, replications: 2, seed: 5}
+"""
+
+
+def test_a_state_goes_on_with_more_or_fewer_people_wherever_they_are(
+    tmp_path: Path,
+) -> None:
+    model = tmp_path / "crews.yaml"
+    model.write_text(CREWS.replace("count: 1, walk", "count: 2, walk"))
+    state = saved(model, "2 d")
+    failed = []
+    for change in ("count: 1, walk: 6 min", "count: 2, walk: 6 min", "count: 2"):
+        line = linewright.loads(CREWS.replace("count: 1, walk: 6 min", change))
+        result = linewright.simulate(line, horizon="5 d", start_from=state)
+        assert not result.failed_checks
+        failed.append(sum(row["failed"] for row in rows(result, "stations")))
+    assert failed[0] > failed[1] > failed[2]
+
+
+def test_who_waited_for_people_in_an_earlier_release_waits_on(tmp_path: Path) -> None:
+    """Before there were skills, the lines of those who wait stood with the pools."""
+    model = tmp_path / "crews.yaml"
+    text = CREWS.replace(", walk: 6 min", "").replace(", skills: [lift]", "")
+    model.write_text(text.replace("lift", "helpers"))
+    state = saved(model, "2 d")
+    line = linewright.load(model)
+    now = linewright.simulate(line, horizon="5 d", start_from=state)
+    with np.load(state) as file:
+        arrays = dict(file)
+    skills, pools, claims = (arrays.pop(x) for x in ("skills", "pools", "claims"))
+    assert skills["n_waiting"].sum() > 0
+    del arrays["places"]
+    arrays["claims"] = without(claims, "urgency", "walking", "number")
+    pools = without(pools, "walking", "walk_us", "walks")
+    arrays["pools"] = merge_arrays((pools, skills), flatten=True)
+    arrays["clock"] = without(arrays["clock"], "claims")
+    np.savez(state, **arrays)
+    then = linewright.simulate(line, horizon="5 d", start_from=state)
+    assert not then.failed_checks
+    for table in ("stations", "people", "products"):
+        assert repr(rows(then, table)) == repr(rows(now, table))
+
+
+def without(table: Any, *columns: str) -> Any:
+    """Return a table without some of its columns."""
+    return table[[c for c in table.dtype.names if c not in columns]]
 
 
 def test_a_state_of_a_line_with_other_names_is_refused(model: Path) -> None:

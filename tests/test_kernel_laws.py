@@ -340,6 +340,49 @@ def hold_nobody_waits_for_what_is_there(sight: Sight) -> None:
             assert not sight.may_start(outside[0], d)
 
 
+def hold_people(sight: Sight) -> None:
+    """Lines are in order, people are somewhere, and who is idle is not waited for.
+
+    Who waits for fewer people than are free waits behind one who needs more of them.
+    """
+    state, line, claims = sight.state, sight.line, sight.state.claims
+    for i, skill in enumerate(state.skills):
+        members = list(in_line(sight, i))
+        assert len(members) == skill["n_waiting"]
+        assert members == [] or members[-1] == skill["tail"]
+        assert (claims["wanted"][members] == i).all()
+        assert members == sorted(members, key=lambda c: turn(sight, c))
+    for i, pool in enumerate(line.pools):
+        here = claims[claims["held"] == i]
+        busy = int(here["n_held"].sum())
+        idle = state.places["idle"][i * len(state.stations) :][: len(state.stations)]
+        assert busy <= pool["count"]
+        assert 0 <= here["walking"].sum() <= busy
+        assert (idle >= 0).all()
+        assert idle.sum() <= pool["count"] - busy
+        assert pool["walk"] >= 0 or idle.sum() == here["walking"].sum() == 0
+        skills = line.links[pool["first_skill"] :][: pool["n_skills"]]
+        waiting = [c for skill in skills for c in in_line(sight, int(skill))]
+        waiting = [c for c in waiting if claims["n_wanted"][c] <= pool["count"]]
+        first = min(waiting, key=lambda c: turn(sight, c), default=None)
+        if first is not None and state.pools["on"][i]:
+            assert claims["n_wanted"][first] > pool["count"] - busy
+
+
+def in_line(sight: Sight, skill: int) -> Iterator[int]:
+    """Yield the claimants that wait for a skill."""
+    c = int(sight.state.skills["head"][skill])
+    while c >= 0:
+        yield c
+        c = int(sight.state.claims["next"][c])
+
+
+def turn(sight: Sight, c: int) -> tuple[int, int]:
+    """Return what the turn of those who wait for people goes by."""
+    claim = sight.state.claims[c]
+    return -int(claim["urgency"]), int(claim["number"])
+
+
 def is_together(sight: Sight, p: int) -> bool:
     """Say whether a part waits for room for all the units that it is split into."""
     part = sight.state.parts[p]
@@ -446,6 +489,7 @@ def hold_everything(lowered: Lowered, state: t.State) -> None:
     hold_buffers(sight)
     hold_servers(sight)
     hold_belts(sight)
+    hold_people(sight)
     hold_caps(sight)
     hold_deadlock(sight)
     hold_nobody_waits_for_what_is_there(sight)

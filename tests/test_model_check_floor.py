@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from linewright.errors import ModelError
 from linewright.model.check import check
 from linewright.model.line import Line
+from linewright.model.load import loads, read
+from tests.model_texts import marked
 
 MODEL: dict[str, Any] = {
     "schema_version": 1,
     "name": "floor",
-    "people": {"fitters": 2},
+    "people": {
+        "smith": {"skills": ["weld"]},
+        "fitters": {"count": 2, "skills": ["weld"]},
+    },
     "stations": {
         "mill": {"process": "10 min", "servers": 2},
         "oven": {"process": "1 h", "batch": {"min": 2, "max": 4}, "buffer": 8},
@@ -150,6 +157,18 @@ def put(where: Any, **keys: Any) -> bool:
             lambda s, p, r: put(s["mill"], people={"process": "fiters"}),
         ),
         (
+            "LW201", "stations.mill.people.process", "weld",
+            lambda s, p, r: put(s["mill"], people={"process": {"wield": 2}}),
+        ),
+        (
+            "LW226", "stations.mill.people.process", "no pool of those has more than 2",
+            lambda s, p, r: put(s["mill"], people={"process": {"weld": 3}}),
+        ),
+        (
+            "LW226", "stations.mill.people.process", "there are 1",
+            lambda s, p, r: put(s["mill"], people={"process": {"smith": 2}}),
+        ),
+        (
             "LW201", "products.part.route.2.same_server_as", "operation of this route",
             lambda s, p, r: put(r[2], same_server_as="ruff"),
         ),
@@ -186,6 +205,56 @@ def put(where: Any, **keys: Any) -> bool:
 def test_a_mistake_is_found(code: str, path: str, words: str, change: Any) -> None:
     found = findings(change)
     assert any((c, p) == (code, path) and words in text for c, p, text in found), found
+
+
+SKILLS = """\
+schema_version: 1
+name: skills
+people:
+  smith: {¦skills: [weld, weld, ¦fitters]}
+  fitters: {count: 2, skills: [weld], calendar: ¦dya}
+failures:
+  air: {stations: [mill], every: 9 h, repair: 1 h, ¦crew: {wield: 1}}
+stations:
+  mill:
+    process: 4 min
+    people: {process: ¦wield}
+    people_priority: 1
+    maintenance: {oil: {every: 9 h, duration: 1 h, crew: ¦fiters}}
+products:
+  part: {route: [mill]}
+"""
+
+
+def test_names_of_skills_are_checked_with_their_places(tmp_path: Path) -> None:
+    """With the place of each, and the nearest name that there is."""
+    text, places = marked(SKILLS)
+    path = tmp_path / "model.yaml"
+    path.write_text(text)
+    loaded = read(path)
+    found = check(loaded.line, loaded.positions)
+    assert [(f.line, f.column) for f in found] == places, found
+    assert [f.code for f in found] == ["LW202", "LW202", *["LW201"] * 4]
+    assert "name of a pool" in found[1].message
+    assert "a pool of people or a skill" in found[3].message
+    assert ['"weld"' in found[i].help for i in (3, 4)] == [True, True]
+    assert '"fitters"' in found[5].help
+
+
+def test_a_priority_is_a_whole_number() -> None:
+    text, _ = marked(SKILLS)
+    with pytest.raises(ModelError) as raised:
+        loads(text.replace("people_priority: 1", "people_priority: 1.5"))
+    assert any("people_priority" in f.path for f in raised.value.findings)
+
+
+def test_a_skill_that_nothing_asks_for_is_likely_a_slip() -> None:
+    model = copy.deepcopy(MODEL)
+    found = [f for f in check(Line.model_validate(model)) if "skills" in f.path]
+    paths = [("people", name, "skills", 0) for name in ("smith", "fitters")]
+    assert [(f.code, f.path) for f in found] == [("LW303", path) for path in paths]
+    model["stations"]["mill"]["people"] = {"process": "weld"}
+    assert [f for f in check(Line.model_validate(model)) if "skills" in f.path] == []
 
 
 def test_units_in_process_wait_for_an_operation_of_their_product() -> None:

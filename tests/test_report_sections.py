@@ -186,3 +186,28 @@ def test_pools_say_how_much_they_work_and_how_long_they_are_waited_for() -> None
     assert operator[3] == "100%"
     assert fitters[3] == "0%"
     assert str(operator[4]).endswith("min")
+
+
+def test_pools_whose_people_walk_say_how_much_of_their_time_they_do() -> None:
+    line = linewright.loads(
+        """
+        schema_version: 1
+        name: two mills
+        people: {operator: {count: 2, skills: [run], walk: 2 min}, fitter: {}}
+        stations:
+          one: {process: 8 min, people: {process: run}}
+          two: {process: 8 min, people: {process: {run: 2}}}
+        products:
+          a: {route: [one]}
+          b: {route: [two]}
+        """
+    )
+    result = linewright.simulate(line, horizon="2 d", warmup="1 h", replications=2)
+    found = people.section(Facts(result))
+    assert found is not None
+    (table,) = found.tables
+    assert [column.label for column in table.columns][3] == "On their way"
+    operator, fitter = table.rows
+    # 8 at one, 2 + 8 at two by both, of whom one has waited; 2 back to one by one
+    assert operator[3] != fitter[3] == "0%"
+    assert "skill" in found.text[0]

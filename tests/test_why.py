@@ -219,6 +219,30 @@ def test_blocked_before_its_work() -> None:
     assert "because weld works on frame 0" in text
 
 
+PEOPLE = """\
+people:
+  smith: {count: 2, skills: [weld], walk: 3 min}
+  fitter: {skills: [weld]}
+stations:
+  one: {process: 10 min, people: {process: {smith: 2}}}
+  two: {process: 10 min, people: {process: weld}}
+  three:
+    process: 10 min
+    people: {process: weld}
+    failures: {jam: {every: 15 min, repair: 1 h, clock: calendar, crew: smith}}
+products: {a: {route: [one]}, b: {route: [two]}, c: {route: [three]}}
+"""
+
+
+def test_people_on_their_way_and_those_with_a_skill() -> None:
+    text = asked(PEOPLE, MINUTE, "one")
+    assert "one waits for 2 of smith, who are on their way with a 0 on it" in text
+    text = asked(PEOPLE, MINUTE, "three")
+    assert "three waits for 1 of weld, who are at one, two" in text
+    text = asked(PEOPLE, 15 * MINUTE, "three")
+    assert "three is failed (jam) and waits for 1 of smith, who are" in text
+
+
 def test_what_does_not_fit_into_the_shift() -> None:
     text = asked(
         "calendars: {day: {shifts: [{from: 06:00, to: 14:00}]}}\ncalendar: day\n"

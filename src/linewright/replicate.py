@@ -39,7 +39,7 @@ class Snapshot(NamedTuple):
         products: Records of `tables.PRODUCT_STATE`; `area_us` is closed.
         buffers: Records of `tables.BUFFER_STATE`; `area_us` is closed.
         stations: Records of `tables.STATION_STATE`.
-        pools: Records of `tables.POOL_STATE`; `area_us` is closed.
+        pools: Records of `tables.POOL_STATE`; `area_us` and `walk_us` are closed.
         stocks: Records of `tables.STOCK_STATE`; `area_us` and `none_us` are closed.
         accounts: Server-time in each mode, microseconds, (station, mode).
         flow_cells: Cells of the flow-time sketch that are not zero, flat index.
@@ -222,6 +222,7 @@ def snapshot(state: t.State) -> Snapshot:
     cells = np.flatnonzero(flat)
     pools = state.pools.copy()
     pools["area_us"] += pools["busy"].astype(np.int64) * now
+    pools["walk_us"] += pools["walking"].astype(np.int64) * now
     stocks = state.stocks.copy()
     stocks["area_us"] += stocks["free"] * now
     stocks["none_us"] += (stocks["free"] == 0) * now
@@ -251,12 +252,7 @@ def check_laws(lowered: Lowered, state: t.State) -> list[Check]:
     for k, n_servers in enumerate(lowered.tables.stations["n_servers"]):
         total = int(sums.accounts[k].sum())
         out.append(Check("state times", names.stations[k], now * int(n_servers), total))
-    for i, pool in enumerate(state.pools):
-        has = state.claims["n_held"][state.claims["held"] == i].sum()
-        out.append(Check("people at work", names.pools[i], int(pool["busy"]), int(has)))
-        wants = int((state.claims["wanted"] == i).sum())
-        law = "claims for people"
-        out.append(Check(law, names.pools[i], int(pool["n_waiting"]), wants))
+    out += _people_laws(lowered, state)
     out += _stock_laws(lowered, state)
     parts = state.parts[state.parts["product"] >= 0]
     held = np.isin(parts["where"], (t.IN_OUTPUT, t.IN_QUEUE, t.MOVING, t.IN_STORE))
@@ -279,6 +275,21 @@ def check_laws(lowered: Lowered, state: t.State) -> list[Check]:
             Check("Little, product", names.products[i], int(product["area_us"]), stay)
         )
         out += _conservation(lowered, product, i, here, parts)
+    return out
+
+
+def _people_laws(lowered: Lowered, state: t.State) -> list[Check]:
+    """Hold pools against what claimants have of them, and lines against who waits."""
+    out = []
+    names, claims = lowered.names, state.claims
+    for i, pool in enumerate(state.pools):
+        here = claims[claims["held"] == i]
+        has, walk = int(here["n_held"].sum()), int(here["walking"].sum())
+        out.append(Check("people at work", names.pools[i], int(pool["busy"]), has))
+        out.append(Check("people walking", names.pools[i], int(pool["walking"]), walk))
+    for i, skill in enumerate(state.skills):
+        wants, law = int((claims["wanted"] == i).sum()), "claims for people"
+        out.append(Check(law, names.skills[i], int(skill["n_waiting"]), wants))
     return out
 
 

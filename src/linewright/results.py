@@ -98,8 +98,10 @@ COLUMNS: dict[str, dict[str, str]] = {
         "replication": "number from 0",
         "pool": "name",
         "count": "how many there are",
-        "busy_mean": "time average of those at work",
-        "asked": "times that somebody was asked for",
+        "busy_mean": "time average of those at work, or on their way to it",
+        "walking_mean": "time average of those of them who are on their way",
+        "asked": "times that somebody was asked for; where several pools have the "
+        "skill: that people of this one came at once, or, of the first, did not",
         "waited": "times that nobody was free at once",
         "wait_mean_s": "mean wait for them, of all times asked, seconds",
     },
@@ -372,8 +374,10 @@ def _brought_up_to_date(name: str, table: pa.Table) -> pa.Table:
     They count what that release could not say, so there was none of it.
     """
     for column in COLUMNS[name]:
-        if column not in table.column_names and name in {"products", "stations"}:
-            kind = pa.float64() if column.endswith("_s") else pa.int64()
+        grown = {"products", "stations", "people"}
+        if column not in table.column_names and name in grown:
+            is_whole = not column.endswith(("_s", "_mean"))
+            kind = pa.int64() if is_whole else pa.float64()
             value = np.full(len(table), np.nan if column.endswith("_s") else 0)
             table = table.append_column(column, pa.array(value, kind))
     return table
@@ -610,6 +614,9 @@ class _Tables:
                 "count": np.tile(self.lowered.tables.pools["count"], len(self.done)),
                 "busy_mean": _ratio(
                     self._delta("pools", "area_us"), self._span_us(len(names))
+                ),
+                "walking_mean": _ratio(
+                    self._delta("pools", "walk_us"), self._span_us(len(names))
                 ),
                 "asked": asked,
                 "waited": self._delta("pools", "waited"),

@@ -97,6 +97,7 @@ def _rows_hash(lowered: Lowered) -> str:
     rows = (
         names.stations, names.servers, names.buffers, names.pools, names.products,
         names.operations, names.modes, names.orders,
+        *names.skills[len(names.pools) :],
     )  # fmt: skip
     return hashlib.sha256(repr(rows).encode()).hexdigest()
 
@@ -125,8 +126,8 @@ def load_state(
         lowered: The model, laid out at least as far as when the state was saved.
         model_hash: The model's hash; a state of another model is refused.
         what_if: Take a state of another model, too, if both have the same stations,
-            servers, buffers, people, products, operations, failures and orders by
-            name: the line as it stands goes on with other times and rules.
+            servers, buffers, people, skills, products, operations, failures and orders
+            by name: the line as it stands goes on with other times and rules.
 
     Raises:
         ResultError: The file is no state, or one of another model or version.
@@ -186,7 +187,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return about, arrays
 
 
-_GONE = {"together"}
+_GONE = {"together", "head", "tail", "n_waiting"}
 """Columns that an earlier release had and this one has not."""
 
 _OF_PARTS = {"came": -1, "mate": -1}
@@ -203,6 +204,7 @@ def _bring_up_to_date(lowered: Lowered, arrays: dict[str, Any]) -> None:
     arrays["asked"] = np.zeros(t.ASKED_PARTS + len(arrays["parts"]), np.int64)
     like = new_state(lowered)
     _mark_common_failures(lowered, arrays)
+    _move_lines(like, arrays)
     for name, fresh in zip(like._fields, like, strict=True):
         old = arrays.get(name)
         if old is None:
@@ -241,6 +243,21 @@ def _mark_common_failures(lowered: Lowered, arrays: dict[str, Any]) -> None:
     down = stations["together"][stations["together"] > 0] - 1
     new["active"][down] = 1
     arrays["modes"] = new
+
+
+def _move_lines(like: t.State, arrays: dict[str, Any]) -> None:
+    """Move those who wait for people from pools to the skills of the same names.
+
+    An earlier release had no other skills, and the lines stood with the pools.
+    """
+    pools = arrays.get("pools")
+    if pools is None or "n_waiting" not in (pools.dtype.names or ()):
+        return
+    skills = like.skills.copy()
+    if len(pools) <= len(skills):
+        for column in t.SKILL_STATE.names or ():
+            skills[column][: len(pools)] = pools[column]
+        arrays["skills"] = skills
 
 
 def _check_form(

@@ -81,11 +81,14 @@ BEGIN = 8  # comes once, before all others
 LOADED, UNLOADED, WAITED = 9, 10, 11  # of a server, a server, a station with batches
 RETURNED = 12  # of a stock: a tool, a repaired component, a delivery
 ADVANCED = 13  # of a server: its part has closed up to the end of its conveyor
-N_EVENTS = 14
+FETCHED = 14  # reserved for vehicles
+PEOPLE_CAME = 15  # of a claimant: those who walked to it are there
+N_EVENTS = 16
 
 # what the kernel asks of whoever drives it
 ASK_PROCESS, ASK_SETUP, ASK_REPAIR, ASK_CLOCK, ASK_MOVE, ASK_ARRIVAL = range(6)
 ASK_LOAD, ASK_UNLOAD, ASK_RETURN = 6, 7, 8
+ASK_WALK = 9
 
 # verdicts of an operation, in the two low bits of an outcome; bit 2 says truly bad, and
 # the bits above how many of the operations behind it the part is not sampled for
@@ -200,7 +203,7 @@ STATION = _record(
 MODE = _record(
     "i4 clock planned part first_member n_members every repair first crew n_crew",
     "i8 cycles defer",
-    "i4 stock steps worn at_step window",
+    "i4 stock steps worn at_step window urgency",
 )
 SERVER_MODE = _record("i4 mode server leaf every_stream repair_stream")
 BUFFER = _record(
@@ -239,8 +242,10 @@ CALENDAR = _record(
 TICK_ROW = _record("i8 at mode on_left")
 ORDER_ROW = _record("i8 product quantity release due priority")
 TRANSPORT_ROW = _record("i8 to dist")
-POOL = _record("i4 count calendar")
-NEED = _record("i4 pool n")  # of a station for setup, loading, processing, unloading
+POOL = _record("i4 count calendar first_skill n_skills walk walk_stream")
+SKILL = _record("i4 first_pool n_pools")  # first the skills that are a pool's own name
+# of a station for setup, loading, processing, unloading
+NEED = _record("i4 skill n urgency")
 STOCK = _record(  # what is counted, taken and comes back: tools, spares, materials
     "i4 kind dist stream late late_stream first_station n_stations",
     "i8 initial lot reorder_point",
@@ -273,6 +278,7 @@ class LineTables(NamedTuple):
     work: Records
     in_process: Records
     pools: Records
+    skills: Records
     needs: Records
     stocks: Records
     takes: Records
@@ -309,7 +315,7 @@ class LineTables(NamedTuple):
 CLOCK = _record(
     "i8 now n_todo n_requests wip sequence n_moving free_part n_free status who",
     "i8 n_trace tracing finished events next_order begun n_heap n_pending_sources",
-    "i8 period period_us n_periods watch enough margin limit ties origin",
+    "i8 period period_us n_periods watch enough margin limit ties origin claims",
 )
 SERVER = _record(
     "i4 station part down pending step fails",
@@ -345,15 +351,20 @@ PRODUCT_STATE = _record(
 )
 STEP_STATE = _record("i8 seen skipped late")
 POOL_STATE = _record(
-    "i4 on busy head tail n_waiting next_tick", "i8 area_us asked waited wait_us"
+    "i4 on busy next_tick walking", "i8 area_us asked waited wait_us walk_us walks"
 )
+SKILL_STATE = _record("i4 head tail n_waiting")  # those who wait for it
+PLACE = _record("i8 since", "i4 idle")  # of the people of a pool at a station
 CURVE_STATE = _record("i8 last", "f8 experience")
 WINDOW_STATE = _record("i4 on next_tick")  # of a calendar in which maintenance begins
 STOCK_STATE = _record(
     "i8 free out area_us none_us taken waited wait_us n_asked", "i4 head tail n_waiting"
 )
 # what each server, then each server's failure, wants of people and has of them
-CLAIM = _record("i4 wanted n_wanted held n_held prev next", "i8 since")
+CLAIM = _record(
+    "i4 wanted n_wanted held n_held prev next", "i8 since", "i4 urgency walking",
+    "i8 number",
+)  # fmt: skip
 NODE = _record("i8 key leaf")
 ORDER_STATE = _record("i8 done scrapped finished")
 STREAM = _record("u8 key", "i8 held kind", "f8 scale")
@@ -387,6 +398,8 @@ class State(NamedTuple):
     memory: Ints
     steps: Records
     pools: Records
+    skills: Records
+    places: Records
     claims: Records
     windows: Records
     stocks: Records
@@ -423,6 +436,7 @@ class Names:
     stations: tuple[str, ...]
     buffers: tuple[str, ...]
     pools: tuple[str, ...]
+    skills: tuple[str, ...]
     stocks: tuple[str, ...]
     products: tuple[str, ...]
     operations: tuple[str, ...]
@@ -452,7 +466,7 @@ LINE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "products": PRODUCT, "dists": DISTRIBUTION, "calendars": CALENDAR,
     "ticks": TICK_ROW,
     "orders": ORDER_ROW, "transports": TRANSPORT_ROW, "work": WORK,
-    "in_process": IN_PROCESS_ROW, "pools": POOL, "needs": NEED,
+    "in_process": IN_PROCESS_ROW, "pools": POOL, "skills": SKILL, "needs": NEED,
     "stocks": STOCK, "takes": TAKE, "curves": CURVE, "links": _I,
     "setups": _I, "setup_us": _I, "runs": _I, "leaf_row": _I, "data": _F,
     "settings": _I,
@@ -462,7 +476,8 @@ STATE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "buffers": BUFFER_STATE, "lists": LIST, "parts": PART, "products": PRODUCT_STATE,
     "orders": ORDER_STATE, "accounts": _I, "flow": _I, "tree": NODE,
     "leaf_station": _I, "memory": _I, "steps": STEP_STATE, "pools": POOL_STATE,
-    "claims": CLAIM, "windows": WINDOW_STATE, "stocks": STOCK_STATE,
+    "skills": SKILL_STATE, "places": PLACE, "claims": CLAIM,
+    "windows": WINDOW_STATE, "stocks": STOCK_STATE,
     "curves": CURVE_STATE, "belts": BELT_STATE,
     "heap": _I, "todo": _I,
     "requests": _I, "asked": _I, "trace": _I, "series": _I,

@@ -88,7 +88,7 @@ LOG_KINDS: dict[str, str] = {
 EVENT_NAMES = (
     "finish", "setup_done", "moved", "repaired", "failure", "tick", "order", "arrival",
     "begin", "loaded", "unloaded", "waited", "returned",
-    "advanced",
+    "advanced", "fetched", "people came",
 )  # fmt: skip
 VERDICT_NAMES = ("pass", "rework", "scrap")
 
@@ -165,10 +165,12 @@ class _Rows:
         )
         down = event & np.isin(value, (t.FAILURE, t.REPAIRED))
         owners = _at(self.lowered.tables.server_modes["server"], row)
+        came = event & (value == t.PEOPLE_CAME)
         return self.pick(
             (self.of_kind(t.T_MODE, t.T_START, t.T_ASIDE) | work, row),
             (self.of_kind(t.T_BLOCK, t.T_OUTPUT), value),
             (down, owners),
+            (came, _at(_server_of_claimant(self.lowered), row)),
         )
 
     def stations(self, servers: t.Ints) -> t.Ints:
@@ -226,6 +228,13 @@ def _at(values: t.Ints, rows: t.Ints) -> t.Ints:
     out = np.full(len(rows), -1, np.int64)
     out[known] = values[rows[known]]
     return out
+
+
+def _server_of_claimant(lowered: Lowered) -> t.Ints:
+    """Return the server at which each claimant of people is: servers, then repairs."""
+    n_servers = len(lowered.names.servers)
+    owners = lowered.tables.server_modes["server"].astype(np.int64)
+    return np.concatenate([np.arange(n_servers), owners])
 
 
 def _station_of_server(lowered: Lowered) -> t.Ints:

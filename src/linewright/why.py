@@ -323,15 +323,22 @@ class _Story:
 
     def waits_for_people(self, c: int) -> str:
         """Say for whom a claimant waits, and where they are."""
-        pool = int(self.state.claims["wanted"][c])
-        if pool < 0:
+        claim, pools = self.state.claims[c], self.state.pools
+        if claim["walking"]:
+            name = self.names.pools[int(claim["held"])]
+            return f"waits for {claim['walking']} of {name}, who are on their way"
+        if claim["wanted"] < 0:
             return "waits for its people"
-        n, name = int(self.state.claims["n_wanted"][c]), self.names.pools[pool]
-        if not self.state.pools["on"][pool]:
+        n, name = int(claim["n_wanted"]), self.names.skills[int(claim["wanted"])]
+        skill = self.line.skills[int(claim["wanted"])]
+        having = self.line.links[skill["first_pool"] :][: skill["n_pools"]]
+        if not pools["on"][having].any():
             return f"waits for {n} of {name}, who are off shift"
         owners = [*range(len(self.state.servers)), *self.line.server_modes["server"]]
-        held = np.flatnonzero(self.state.claims["held"] == pool)
+        held = np.flatnonzero(np.isin(self.state.claims["held"], having))
         at = [self.names.servers[int(owners[other])] for other in held]
+        if not at:
+            return f"waits for {n} of {name}, who are kept for others before it"
         there = ", ".join(at[:5]) + (" and elsewhere" if len(at) > 5 else "")
         return f"waits for {n} of {name}, who are at {there}"
 
@@ -358,7 +365,8 @@ class _Story:
         else:
             key = int(self.state.servers["due"][fixed["server"]])
         until = f"until {self.when(key >> 4)}" if key < t.NEVER else "for unknown time"
-        if self.state.claims["wanted"][len(self.state.servers) + m] >= 0:
+        claim = self.state.claims[len(self.state.servers) + m]
+        if claim["wanted"] >= 0 or claim["walking"]:
             until = f"and {self.waits_for_people(len(self.state.servers) + m)}"
         return f"{verb} ({self.names.modes[fixed['mode']]}) {until}"
 

@@ -41,7 +41,7 @@ from linewright.kernel.entering import (
 from linewright.kernel.flow import finish, finish_rare, settle, waited
 from linewright.kernel.learning import learned_share, ramp_share
 from linewright.kernel.moves import CAPS, PULL, ask, push, trace
-from linewright.kernel.people import serve
+from linewright.kernel.people import claimant_of, people_came, serve, set_out
 from linewright.kernel.queueing import moved
 from linewright.kernel.running import is_held, run, run_known
 from linewright.kernel.sample import sample, uniform
@@ -69,6 +69,7 @@ from linewright.tables import (
     ASK_RETURN,
     ASK_SETUP,
     ASK_UNLOAD,
+    ASK_WALK,
     ASKED_CALL,
     BAD,
     BEGIN,
@@ -90,6 +91,7 @@ from linewright.tables import (
     NO_ROOM,
     ORDER,
     PASS,
+    PEOPLE_CAME,
     REACHED,
     REPAIRED,
     RETURNED,
@@ -169,6 +171,8 @@ def apply_rare(line: LineTables, state: State, kind, row, outcome):
         returned(line, state, row)
     elif kind == ADVANCED:
         advanced(state, row)
+    elif kind == PEOPLE_CAME:
+        people_came(line, state, row)
     elif kind == BEGIN:
         begin_line(line, state)
 
@@ -299,6 +303,8 @@ def answer(line: LineTables, state: State, kind, row, amount):
         answer_move(line, state, row, amount)
     elif kind == ASK_ARRIVAL:
         answer_arrival(line, state, row, amount)
+    elif kind == ASK_WALK:
+        set_out(line, state, row, amount)
     elif kind == ASK_RETURN:
         stock = state.stocks[row]
         stock.n_asked += 1
@@ -499,6 +505,8 @@ def draw_rare(line: LineTables, state: State, draws: Draws, kind, row):
         return draw_move(line, state, draws, row)
     if kind == ASK_RETURN:
         return draw_return(line, state, draws, row)
+    if kind == ASK_WALK:
+        return draw_walk(line, state, draws, row)
     return draw_arrival(line, state, draws, row, state.products[row].arrivals)
 
 
@@ -512,6 +520,17 @@ def draw_return(line: LineTables, state: State, draws: Draws, k):
         if uniform_at(draws, stock.late_stream, n, 0, 1) <= stock.late_share:
             total += sample(line, draws, stock.late, stock.late_stream, n, 0)
     return total
+
+
+@jit
+def draw_walk(line: LineTables, state: State, draws: Draws, c):
+    """Draw how long the people walk who were sent to a claimant."""
+    if state.claims[c].walking == 0:
+        return UNKNOWN  # they were called off in the same instant
+    pool = state.claims[c].held
+    fixed = line.pools[pool]
+    n = state.pools[pool].walks
+    return sample(line, draws, fixed.walk, fixed.walk_stream, n, 0)
 
 
 @jit
@@ -580,6 +599,8 @@ def not_sampled(line: LineTables, state: State, draws: Draws, n, visit, k):
 @jit
 def rare_row(line: LineTables, state: State, leaf, kind):
     """Return the row that the event of a leaf concerns."""
+    if kind == PEOPLE_CAME:
+        return claimant_of(line, state, leaf)
     if leaf < len(state.servers):
         server = state.servers[leaf]
         if kind == LOADED or kind == UNLOADED or kind == ADVANCED:

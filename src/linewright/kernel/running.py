@@ -23,6 +23,7 @@ from linewright.tables import (
     UNLOADED,
     UNLOADS,
     WORKING,
+    LineTables,
     State,
 )
 
@@ -31,6 +32,7 @@ __all__ = [
     "is_held",
     "run",
     "run_known",
+    "set_repair_timer",
     "stop",
     "stop_finished",
 ]
@@ -102,6 +104,17 @@ def run_known(state: State, s):
             kind = FAILURE
     server.due = timer_key(clock.now + until, kind)
     set_timer(state, s, server.due)
+
+
+@jit
+def set_repair_timer(line: LineTables, state: State, m, key):
+    """Set the timer of a repair: the failure's own, or that of its server."""
+    fixed = line.server_modes[m]
+    if fixed.leaf >= 0:
+        set_timer(state, fixed.leaf, key)
+    else:
+        state.servers[fixed.server].due = key
+        set_timer(state, fixed.server, key)
 
 
 @hot

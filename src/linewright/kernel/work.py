@@ -29,6 +29,7 @@ from linewright.kernel.running import (
     find_next_failure,
     is_held,
     run,
+    set_repair_timer,
     stop,
 )
 from linewright.kernel.stocks import add_to_stock, give_back_from, take_from_stock
@@ -414,9 +415,8 @@ def update_belts(line: LineTables, state: State, m):
 def call_crew(line: LineTables, state: State, m):
     """Begin a repair as soon as its crew is there."""
     mode = line.modes[line.server_modes[m].mode]
-    if mode.crew < 0 or seize(
-        line, state, len(state.servers) + m, mode.crew, mode.n_crew
-    ):
+    c = len(state.servers) + m
+    if mode.crew < 0 or seize(line, state, c, mode.crew, mode.n_crew, mode.urgency):
         ask(state, ASK_REPAIR, m)
 
 
@@ -464,16 +464,11 @@ def returned(line: LineTables, state: State, k):
 @jit
 def start_repair(line: LineTables, state: State, m, amount):
     """Take the driver's answer: how long the repair lasts."""
-    fixed = line.server_modes[m]
     key = NEVER
     if amount != UNKNOWN:
         key = timer_key(state.clock[0].now + amount, REPAIRED)
-    if fixed.leaf >= 0:
-        state.modes[m].due = NEVER
-        set_timer(state, fixed.leaf, key)
-    else:
-        state.servers[fixed.server].due = key
-        set_timer(state, fixed.server, key)
+    state.modes[m].due = NEVER
+    set_repair_timer(line, state, m, key)
 
 
 @jit
@@ -481,11 +476,7 @@ def repaired(line: LineTables, state: State, m):
     """End a repair: ask for the next failure and bring the servers up."""
     fixed = line.server_modes[m]
     mode = line.modes[fixed.mode]
-    if fixed.leaf >= 0:
-        set_timer(state, fixed.leaf, NEVER)
-    else:
-        state.servers[fixed.server].due = NEVER
-        set_timer(state, fixed.server, NEVER)
+    set_repair_timer(line, state, m, NEVER)
     state.modes[m].n += 1
     state.modes[m].wear = 0
     state.modes[m].active = 0

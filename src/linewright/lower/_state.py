@@ -96,6 +96,8 @@ def new_state(
         memory=np.zeros(0, np.int64),
         steps=zeros(t.STEP_STATE, len(line.steps)),
         pools=zeros(t.POOL_STATE, len(line.pools)),
+        skills=zeros(t.SKILL_STATE, len(line.skills)),
+        places=zeros(t.PLACE, len(line.pools) * n_stations),
         claims=zeros(t.CLAIM, n_servers + len(line.server_modes)),
         windows=zeros(t.WINDOW_STATE, len(line.calendars)),
         stocks=zeros(t.STOCK_STATE, len(line.stocks)),
@@ -209,7 +211,7 @@ def _begin_people(line: t.LineTables, state: t.State) -> None:
     for column in ("wanted", "held", "prev", "next"):
         state.claims[column] = -1
     for column in ("head", "tail"):
-        state.pools[column] = -1
+        state.skills[column] = -1
     state.pools["on"] = 1
     state.pools["next_tick"] = 1
     for i, pool in enumerate(line.pools):

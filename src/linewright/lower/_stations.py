@@ -20,7 +20,7 @@ from linewright.model.line import (
     Setup,
     Station,
 )
-from linewright.model.meaning import people_of, transport_times
+from linewright.model.meaning import people_of, skills_of, transport_times
 
 _DISPATCH = {
     "fifo": t.FIFO,
@@ -54,11 +54,22 @@ def lower_buffers(build: Build) -> None:
 
 
 def lower_people(build: Build) -> None:
-    """Add the pools of people."""
+    """Add the pools of people, and their skills with the pools that have each."""
+    skills = skills_of(build.line)
+    build.skill_rows = {skill: row for row, skill in enumerate(skills)}
+    pools = {name: row for row, name in enumerate(build.line.people)}
+    for having in skills.values():
+        first, n = build.link(pools[name] for name in having)
+        build.skills.append({"first_pool": first, "n_pools": n})
     for name, pool in build.line.people.items():
-        build.pool_rows[name] = len(build.pools)
-        calendar = build.calendar_rows[pool.calendar] if pool.calendar else -1
-        build.pools.append({"count": pool.count, "calendar": calendar})
+        first, n = build.link(build.skill_rows[s] for s in (name, *pool.skills))
+        row: dict[str, float] = {"count": pool.count}
+        row |= {"first_skill": first, "n_skills": n, "walk": -1, "walk_stream": -1}
+        row["calendar"] = build.calendar_rows[pool.calendar] if pool.calendar else -1
+        if pool.walk is not None:
+            row["walk"] = build.dist(pool.walk)
+            row["walk_stream"] = build.stream("walk", name, of=[pool.walk])
+        build.pools.append(row)
 
 
 def _needs(build: Build, station: Station) -> int:
@@ -68,9 +79,9 @@ def _needs(build: Build, station: Station) -> int:
         return -1
     first = len(build.needs)
     for asked in (people.setup, people.load, people.process, people.unload):
-        pool, n = people_of(asked)
-        row = -1 if pool is None else build.pool_rows[pool]
-        build.needs.append({"pool": row, "n": n})
+        skill, n = people_of(asked)
+        row = -1 if skill is None else build.skill_rows[skill]
+        build.needs.append({"skill": row, "n": n, "urgency": station.people_priority})
     return first
 
 
@@ -243,6 +254,7 @@ def _mode(
         "cycles": mode.every if isinstance(mode.every, int) else 0,
         "first": _first_stop(build, mode),
         **_crew(build, crew),
+        "urgency": station.people_priority,
         "members": 0,
         "stock": -1,
         "worn": -1,
@@ -275,8 +287,8 @@ def _time(build: Build, every: Distribution | int | None) -> int:
 
 
 def _crew(build: Build, crew: str | dict[str, int] | None) -> dict[str, float]:
-    pool, n_crew = people_of(crew)
-    row = -1 if pool is None else build.pool_rows[pool]
+    skill, n_crew = people_of(crew)
+    row = -1 if skill is None else build.skill_rows[skill]
     return {"crew": row, "n_crew": n_crew}
 
 
@@ -285,6 +297,7 @@ def _lower_common(build: Build, name: str, first_server: int) -> None:
     for common, failure in build.line.failures.items():
         if min(failure.stations, key=list(build.station_rows).index) != name:
             continue
+        stations = [build.line.stations[station] for station in failure.stations]
         build.modes.append(
             {
                 "clock": t.CLOCK_CALENDAR,
@@ -293,6 +306,7 @@ def _lower_common(build: Build, name: str, first_server: int) -> None:
                 "repair": build.dist(failure.repair),
                 "part": _PART[failure.part],
                 **_crew(build, failure.crew),
+                "urgency": max(station.people_priority for station in stations),
                 "members": 1,
                 "stock": -1,
                 "worn": -1,

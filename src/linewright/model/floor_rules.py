@@ -12,8 +12,8 @@ from linewright.model.meaning import (
     is_sampled,
     next_operation,
     people_asked,
-    people_of,
     process_time,
+    too_few,
 )
 from linewright.model.notes import Notes, Path
 
@@ -45,10 +45,7 @@ def _people(line: Line, name: str, notes: Notes) -> None:
     """People are enough, and are asked for what takes a time."""
     station, at = line.stations[name], ("stations", name)
     for below, people in people_asked(station):
-        pool, n = people_of(people)
-        if pool is not None and pool in line.people and n > line.people[pool].count:
-            there = line.people[pool].count
-            msg = f'{n} of "{pool}" are needed at once, and there are {there}'
+        if msg := too_few(line, people):
             notes.error("LW226", (*at, *below), msg, "nobody could ever start")
     if station.people is None:
         return

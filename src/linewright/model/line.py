@@ -320,7 +320,10 @@ People = Annotated[
     Annotated[Name, Tag("<name>")]
     | Annotated[dict[Name, Count], Field(min_length=1, max_length=1), Tag("<number>")],
     pick((Mapping, "<number>"), other="<name>"),
-    Field(description="One of a pool of people, or `{pool: number}`."),
+    Field(
+        description="One of a pool of people, or who has a skill; `{name: number}`: "
+        "so many, all of one pool."
+    ),
 ]
 
 
@@ -470,7 +473,11 @@ class Attendance(Noun):
 
 
 class Pool(Noun):
-    """People who can do the same, and are sent to whoever asked for them first."""
+    """People who can do the same, and are sent to whoever asked for them first.
+
+    Of several pools with a skill the first with people free serves: name specialists
+    before those who can do everything.
+    """
 
     count: Annotated[int, Field(ge=1, le=100_000, strict=True)] = Field(
         1, description="How many there are."
@@ -479,6 +486,13 @@ class Pool(Noun):
         None,
         description="When they are there; always by default. What they have begun at "
         "the end of a shift they finish.",
+    )
+    skills: tuple[Name, ...] = _added(
+        (), description="What else stations may ask for them by, beside their name."
+    )
+    walk: Distribution | None = _added(
+        None,
+        description="Time that they take from one station to another; none by default.",
     )
     cost: PoolCost | None = _added(None, description="What they cost.")
 
@@ -759,6 +773,11 @@ class Station(Noun):
     )
     people: Attendance | None = _added(
         None, description="People that it needs, and what for."
+    )
+    people_priority: Priority = _added(
+        0,
+        description="Where people are short, stations with a higher one get them "
+        "first, and those of the same in the order in which they asked.",
     )
     setup: Setup | None = Field(None, description="Changeover from product to product.")
     failures: dict[Name, Failure] = Field(

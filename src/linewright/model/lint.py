@@ -6,6 +6,7 @@ Each function knows one warning. All of them take a model without errors.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from itertools import pairwise
 
 from linewright.model.graphs import find_cycles
@@ -17,7 +18,14 @@ from linewright.model.load_estimate import (
     starts_per_s,
     work_us,
 )
-from linewright.model.meaning import input_places, next_operation, places, process_time
+from linewright.model.meaning import (
+    input_places,
+    next_operation,
+    people_asked,
+    people_of,
+    places,
+    process_time,
+)
 from linewright.model.notes import Notes
 
 __all__ = ["lint"]
@@ -118,10 +126,24 @@ def _nobody_uses(line: Line, notes: Notes) -> None:
     tools = {t for p in products for step in p.route for t in step.tools}
     for name in (name for name in line.tools if name not in tools):
         notes.warning("LW303", ("tools", name), f'no operation needs the tool "{name}"')
+    for pool, i, name in _unused_skills(line):
+        msg = f'nothing asks for people by the skill "{name}"'
+        notes.warning("LW303", ("people", pool, "skills", i), msg)
     for i, name in enumerate(line.stages):
         if name not in stages:
             msg = f'no station belongs to the stage "{name}"'
             notes.warning("LW303", ("stages", i), msg)
+
+
+def _unused_skills(line: Line) -> Iterator[tuple[str, int, str]]:
+    """Yield skills that nothing asks for: pool, place in its list, skill."""
+    asked = {people_of(failure.crew)[0] for failure in line.failures.values()}
+    for station in line.stations.values():
+        asked |= {people_of(people)[0] for _, people in people_asked(station)}
+    for name, pool in line.people.items():
+        for i, skill in enumerate(pool.skills):
+            if skill not in asked:
+                yield name, i, skill
 
 
 def _rework_that_never_comes(line: Line, notes: Notes) -> None:

@@ -48,7 +48,9 @@ __all__ = [
     "rules_of",
     "sample_share",
     "setup_kind",
+    "skills_of",
     "taken_by",
+    "too_few",
     "transport_time",
     "transport_times",
     "uses_of",
@@ -235,10 +237,32 @@ def people_asked(
 
 
 def people_of(people: str | dict[str, int] | None) -> tuple[str | None, int]:
-    """Return the pool that is asked for people, and how many; none: nobody."""
+    """Return the skill that people are asked for by, and how many; none: nobody."""
     if isinstance(people, dict):
         return next(iter(people.items()))
     return people, 1
+
+
+def skills_of(line: Line) -> dict[str, list[str]]:
+    """Return the pools that have each skill, first those that are a pool's own name."""
+    skills = {name: [name] for name in line.people}
+    for name, pool in line.people.items():
+        for skill in pool.skills:
+            skills.setdefault(skill, []).append(name)
+    return skills
+
+
+def too_few(line: Line, people: str | dict[str, int] | None) -> str:
+    """Say of people that are asked for why they can never be there; empty: they can."""
+    skill, n = people_of(people)
+    pools = skills_of(line).get(skill or "", [])
+    there = max((line.people[name].count for name in pools), default=n)
+    if n <= there:
+        return ""
+    if skill in line.people:
+        return f'{n} of "{skill}" are needed at once, and there are {there}'
+    what = f'{n} who can "{skill}" are needed at once'
+    return f"{what}, and no pool of those has more than {there}"
 
 
 def calendar_of(line: Line, station: Station) -> Calendar | None:

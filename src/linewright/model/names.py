@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 
 from linewright.model.distribution import KINDS
 from linewright.model.line import Line, Product, Step
-from linewright.model.meaning import family_of, people_asked
+from linewright.model.meaning import family_of, people_asked, people_of, skills_of
 from linewright.model.notes import Notes, Path
 
 __all__ = ["check_names"]
@@ -18,9 +18,8 @@ def check_names(line: Line, notes: Notes) -> None:
     _top_level(line, notes)
     for name in line.stations:
         _station(line, name, notes)
-    for name, pool in line.people.items():
-        path = ("people", name, "calendar")
-        _known(path, pool.calendar, "calendar", line.calendars, notes)
+    for name in line.people:
+        _pool(line, name, notes)
     for name, buffer in line.buffers.items():
         path = ("buffers", name, "stage")
         _known(path, buffer.stage, "stage", line.stages, notes)
@@ -74,11 +73,22 @@ def _slots(line: Line, path: Path, slots: int | str | None, notes: Notes) -> Non
         _known(path, slots, "buffer", line.buffers, notes)
 
 
+def _pool(line: Line, name: str, notes: Notes) -> None:
+    pool, at = line.people[name], ("people", name)
+    _known((*at, "calendar"), pool.calendar, "calendar", line.calendars, notes)
+    _once((*at, "skills"), pool.skills, "skill", notes)
+    for i, skill in enumerate(pool.skills):
+        if skill in line.people:
+            msg = f'"{skill}" is the name of a pool, and a skill that it alone has'
+            notes.error("LW202", (*at, "skills", i), msg)
+
+
 def _people(line: Line, name: str, notes: Notes) -> None:
     station, at = line.stations[name], ("stations", name)
+    skills = skills_of(line)
     for below, people in people_asked(station):
-        for pool in (people,) if isinstance(people, str) else people:
-            _known((*at, *below), pool, "pool of people", line.people, notes)
+        skill, _ = people_of(people)
+        _known((*at, *below), skill, "pool of people or a skill", skills, notes)
 
 
 def _station(line: Line, name: str, notes: Notes) -> None:

@@ -23,7 +23,9 @@ from linewright.model.meaning import (
     materials_of,
     people_of,
     places,
+    skills_of,
     taken_by,
+    too_few,
 )
 from linewright.model.notes import Notes, Path
 
@@ -92,10 +94,10 @@ def _common_names(line: Line, name: str, notes: Notes) -> None:
             path = ("failures", name, "stations")
             msg = f'the station "{station}" is here {count} times'
             notes.error("LW202", path, msg)
-    pool, _ = people_of(line.failures[name].crew)
-    if pool is not None and pool not in line.people:
+    skill, _ = people_of(line.failures[name].crew)
+    if skill is not None and skill not in skills_of(line):
         path = ("failures", name, "crew")
-        notes.unknown(path, pool, "pool of people", line.people)
+        notes.unknown(path, skill, "pool of people or a skill", skills_of(line))
 
 
 # ---------------------------------------------------------------- tools and loops
@@ -126,10 +128,7 @@ def _common(line: Line, path: Path, common: CommonFailure, notes: Notes) -> None
     if not common.every.mean_us > 0:
         msg = "with no time between, nothing else would ever happen"
         notes.error("LW210", (*path, "every"), msg)
-    pool, n = people_of(common.crew)
-    if pool is not None and n > line.people[pool].count:
-        there = line.people[pool].count
-        msg = f'{n} of "{pool}" are needed at once, and there are {there}'
+    if msg := too_few(line, common.crew):
         notes.error("LW226", (*path, "crew"), msg)
 
 

@@ -24,6 +24,8 @@ def section(facts: Facts) -> Section | None:
     asked = facts.per_replication("people", "pool", "asked")
     waited = facts.per_replication("people", "pool", "waited")
     waits_s = facts.mean("people", "pool", "wait_mean_s")
+    walking = facts.mean("people", "pool", "walking_mean")
+    walks = any(pool.walk for pool in facts.line.people.values())
     scale = time_scale([wait for wait in waits_s.values() if np.isfinite(wait)])
     rows: list[tuple[Cell, ...]] = []
     for pool, share in shares.items():
@@ -35,6 +37,7 @@ def section(facts: Facts) -> Section | None:
                 name(pool, 200),
                 str(counts[pool]),
                 Bar(percent(share.mean, share.half), share.mean),
+                *([percent(walking[pool] / counts[pool])] if walks else []),
                 percent(late),
                 scale.with_unit(wait) if np.isfinite(wait) else "-",
             )
@@ -43,6 +46,7 @@ def section(facts: Facts) -> Section | None:
         Column("Pool", numeric=False),
         Column("People"),
         Column("At work"),
+        *([Column("On their way")] if walks else []),
         Column("Not free at once"),
         Column("Mean wait, all times asked"),
     )
@@ -58,4 +62,11 @@ def section(facts: Facts) -> Section | None:
         "not. Not free at once is the share of times that a station, or a repair, had "
         "to wait for the people it asked for."
     )
+    if walks:
+        note += " Ways to work are part of it; on their way is the share of them alone."
+    if any(pool.skills for pool in facts.line.people.values()):
+        note += (
+            " Who asks for a skill and finds nobody free is counted with the first "
+            "pool that has it."
+        )
     return Section("people", "People", text, (note,), tables=(table,))
