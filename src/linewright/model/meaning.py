@@ -48,6 +48,7 @@ __all__ = [
     "rules_of",
     "sample_share",
     "setup_kind",
+    "spares_name",
     "taken_by",
     "transport_time",
     "transport_times",
@@ -100,6 +101,11 @@ class Taken(NamedTuple):
     first: int
     until: int
     at_start: bool
+
+
+def spares_name(station: str, failure: str) -> str:
+    """Return what the spares of a failure are called in results and messages."""
+    return f"{station} {failure} spares"
 
 
 def loop_ends(name: str, product: Product, loop: Loop) -> tuple[int, int] | None:
