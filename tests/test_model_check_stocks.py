@@ -396,6 +396,27 @@ def test_a_tool_within_a_loop_closes_no_circle() -> None:
     assert findings(lambda m, p, r: put(r[3], tools="jig")) == []
 
 
+@pytest.mark.parametrize(
+    ("loop", "is_safe"),
+    [
+        ({"from": "cut", "to": "weld"}, True),
+        ({"from": "cut", "to": "cut", "hand_back": "next"}, True),
+        ({"from": "cut", "to": "cut"}, False),
+        ({"from": "weld", "to": "weld"}, False),
+    ],
+)
+def test_cards_keep_parts_from_piling_up(loop: Any, is_safe: bool) -> None:
+    model = {
+        "schema_version": 1,
+        "name": "piles",
+        "loops": {"card": {"cards": 3, **loop}},
+        "stations": {"cut": {"process": "1 min"}, "weld": {"process": "2 min"}},
+        "products": {"p": {"route": ["cut", "weld"]}},
+    }
+    found = [f.code for f in check(Line.model_validate(model))]
+    assert found == ([] if is_safe else ["LW306"])
+
+
 def test_a_near_name_and_what_to_do_are_told() -> None:
     (found,) = findings(lambda m, p, r: put(r[0], tools="jigg"))
     assert 'did you mean "jig"' in found.help
