@@ -87,7 +87,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "started": "parts started",
         "completed": "parts completed, whatever the verdict",
         "rejected": "parts whose verdict here was rework or scrap",
-        "planned_us": "mean processing time of the parts completed, microseconds",
+        "planned_us": "mean processing time of the parts completed, as learned by "
+        "then, microseconds",
         "failures": "failures and planned maintenance begun",
         "setups": "setups begun",
         "wait_mean_s": "mean wait in its queue of all parts started, seconds",
