@@ -38,7 +38,12 @@ STATES = (
     State("loading", "loading", "loading", "A part is put on it or taken off it."),
     State("blocked", "blocked", "blocked", "Its part is done but has nowhere to go."),
     State("starved", "starved", "starved", "It is ready but has no part to work on."),
-    State("waiting", "waiting for people", "waiting", "It lacks the people it needs."),
+    State(
+        "waiting",
+        "waiting for people or tools",
+        "waiting",
+        "It lacks people, a tool, a card or material.",
+    ),
     State("failed", "failed", "failed", "It is broken down, or waits for repair."),
     State("maintenance", "maintenance", "maintenance", "Planned work on the server."),
     State("break", "break", "break", "A pause inside a shift."),
