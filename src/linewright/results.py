@@ -188,7 +188,7 @@ COLUMNS: dict[str, dict[str, str]] = {
 _SHOWN_PERIODS = 100
 _TERMINATING = "one replication of a terminating study"
 _NO_SERIES = "one replication, and batch means are of throughput, WIP and levels only"
-_LATER_TABLES = ("people", "energy", "cost")
+_LATER_TABLES = ("people", "stocks", "energy", "cost")
 _ONE_VALUE = "one replication has a value"
 
 
