@@ -75,6 +75,7 @@ MANIFEST: Mapping[str, str] = {
     "events": "events of all replications",
     "stopped_early": "whether it was interrupted; what was done by then is here",
     "standstill": "numbers of the replications in which the line stood still for good",
+    "standstill_reason": "what was waited for in the first of them",
 }
 """Keys of the manifest and what they mean."""
 

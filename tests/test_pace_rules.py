@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 
 from linewright import tables as t
@@ -30,6 +31,18 @@ def test_each_doubling_leaves_a_share_of_the_time_of_a_unit() -> None:
     assert found[1] == 80
     assert found[3] == 64
     assert found[7] == 51.2
+
+
+def test_the_planned_time_is_what_is_learned_by_then() -> None:
+    run = Run(
+        344,
+        stations={"A": {"process": "100 min"}},
+        products={"p": {"route": [{"station": "A", "learning": {"rate": 0.8}}]}},
+    )
+    # 100, 80, 70.2 and 64 minutes: four are done after 314.2, and performance is one
+    assert run.of_station("completed", "A") == 4
+    done_us = 60e6 * sum(100 * n ** np.log2(0.8) for n in range(1, 5))
+    assert run.of_station("planned_us", "A") == pytest.approx(done_us, abs=4)
 
 
 def test_by_wright_it_is_the_average_of_all_units() -> None:

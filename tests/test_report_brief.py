@@ -235,8 +235,11 @@ def test_a_run_that_was_stopped_says_so() -> None:
 
 
 def test_a_line_that_stands_still_says_so() -> None:
-    said = words(brief_html(hand_made(standstill=[0, 3])))
+    why = "At 3 d hull 0 waits for P, but hull lacks 1 blue."
+    made = hand_made(standstill=[0, 3], standstill_reason=why)
+    said = words(brief_html(made))
     assert "The line came to a standstill in 2 of 20 replications" in said
+    assert why in said
 
 
 def test_names_are_shown_and_never_run() -> None:

@@ -198,7 +198,7 @@ SHOWN = (
     "processing", "setup", "blocked", "starved", "failed", "maintenance", "break",
     "off_shift",
 )  # fmt: skip
-"""States that servers of this plant come to; nobody loads, or waits for people."""
+"""States that servers of this plant come to; nobody loads or waits for people."""
 
 
 def _stations(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,16 @@ import pytest
 
 import linewright
 from linewright.report.facts import Facts
-from linewright.report.sections import limits, orders, people, throughput, units, wip
+from linewright.report.parts import Bar
+from linewright.report.sections import (
+    limits,
+    orders,
+    people,
+    stocks,
+    throughput,
+    units,
+    wip,
+)
 from tests.test_report_plant import HOUR, Made, aircraft_result, hand_made, make, table
 
 
@@ -211,3 +221,54 @@ def test_pools_whose_people_walk_say_how_much_of_their_time_they_do() -> None:
     # 8 at one, 2 + 8 at two by both, of whom one has waited; 2 back to one by one
     assert operator[3] != fitter[3] == "0%"
     assert "skill" in found.text[0]
+
+
+STOCKS = """
+schema_version: 1
+name: stocks
+tools: {jig: 2}
+loops: {pallet: {cards: 4, from: load, to: pack}}
+materials: {sheet: {stock: 4, reorder_point: 2, lot: 4, lead_time: 1 h}}
+stations:
+  load: {process: 5 min, buffer: 9}
+  pack:
+    process: 5 min
+    failures: {pump: {every: 1 h, repair: 5 h, spares: 1, swap: 10 min}}
+products:
+  crate:
+    release: {every: 10 min, when_full: lose}
+    bom: {sheet: {quantity: 1, bought: true}}
+    route: [{station: load, tools: jig}, pack]
+"""
+
+
+def test_tools_and_materials_say_how_many_are_out_and_how_often_there_is_none() -> None:
+    assert stocks.section(Facts(serial())) is None
+    line = linewright.loads(STOCKS)
+    result = linewright.simulate(line, horizon="9 d", warmup="1 d", replications=2)
+    found = stocks.section(Facts(result))
+    assert found is not None
+    assert re.match(r"Of .* none is (free|on hand) .*, the most of 4", found.headline)
+    lent, bought = found.tables
+    assert [row[:2] for row in lent.rows] == [
+        ("jig", "tool"),
+        ("pallet", "card"),
+        ("pack pump spares", "spare"),
+    ]
+    out = [row[2] for row in lent.rows]
+    assert all(isinstance(bar, Bar) and 0 < bar.share <= 1 for bar in out)
+    assert [str(bar).split("of ")[1][0] for bar in out] == ["2", "4", "1"]
+    assert [str(cell) for cell in bought.rows[0][:2]] == ["sheet", "4"]
+    assert any("repairs waited on average" in note for note in found.text)
+
+
+def test_tools_that_never_run_short_are_said_to() -> None:
+    text = STOCKS.replace("tools: {jig: 2}", "tools: {jig: 20}")
+    text = re.sub(r"(?m)^(loops|materials|    failures|    bom):.*\n", "", text)
+    result = linewright.simulate(
+        linewright.loads(text), horizon="2 d", warmup="1 h", replications=2
+    )
+    found = stocks.section(Facts(result))
+    assert found is not None
+    assert found.headline == "Tools and materials never run short"
+    assert len(found.tables) == 1

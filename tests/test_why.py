@@ -267,6 +267,144 @@ def test_buffers_and_setups() -> None:
     assert text.endswith("cut is being set up for frame 0, 15 min left.")
 
 
+# ---------------------------------------------------------------- stocks
+
+
+JIG = """\
+tools: {jig: %s}
+stations: {mill: {process: 50 min}, drill: {process: 6 min}}
+products:
+  cover: {route: [{station: mill, tools: jig}]}
+  plate: {route: [{station: drill, tools: jig}], release: {every: 6 min}}
+"""
+
+
+def test_a_tool_is_followed_to_the_part_that_has_it() -> None:
+    text = asked(JIG % 1, 30 * MINUTE, "drill")
+    assert text.endswith(
+        "drill waits: plate 0 waits for it, but plate lacks 1 jig, because none of "
+        "1 jig is free: cover 0 has it, because mill works on cover 0 (mill), 20 min "
+        "left."
+    )
+    plate = asked(JIG % 1, 30 * MINUTE, "plate:0")
+    assert "plate 0 waits for drill, but plate lacks 1 jig, because none of" in plate
+
+
+def test_a_tool_on_its_way_back_is_told_with_its_time() -> None:
+    text = asked(JIG % "{count: 1, back: 2 h}", 55 * MINUTE, "mill")
+    assert text.endswith(
+        "mill waits: cover lacks 1 jig, because none of 1 jig is free: 1 is on the way "
+        "back, the next comes Mon 2027-01-04 02:50."
+    )
+
+
+def test_a_part_on_its_way_is_not_taken_for_a_tool() -> None:
+    text = asked(
+        "tools: {jig: {count: 1, back: 9 h}}\n"
+        "stations: {cut: {process: 4 min}, weld: {process: 1 min}}\n"
+        "products:\n"
+        "  frame: {route: [{station: cut, tools: jig}, "
+        "{station: weld, transport: 10 min}]}\n",
+        5 * MINUTE,
+        "weld",
+    )
+    assert "frame 0 is on its way and arrives Mon 2027-01-04 00:14" in text
+
+
+def test_a_tool_may_be_asked_about_by_its_name() -> None:
+    text = asked(JIG % 3, 29 * MINUTE, "jig")
+    assert "1 of 3 jig is free: cover 0 and plate 3 have the rest" in text
+    assert asked(JIG % 3, 29 * MINUTE, "stock:jig") == text
+
+
+def test_a_card_of_a_loop_is_followed_to_where_its_part_waits() -> None:
+    text = asked(
+        "loops: {card: {cards: 2, from: cut, to: weld}}\n"
+        "stations: {cut: {process: 1 min}, weld: {process: 9 h}}\n"
+        "products: {frame: {route: [cut, weld], release: {every: 1 min}}}\n",
+        30 * MINUTE,
+        "cut",
+    )
+    assert "cut waits: frame 2 waits for it, but frame lacks 1 card" in text
+    assert "none of 2 card is free: frame 0 and frame 1 have them" in text
+    assert "because weld works on frame 0 (weld)" in text
+
+
+SHEETS = """\
+materials: {sheet: {stock: 2, reorder_point: 0, lot: 2, lead_time: 30 min}}
+stations: {press: {process: 5 min}}
+products:
+  pan:
+    route: [press]
+    release: {every: 5 min}
+    bom: {sheet: {quantity: 1, bought: true}}
+"""
+
+
+def test_a_material_is_followed_to_its_delivery() -> None:
+    text = asked(SHEETS, 25 * MINUTE, "press")
+    assert text.endswith(
+        "press waits: pan 2 waits for it, but pan lacks 1 sheet, because no sheet is "
+        "free: 2 are ordered, the next comes Mon 2027-01-04 00:40."
+    )
+
+
+def test_a_failure_waits_for_a_spare() -> None:
+    pump = "{every: 10 min, repair: 35 min, spares: 1, swap: 2 min, clock: calendar}"
+    text = asked(
+        f"stations: {{press: {{process: 1 min, failures: {{pump: {pump}}}}}}}\n"
+        "products: {pan: {route: [press]}}\n",
+        30 * MINUTE,
+        "press",
+    )
+    assert text.endswith(
+        "press is failed (pump) and waits for a spare (2 are being repaired, the next "
+        "comes Mon 2027-01-04 00:45) with pan 20 on it."
+    )
+
+
+CROSSED = """\
+loops:
+  red: {cards: 1, from: weld, to: pack}
+  blue: {cards: 1, from: paint, to: pack}
+stations: {W: {process: 5 min}, P: {process: 6 min}, C: {process: 1 min}}
+products:
+  hull:
+    release: orders
+    route: [{operation: weld, station: W}, {operation: paint, station: P},
+      {operation: pack, station: C}]
+  deck:
+    release: orders
+    route: [{operation: paint, station: P}, {operation: weld, station: W},
+      {operation: pack, station: C}]
+orders: [{product: hull}, {product: deck}]
+"""
+
+
+def test_two_parts_that_wait_for_the_cards_of_each_other_are_named() -> None:
+    text = asked(CROSSED, DAY, "hull:0")
+    assert text.endswith(
+        "hull 0 waits for P, but hull lacks 1 blue, because none of 1 blue is free: "
+        "deck 0 has it, because deck 0 waits for W, but deck lacks 1 red, because none "
+        "of 1 red is free: hull 0 has it; this closes a circle."
+    )
+
+
+def test_a_standstill_says_what_is_waited_for() -> None:
+    line = loads("schema_version: 1\nname: Line\n" + CROSSED)
+    result = simulate(line, horizon="1 d", replications=2)
+    assert result.manifest["standstill"] == [0, 1]
+    reason = result.manifest["standstill_reason"]
+    assert "hull lacks 1 blue" in reason
+    assert "deck lacks 1 red" in reason
+
+
+def test_a_line_that_goes_on_has_no_such_reason() -> None:
+    line = loads("schema_version: 1\nname: Line\n" + TWO)
+    result = simulate(line, horizon="1 d", replications=1)
+    assert result.manifest["standstill_reason"] == ""
+
+
 # ---------------------------------------------------------------- names
 
 
@@ -291,6 +429,7 @@ def test_everything_in_the_examples_has_an_answer(project: Path, model: str) -> 
         before = [array.copy() for array in state]
         names = lowered.names
         everything = {*names.stations, *names.servers, *names.products, *names.buffers}
+        everything |= {f"stock:{name}" for name in names.stocks}
         for p in np.flatnonzero(state.parts["product"] >= 0)[:40]:
             product = names.products[state.parts["product"][p]]
             everything.add(f"{product}:{state.parts['serial'][p]}")

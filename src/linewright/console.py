@@ -131,12 +131,13 @@ def _alarms(result: Result) -> list[RenderableType]:
             f"THE LINE STOOD STILL with parts in it in replication {numbers}: nothing "
             "could ever happen again. Ask `linewright why`."
         )
+        found.append(m.get("standstill_reason") or "")
     if m["stopped_early"]:
         found.append(
             f"INTERRUPTED after {m['replications']} of {m['replications_asked']} "
             "replications."
         )
-    return [Text(line, style="bold red") for line in found]
+    return [Text(line, style="bold red") for line in found if line]
 
 
 def _failures(result: Result) -> str:

@@ -87,7 +87,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "started": "parts started",
         "completed": "parts completed, whatever the verdict",
         "rejected": "parts whose verdict here was rework or scrap",
-        "planned_us": "mean processing time of the parts completed, microseconds",
+        "planned_us": "mean processing time of the parts completed, as learned by "
+        "then, microseconds",
         "failures": "failures and planned maintenance begun",
         "setups": "setups begun",
         "wait_mean_s": "mean wait in its queue of all parts started, seconds",
@@ -438,6 +439,14 @@ def build_result(
     }
     tables["summary"] = build.summary(tables, experiment)
     method, batch_us = build.method(tables["summary"])
+    standing = sorted(
+        (r for r in done if r.status == t.STANDSTILL), key=lambda r: r.number
+    )
+    reason_of_standstill = ""
+    if standing:
+        from linewright.why import describe_standstill  # noqa: PLC0415 - rarely needed
+
+        reason_of_standstill = describe_standstill(lowered, standing[0].state, line)
     manifest = {
         "result_schema_version": RESULT_SCHEMA_VERSION,
         "linewright_version": __version__,
@@ -463,7 +472,8 @@ def build_result(
         "rules_given": given_names(lowered),
         "events": sum(r.events for r in done),
         "stopped_early": stopped_early,
-        "standstill": sorted(r.number for r in done if r.status == t.STANDSTILL),
+        "standstill": [r.number for r in standing],
+        "standstill_reason": reason_of_standstill,
     }
     ordered = {name: tables[name] for name in COLUMNS}
     return Result(manifest, line, ordered)

@@ -47,7 +47,7 @@ UNIFORM, EXPONENTIAL, TIMES = range(3)
 
 # what a server does with its time; exclusive and exhaustive
 STARVED, PROCESSING, SETUP, BLOCKED, FAILED, MAINTENANCE, BREAK, OFF_SHIFT = range(8)
-LOADING, WAITING = 8, 9  # loading and unloading; waiting for people, tools
+LOADING, WAITING = 8, 9  # loading and unloading; waiting for people or a stock
 N_MODES = 10
 MODE_NAMES = (
     "starved",

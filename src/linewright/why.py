@@ -24,7 +24,13 @@ from linewright.model.calendars import to_local
 from linewright.model.line import Line
 from linewright.units import format_duration
 
-__all__ = ["describe_deadlock", "find_entity", "local_time", "why"]
+__all__ = [
+    "describe_deadlock",
+    "describe_standstill",
+    "find_entity",
+    "local_time",
+    "why",
+]
 
 When = Callable[[int], str]
 
@@ -57,8 +63,9 @@ def why(lowered: Lowered, state: t.State, entity: str, line: Line | None = None)
     Args:
         lowered: The line.
         state: Its state at the instant.
-        entity: Name of a station, server, product or buffer, or a part such as
-            ``frame:17``. Where a name means several, ``buffer:weld`` says which.
+        entity: Name of a station, server, product, buffer or stock (tool, loop,
+            material), or a part such as ``frame:17``. Where a name means several,
+            ``buffer:weld`` says which.
         line: The model, for local times; without it times count from the start.
 
     Raises:
@@ -101,6 +108,7 @@ def find_entity(lowered: Lowered, entity: str) -> tuple[Thing, int | None]:
         "server": names.servers,
         "product": names.products,
         "buffer": names.buffers,
+        "stock": names.stocks,
     }
     kind, _, rest = entity.partition(":")
     for each, those in known.items():
@@ -114,7 +122,7 @@ def find_entity(lowered: Lowered, entity: str) -> tuple[Thing, int | None]:
     every = list(dict.fromkeys(name for those in known.values() for name in those))
     close = get_close_matches(entity, every, 1)
     hint = f'did you mean "{close[0]}"?' if close else f"there are {', '.join(every)}"
-    msg = f'there is no station, server, buffer or product "{entity}"; {hint}'
+    msg = f'there is no station, server, buffer, product or stock "{entity}"; {hint}'
     raise ValueError(msg)
 
 
@@ -142,6 +150,20 @@ def describe_deadlock(
         k = next((s for s in following if s in passed), following[0])
     circle = [text for _, text in path[_index(path, k) :]]
     return f"deadlock at {now}: {'; '.join(circle)}; none of them can ever move"
+
+
+def describe_standstill(
+    lowered: Lowered, state: t.State, line: Line | None = None
+) -> str:
+    """Return what the part waits for that has waited longest in a line at rest."""
+    story = _Story(lowered, state, _clock(line))
+    elsewhere = (t.IN_STORE, t.OUTSIDE, t.NEW)
+    parts = [p for p in story.parts() if state.parts["where"][p] not in elsewhere]
+    parts = parts or story.parts(where=t.OUTSIDE)
+    if not parts:
+        return ""
+    first = min(parts, key=lambda p: int(state.parts["sequence"][p]))
+    return story.tell(Thing("part", first))
 
 
 def _index(path: list[tuple[int, str]], k: int) -> int:
@@ -318,8 +340,19 @@ class _Story:
         if mode == t.STARVED:
             return self.starved(s)
         if mode == t.WAITING:
-            return Cause(f"{name} {self.waits_for_people(s)}{on_it}")
+            return self.waits(s, f"{name}{{}}{on_it}")
         return Cause(f"{name} {self.doing(s)}{self.left(s)}")
+
+    def waits(self, s: int, text: str) -> Cause:
+        """Say whether a server waits for people, or for what a part takes."""
+        if (
+            self.state.claims["wanted"][s] < 0
+            and int(self.state.servers["part"][s]) < 0
+        ):
+            k = int(self.state.servers["station"][s])
+            if found := self.waits_in_vain(k):
+                return Cause(text.format(f" waits: {found.text}"), found.next)
+        return Cause(text.format(f" {self.waits_for_people(s)}"))
 
     def waits_for_people(self, c: int) -> str:
         """Say for whom a claimant waits, and where they are."""
@@ -365,6 +398,10 @@ class _Story:
         else:
             key = int(self.state.servers["due"][fixed["server"]])
         until = f"until {self.when(key >> 4)}" if key < t.NEVER else "for unknown time"
+        if mode["stock"] >= 0 and m in self.without_spare(int(mode["stock"])):
+            k = int(mode["stock"])
+            back = self.coming_back(k)
+            until = "and waits for a spare" + (f" ({back})" if back else "")
         claim = self.state.claims[len(self.state.servers) + m]
         if claim["wanted"] >= 0 or claim["walking"]:
             until = f"and {self.waits_for_people(len(self.state.servers) + m)}"
@@ -536,6 +573,8 @@ class _Story:
                 name = self.names.products[component]
                 text = f"{product} needs {needed} {name} and {there} are in store"
                 return Cause(text, Thing("supply", component))
+        if lacking := self.lacks_stock(step):
+            return lacking
         targets = self.line.targets[int(row["first_target"]) :]
         place = next(j for j, x in enumerate(targets) if x["station"] == k)
         work = self.line.work[int(row["first_work"]) + place]
@@ -546,6 +585,78 @@ class _Story:
                 text = f"its {mean} do not fit into the {_span(left)} left"
                 return Cause(f"{text} of the shift")
         return None
+
+    # ------------------------------------------------------------ stocks
+
+    def lacks_stock(self, step: int) -> Cause | None:
+        """Say which tool, card or material is missing for a step."""
+        row = self.line.steps[step]
+        first = int(row["first_take"])
+        for take in self.line.takes[first : first + int(row["n_takes"])]:
+            k, needed = int(take["stock"]), int(take["quantity"])
+            free = int(self.state.stocks["free"][k])
+            if free < needed:
+                product = self.names.products[row["product"]]
+                text = f"{product} lacks {needed - free} {self.names.stocks[k]}"
+                return Cause(text, Thing("stock", k))
+        return None
+
+    def stock(self, k: int) -> Cause:
+        """Say where the things of a stock are that are not free."""
+        fixed, name = self.line.stocks[k], self.names.stocks[k]
+        free = int(self.state.stocks["free"][k])
+        of = f" of {int(fixed['initial'])}" if fixed["kind"] != t.MATERIAL else ""
+        none = "none" if of else "no"
+        text = f"{free or none}{of} {name} {'are' if free > 1 else 'is'} free"
+        back = self.coming_back(k)
+        holders = self.holders(k)
+        if holders:
+            labels = [self.label(p) for p in holders[:3]]
+            more = [f"{len(holders) - 3} more"] if len(holders) > 3 else []
+            verb = "has" if len(holders) == 1 else "have"
+            what = "the rest" if free or back else "it" if verb == "has" else "them"
+            text += f": {_and(labels + more)} {verb} {what}"
+        if back:
+            text += f"; {back}" if holders else f": {back}"
+        elif fixed["kind"] == t.MATERIAL and not self.state.stocks["out"][k]:
+            text += ", and none is ordered"
+        steps = self.state.parts["step"]
+        furthest = max(holders, key=lambda p: (steps[p], -p), default=-1)
+        follow = furthest >= 0 and not back
+        return Cause(text, Thing("part", furthest) if follow else None)
+
+    def holders(self, k: int) -> list[int]:
+        """Return the parts that have something of a stock."""
+        found = []
+        for p in self.parts():
+            product = self.line.products[self.state.parts["product"][p]]
+            first = int(product["first_held"])
+            for take in self.line.takes[first : first + int(product["n_held"])]:
+                at = p * int(self.line.settings[t.S_N_SLOTS]) + int(take["slot"])
+                if take["stock"] == k and self.state.memory[at] > 0:
+                    found.append(p)
+        return found
+
+    def coming_back(self, k: int) -> str:
+        """Say what of a stock is on its way, and when the next comes; or nothing."""
+        out = int(self.state.stocks["out"][k])
+        if out == 0:
+            return ""
+        kind = int(self.line.stocks["kind"][k])
+        verb = {t.TOOL: "on the way back", t.SPARE: "being repaired"}.get(
+            kind, "ordered"
+        )
+        at = min(self.expected(t.RETURNED, k), default=-1)
+        when = f", the next comes {self.when(at)}" if at >= 0 else ""
+        return f"{out} {'is' if out == 1 else 'are'} {verb}{when}"
+
+    def without_spare(self, k: int) -> list[int]:
+        """Return the stops that wait for a spare component, the first in turn first."""
+        found, m = [], int(self.state.stocks["head"][k])
+        for _ in range(int(self.state.stocks["n_waiting"][k])):
+            found.append(m)
+            m = int(self.state.modes["next"][m])
+        return found
 
     def store_list(self, i: int) -> int:
         settings = self.line.settings
@@ -561,9 +672,13 @@ class _Story:
 
     def arrival_us(self, p: int) -> int:
         """Return when a part on the move arrives."""
+        return next(iter(self.expected(t.MOVED, p)), self.now)
+
+    def expected(self, kind: int, row: int) -> list[int]:
+        """Return when the events of a kind come that a part or a stock waits for."""
         heap = self.state.heap[: int(self.state.clock["n_heap"][0])]
-        found = heap[heap[:, 3] == p, 0]
-        return int(found[0]) >> 4 if len(found) else self.now
+        found = heap[(heap[:, 3] == row) & (heap[:, 0] & 15 == kind), 0]
+        return [int(key) >> 4 for key in found]
 
     def steps_at(self, k: int) -> list[int]:
         dests = self.line.steps["dest"]
@@ -752,6 +867,9 @@ class _Story:
             text = f"{label} is finished and waits to be built in at {to}"
         else:
             text = f"{label} waits for {to}{self.before(p)}"
+        lacking = self.lacks_stock(int(part["step"])) if where == t.IN_QUEUE else None
+        if lacking:
+            return Cause(f"{text}, but {lacking.text}", lacking.next)
         best = min(stations, key=self.rank) if stations else -1
         return Cause(text, Thing("station", best) if stations else None)
 

@@ -199,7 +199,8 @@ def _add_look_verbs(verbs: Any) -> None:
     why.add_argument(
         "entity",
         metavar="ENTITY",
-        help="station, server, buffer, product, or a part such as frame:17",
+        help="station, server, buffer, product, tool, loop or material, or a part "
+        "such as frame:17",
     )
     why.add_argument(
         "--at", metavar="TIME", required=True, help="3d10:42, 3 d 10 h, or local time"

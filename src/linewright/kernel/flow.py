@@ -27,7 +27,7 @@ from linewright.kernel.entering import (
     take_always,
     wake_sources,
 )
-from linewright.kernel.learning import learn
+from linewright.kernel.learning import learn, mean_share
 from linewright.kernel.leaving import complete, leave, split
 from linewright.kernel.moves import (
     CAPS,
@@ -209,7 +209,11 @@ def finish_rare(line: LineTables, state: State, s, outcome):
     more = server.n_parts > 1 and end_next(state, p, s)
     if not more:
         server.phase = DONE
-        here.planned_us += line.work[work_at(line, k, server.station)].mean_us
+        planned = line.work[work_at(line, k, server.station)].mean_us
+        if step.curve >= 0:
+            n = max(abs(step.per_unit), 1)
+            planned = int(planned * mean_share(line, state, step.curve, n) + 0.5)
+        here.planned_us += planned
     if line.stations[server.station].has_cycle_modes:
         lot = line.products[part.product].lot
         count_cycle(line, state, s, 0 if more else 1, lot)

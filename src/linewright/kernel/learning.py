@@ -16,7 +16,7 @@ import math
 from linewright.kernel._jit import jit
 from linewright.tables import WRIGHT, LineTables, State
 
-__all__ = ["experience", "learn", "learned_share", "ramp_share"]
+__all__ = ["experience", "learn", "learned_share", "mean_share", "ramp_share"]
 
 
 @jit
@@ -47,6 +47,15 @@ def learned_share(line: LineTables, state: State, c, ahead):
     if curve.kind == WRIGHT:
         share = n * share - (n - 1) * math.pow(max(n - 1, 1e-9), curve.exponent)
     return max(share, curve.plateau)
+
+
+@jit
+def mean_share(line: LineTables, state: State, c, n):
+    """Return the average share of their first time that the next units take."""
+    total = 0.0
+    for ahead in range(n):
+        total += learned_share(line, state, c, ahead)
+    return total / n
 
 
 @jit

@@ -10,7 +10,7 @@ from linewright import tables as t
 from linewright.lower._build import Build
 from linewright.model.distribution import Distribution
 from linewright.model.line import Failure, Product
-from linewright.model.meaning import Taken, materials_of, taken_by
+from linewright.model.meaning import Taken, materials_of, spares_name, taken_by
 
 __all__ = [
     "add_spares",
@@ -46,8 +46,9 @@ def add_spares(build: Build, station: str, name: str, failure: Failure) -> int:
     """Add the spare components of a failure; return their row, -1 for none."""
     if failure.spares is None:
         return -1
-    title = f"{station} {name} spares"
-    return _add(build, title, t.SPARE, failure.spares, failure.repair)
+    return _add(
+        build, spares_name(station, name), t.SPARE, failure.spares, failure.repair
+    )
 
 
 def _add(

@@ -219,7 +219,9 @@ class Power(Noun):
     )
     starved: Watts | None = Field(None, description="Without a part to work on.")
     blocked: Watts | None = Field(None, description="With nowhere to put its part.")
-    waiting: Watts | None = Field(None, description="Without the people it needs.")
+    waiting: Watts | None = Field(
+        None, description="Without the people, tool or material it needs."
+    )
     setup: Watts | None = Field(None, description="While it is set up.")
     loading: Watts | None = Field(None, description="While loaded or unloaded.")
     failed: Watts | None = Field(

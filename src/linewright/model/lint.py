@@ -25,6 +25,7 @@ from linewright.model.meaning import (
     people_of,
     places,
     process_time,
+    taken_by,
 )
 from linewright.model.notes import Notes
 
@@ -288,8 +289,11 @@ def _grows_without_limit(
         if product.release.kind != "always" or capped or _is_exact(line, name):
             continue
         fastest = rate[0]
+        taken = taken_by(line, name)
         for (i, _), (j, ahead) in pairwise(enumerate(product.route)):
             fastest = min(fastest, rate[i])
+            if any(one.first < j <= one.until for one in taken):
+                continue  # who waits there has a card of a loop
             rooms = [input_places(line, ahead, station) for station in ahead.stations]
             if None in rooms and min(rate[j:]) <= fastest * (1 + 1e-9):
                 msg = f'"{name}" is always released, and parts pile up without limit '

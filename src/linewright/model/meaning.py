@@ -49,6 +49,7 @@ __all__ = [
     "sample_share",
     "setup_kind",
     "skills_of",
+    "spares_name",
     "taken_by",
     "too_few",
     "transport_time",
@@ -102,6 +103,11 @@ class Taken(NamedTuple):
     first: int
     until: int
     at_start: bool
+
+
+def spares_name(station: str, failure: str) -> str:
+    """Return what the spares of a failure are called in results and messages."""
+    return f"{station} {failure} spares"
 
 
 def loop_ends(name: str, product: Product, loop: Loop) -> tuple[int, int] | None:

@@ -24,6 +24,7 @@ from linewright.model.meaning import (
     people_of,
     places,
     skills_of,
+    spares_name,
     taken_by,
     too_few,
 )
@@ -45,6 +46,7 @@ def check_stock_names(line: Line, notes: Notes) -> None:
                     notes.unknown(path, tool, "tool", line.tools)
     for name in line.loops:
         _loop_names(line, name, notes)
+    _one_stock_each(line, notes)
     for name in line.failures:
         _common_names(line, name, notes)
     for name, station in line.stations.items():
@@ -78,8 +80,27 @@ def _loop_names(line: Line, name: str, notes: Notes) -> None:
     for product in loop.takes:
         if product not in line.products:
             notes.unknown((*at, "takes", product), product, "product", line.products)
-    if name in line.tools:
-        notes.error("LW202", at, f'"{name}" is a tool and a loop')
+
+
+def _one_stock_each(line: Line, notes: Notes) -> None:
+    """Note names that two stocks have: results and messages name them all alike."""
+    stocks: list[tuple[str, str, Path]] = [
+        *((name, "a tool", ("tools", name)) for name in line.tools),
+        *((name, "a loop", ("loops", name)) for name in line.loops),
+        *((name, "a material", ("materials", name)) for name in line.materials),
+    ]
+    for name, station in line.stations.items():
+        for failure_name, failure in station.failures.items():
+            if failure.spares is not None:
+                title = spares_name(name, failure_name)
+                at = ("stations", name, "failures", failure_name)
+                stocks.append((title, "what spares are called", at))
+    kinds: dict[str, str] = {}
+    for title, kind, path in stocks:
+        if title in kinds:
+            msg = f'"{title}" is {kinds[title]} and {kind}'
+            notes.error("LW202", path, msg, "rename one of them")
+        kinds.setdefault(title, kind)
 
 
 def _common_names(line: Line, name: str, notes: Notes) -> None:
@@ -181,27 +202,33 @@ def _loop(line: Line, name: str, loop: Loop, notes: Notes) -> None:
             hint = "no part could ever start"
             notes.error("LW227", (*at, "takes", product), msg, hint)
     for product, ends in inside.items():
-        _loop_ends(line, (*at, "from"), product, ends, notes)
+        _loop_ends(line, at, product, ends, notes)
 
 
 def _loop_ends(
-    line: Line, path: Path, name: str, ends: tuple[int, int], notes: Notes
+    line: Line, at: Path, name: str, ends: tuple[int, int], notes: Notes
 ) -> None:
     route = line.products[name].route
-    first, last = route[ends[0]], route[ends[1]]
+    first = route[ends[0]]
     if ends[0] > ends[1]:
         msg = f'in the route of "{name}" the loop ends before it begins'
-        notes.error("LW227", path, msg)
-    if is_sampled(first) or first.rework_only or last.rework_only:
-        msg = f'not all parts of "{name}" come to where the loop begins and ends'
-        notes.error("LW227", path, msg, "choose operations that all visit")
+        notes.error("LW227", (*at, "from"), msg)
+    for key, step in (("from", first), ("to", route[ends[1]])):
+        if step.rework_only or (is_sampled(step) and key == "from"):
+            msg = f'not all parts of "{name}" come to "{step.operation}"'
+            hint = "choose an operation that all visit"
+            notes.error("LW227", (*at, key), msg, hint)
     if batch_of(line, first) is not None:
         msg = f'no loop begins at "{first.operation}", which is done in batches'
-        notes.error("LW227", path, msg, "let it begin at the operation before")
+        hint = "let it begin at the operation before"
+        notes.error("LW227", (*at, "from"), msg, hint)
 
 
 def _circles(line: Line, notes: Notes) -> None:
-    """Two parts may wait for ever, each for what the other has."""
+    """Two parts may wait for ever, each for the card that the other has.
+
+    A tool is in no circle: who has one is at work, and waits for nothing else.
+    """
     takes: dict[str, set[str]] = {}
     for name in line.products:
         taken = taken_by(line, name)
@@ -215,11 +242,10 @@ def _circles(line: Line, notes: Notes) -> None:
     for first, ends in takes.items():
         for second in sorted(ends):
             if first < second and first in takes.get(second, ()):
-                key = "tools" if first in line.tools else "loops"
                 msg = f'one part may have "{first}" and wait for "{second}", another '
                 msg += "the other way round: then neither ever goes on"
                 hint = "let all parts take them in the same order"
-                notes.warning("LW309", (key, first), msg, hint)
+                notes.warning("LW309", ("loops", first), msg, hint)
 
 
 def _material(line: Line, name: str, notes: Notes) -> None:
@@ -241,7 +267,7 @@ def _initial(line: Line, name: str, notes: Notes) -> None:
         msg = f'no product is made of "{name}", so it has no store'
         notes.error("LW227", path, msg, "let a product use it, as a customer does")
     elif product.stock % product.lot_size:
-        msg = f"{product.stock} units are no whole lots of {product.lot_size}"
+        msg = f"{product.stock} units are not whole lots of {product.lot_size}"
         notes.error("LW227", path, msg)
     else:
         room = places(line, product.store)
@@ -265,9 +291,13 @@ def _wear(path: Path, station: Station, work: Maintenance, notes: Notes) -> None
         notes.error("LW228", path, msg)
     if work.when_worn is None:
         return
-    if work.first is not None:
-        msg = "first has no effect on work that is due by wear"
-        notes.error("LW228", (*path, "first"), msg)
+    for key, is_said in (
+        ("first", work.first is not None),
+        ("clock", work.clock != "calendar"),
+    ):
+        if is_said:
+            msg = f"{key} has no effect on work that is due by wear"
+            notes.error("LW228", (*path, key), msg)
     for name, step in work.when_worn.items():
         steps = station.failures[name].steps
         if step >= steps:

@@ -42,7 +42,7 @@ STATES = (
         "waiting",
         "waiting for people or tools",
         "waiting",
-        "It lacks the people, the tool, the card or the material that it needs.",
+        "It lacks people, a tool, a card or material.",
     ),
     State("failed", "failed", "failed", "It is broken down, or waits for repair."),
     State("maintenance", "maintenance", "maintenance", "Planned work on the server."),

@@ -7,8 +7,9 @@ times is our reading:
 
 * processing is actual production time (APT), setup and loading are actual unit setup
   time (AUST); together they are the actual unit processing time (AUPT);
-* failed, blocked and waiting for people or tools are actual unit delay time (ADET), for
-  they draw out the work; with AUPT they are the actual unit busy time (AUBT);
+* failed, blocked and waiting (for people, a tool or material) are actual unit delay
+  time (ADET), for they draw out the work;
+  with AUPT they are the actual unit busy time (AUBT);
 * starved is actual unit down time (ADOT): able to work, without work;
 * all of these are the planned busy time (PBT); maintenance, breaks and time off shift
   are planned not to be busy.

@@ -55,7 +55,8 @@ def notices(facts: Facts) -> list[Notice]:
                 "warn",
                 f"The line came to a standstill in {len(standing)} of {n}",
                 "Units are in the line, but nothing in it will ever move again: they "
-                "wait for something that never comes. The time after that is counted.",
+                "wait for something that never comes. The time after that is counted. "
+                + str(facts.manifest.get("standstill_reason") or ""),
             )
         )
     if facts.manifest.get("stopped_early"):
