@@ -88,6 +88,7 @@ LOG_KINDS: dict[str, str] = {
 EVENT_NAMES = (
     "finish", "setup_done", "moved", "repaired", "failure", "tick", "order", "arrival",
     "begin", "loaded", "unloaded", "waited", "returned",
+    "free_13", "fetched", "free_15",
 )  # fmt: skip
 VERDICT_NAMES = ("pass", "rework", "scrap")
 

@@ -1,4 +1,4 @@
-"""Quantities with units: "12 min", "0.5/h", "3 m" to whole microseconds, rates, mm.
+"""Quantities with units: "12 min", "0.5/h", "3 m", "2 m/s" to us, rates, mm, mm/s.
 
 Time inside is an integer count of microseconds. A day is always 24 h; calendar days,
 zones and daylight saving are the business of `model.calendars` alone. Power inside is
@@ -29,6 +29,7 @@ __all__ = [
     "parse_power_w",
     "parse_price_per_kwh",
     "parse_rate_per_s",
+    "parse_speed_mm_per_s",
     "write_duration",
     "write_emissions",
     "write_energy",
@@ -36,6 +37,7 @@ __all__ = [
     "write_power",
     "write_price",
     "write_rate",
+    "write_speed",
 ]
 
 UNITS_US: dict[str, int] = {
@@ -74,6 +76,9 @@ MAX_US = 2**58
 _NUMBER = r"([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 _LENGTH = re.compile(rf"\s*{_NUMBER}\s*([a-z]+)\s*")
 _DURATION = re.compile(rf"\s*{_NUMBER}\s*([a-z\u00b5\u03bc]+)\s*")
+_SPEED = re.compile(
+    rf"\s*{_NUMBER}\s*([a-z]+)\s*(?:/|\bper\b)\s*([a-z\u00b5\u03bc]+)\s*"
+)
 _RATE = re.compile(rf"\s*{_NUMBER}\s*(?:/|per)\s*([a-z\u00b5\u03bc]+)\s*")
 
 
@@ -188,6 +193,36 @@ def parse_length_mm(value: object) -> int:
         msg = f'"{value}" is out of range; a length is zero or more, 1,000 km at most'
         raise ValueError(msg)
     return round(length_mm)
+
+
+def parse_speed_mm_per_s(value: object) -> float:
+    """Return a speed in millimeters per second from text such as ``1.2 m/s``.
+
+    Raises:
+        ValueError: The text is no speed, or is not above zero and finite.
+    """
+    found = _SPEED.fullmatch(str(value))
+    if not found:
+        msg = f'"{value}" is not a speed; write it like 1.2 m/s or 70 m/min'
+        raise ValueError(msg)
+    length_mm = _unit(found[2], "length", UNITS_MM)
+    speed = float(found[1].replace("_", "")) * length_mm / (_unit_us(found[3]) / 1e6)
+    if not 0 < speed <= _MAX_MM:
+        msg = f'"{value}" is out of range; a speed is more than zero and finite'
+        raise ValueError(msg)
+    return speed
+
+
+def write_speed(speed_mm_per_s: float) -> str:
+    """Return a speed as the shortest text that `parse_speed_mm_per_s` reads back."""
+    texts = [f"{speed_mm_per_s!r} mm/s"]
+    for length in ("m", "km", "ft"):
+        for time in ("s", "min", "h"):
+            amount = speed_mm_per_s * (UNITS_US[time] / 1e6) / UNITS_MM[length]
+            text = f"{amount:.12g} {length}/{time}"
+            if amount > 0 and parse_speed_mm_per_s(text) == speed_mm_per_s:
+                texts.append(text)
+    return min(texts, key=len)
 
 
 def write_length(length_mm: int) -> str:

@@ -33,6 +33,7 @@ from linewright.units import (
     parse_power_w,
     parse_price_per_kwh,
     parse_rate_per_s,
+    parse_speed_mm_per_s,
     write_duration,
     write_emissions,
     write_energy,
@@ -40,6 +41,7 @@ from linewright.units import (
     write_power,
     write_price,
     write_rate,
+    write_speed,
 )
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "Probability",
     "Rate",
     "Slots",
+    "Speed",
     "Title",
     "Watts",
     "pick",
@@ -94,6 +97,12 @@ Length = Annotated[
             "examples": ["3 m", "250 cm", "12.5 ft"],
         }
     ),
+]
+Speed = Annotated[
+    float,
+    BeforeValidator(parse_speed_mm_per_s),
+    PlainSerializer(write_speed, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["1.2 m/s", "70 m/min"]}),
 ]
 Rate = Annotated[
     float,
