@@ -16,6 +16,7 @@ from linewright.model.check import check, load_checked
 from linewright.model.line import Line
 from linewright.model.load import dumps, loads
 from linewright.replicate import snapshot
+from linewright.report.animation import animate
 from linewright.report.brief import brief_html
 from linewright.units import parse_speed_mm_per_s, write_speed
 from linewright.why import why
@@ -410,3 +411,9 @@ def test_a_model_with_vehicles_is_written_and_read_again() -> None:
 @given(st.floats(1e-3, 1e8))
 def test_a_speed_reads_back_as_it_was_written(speed: float) -> None:
     assert parse_speed_mm_per_s(write_speed(speed)) == speed
+
+
+def test_a_line_with_vehicles_can_be_watched() -> None:
+    model = line_of({"home": "B", "load": "30 s"}, [A_TO_B])
+    line = Line.model_validate({"schema_version": 1, "name": "cart", **model})
+    assert "cart" in animate(line, until_us=120 * MINUTE_US).html
