@@ -13,21 +13,22 @@ from __future__ import annotations
 from linewright.kernel._jit import jit
 from linewright.kernel.eligible import fleet_list, fleet_to
 from linewright.kernel.moves import (
-    ROOM_OUTPUT,
     append,
     ask,
     book_stay,
     enter_buffer,
-    leave_buffer,
-    push,
     trace,
     unlink,
 )
-from linewright.kernel.waiting import may_leave, stay, stop_waiting, vacate
+from linewright.kernel.waiting import (
+    may_leave,
+    release_origin,
+    stay,
+    stop_waiting,
+)
 from linewright.tables import (
     ASK_FETCH,
     ASK_MOVE,
-    BLOCKED_ON_SERVER,
     CARRYING,
     CHARGING,
     COMING,
@@ -114,12 +115,7 @@ def take_up(line: LineTables, state: State, p):
     part = state.parts[p]
     if part.reserved < 0:
         return  # it stands beside a station
-    if part.where == BLOCKED_ON_SERVER:
-        vacate(state, p, part.place)
-    else:
-        leave_buffer(state, part.place, p)
-        if line.buffers[part.place].n_feeders > 0:
-            push(state, ROOM_OUTPUT, part.place)
+    release_origin(line, state, p)
     part.where = MOVING
     part.place = part.reserved
     part.reserved = -1

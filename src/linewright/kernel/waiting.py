@@ -47,7 +47,6 @@ __all__ = [
     "stop_waiting",
     "to_output",
     "together",
-    "vacate",
     "wait_for",
     "waiting_for",
 ]
@@ -121,8 +120,10 @@ def release_origin(line: LineTables, state: State, p):
 
 @hot
 def stop_waiting(line: LineTables, state: State, p):
-    """Take a part out of the list of its destination."""
+    """Take a part out of the list of its destination, if it waits for room there."""
     part = state.parts[p]
+    if unlikely(part.list < 0):
+        return  # a vehicle has come for it
     d = part.list - line.settings[S_N_QUEUES]
     unlink(state, p)
     dest = line.dests[d]
