@@ -150,6 +150,7 @@ _TABLES: Mapping[str, str] = {
     "people": "A row for each replication and pool of people; no rows without pools.",
     "stocks": "A row for each replication and tool, loop, material or failure with "
     "spares; no rows without.",
+    "vehicles": "A row for each replication and fleet; no rows without vehicles.",
     "energy": "A row for each replication, station and state in which it takes power, "
     "and for what it takes at once; no rows if the model says nothing of power.",
     "cost": "A row for each replication and thing that costs; they add up to the cost "

@@ -337,6 +337,50 @@ class _Maker:
             ]
         if self.maybe(0.7):
             self.floor(out)
+        if self.maybe(0.4):
+            self.vehicles(out)
+        return out
+
+    # ------------------------------------------------------------ vehicles
+
+    def vehicles(self, line: dict[str, Any]) -> None:
+        """Add vehicles for some ways, or for all, by times or by the layout."""
+        for station in line["stations"].values():
+            if station["buffer"] == 0:  # what is carried needs a place
+                station["buffer"] = 1
+        line["vehicles"] = {"agv": self.fleet(), "crane": self.fleet()}
+        line["vehicles"]["crane"] |= {"count": 1, "speed": "0.5 m/s"}
+        line["layout"] = {
+            "places": {
+                name: {"x": f"{self.whole(0, 60)} m", "y": f"{self.whole(0, 40)} m"}
+                for name in self.stations
+            }
+        }
+        ways: list[dict[str, Any]] = [{"from": "any", "to": "any", "by": "agv"}]
+        if "speed" not in line["vehicles"]["agv"] or self.maybe(0.3):
+            ways[0]["time"] = self.time(100)
+        if self.maybe(0.7):
+            for a, b in {(self.pick(self.stations), "any"), ("any", "S0")}:
+                ways.append({"from": a, "to": b, "by": "crane"})
+        if self.maybe(0.4):
+            ways.append({"from": "S1", "to": "S0", "by": "agv", "time": "50 s"})
+        have = {(way["from"], way["to"]) for way in line.get("transport", ())}
+        line["transport"] = [
+            *line.get("transport", ()),
+            *(way for way in ways if (way["from"], way["to"]) not in have),
+        ]
+
+    def fleet(self) -> dict[str, Any]:
+        out: dict[str, Any] = {"home": self.pick(self.stations)}
+        out["count"] = self.whole(1, 3)
+        out["calls"] = self.pick(("fifo", "priority"))
+        if self.maybe(0.7):
+            out["speed"] = self.pick(("1 m/s", "40 m/min"))
+        for key in ("load", "unload"):
+            if self.maybe(0.5):
+                out[key] = self.time(20)
+        if self.maybe(0.5):
+            out["charge"] = {"after": self.seconds(60, 2000), "time": self.time(300)}
         return out
 
     # ------------------------------------------------------------ the shop floor

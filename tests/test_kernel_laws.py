@@ -33,6 +33,7 @@ class Sight:
         self.n_queues, self.n_dests = (
             int(self.line.settings[row]) for row in (t.S_N_QUEUES, t.S_N_DESTS)
         )
+        self.first_call = 2 * int(self.line.settings[t.S_N_PRODUCTS])
         self.alive = np.flatnonzero(state.parts["product"] >= 0)
 
     def members(self, row: int) -> Iterator[int]:
@@ -215,13 +216,31 @@ def hold_lists(sight: Sight) -> None:
     lots = np.maximum(sight.line.stocks["lot"], 1)
     returning = int((state.stocks["out"] // lots).sum())
     assert moving == state.clock["n_moving"][0]
-    assert moving + returning == state.clock["n_heap"][0]
+    # what stands beside a station has no time; a vehicle that comes or charges has
+    moving -= len(calls_beside(sight))
+    driving = int(np.isin(state.vehicles["doing"], (t.COMING, t.CHARGING)).sum())
+    assert moving + returning + driving == state.clock["n_heap"][0]
+
+
+def calls(sight: Sight, f: int) -> list[int]:
+    """Return the parts that wait for a vehicle of a fleet to set out."""
+    return list(sight.members(sight.n_queues + sight.n_dests + sight.first_call + f))
+
+
+def calls_beside(sight: Sight) -> list[int]:
+    """Return the parts beside a station that wait for a vehicle, or for its coming."""
+    found = [p for f in range(len(sight.line.fleets)) for p in calls(sight, f)]
+    coming = sight.state.vehicles["doing"] == t.COMING
+    found += sight.state.vehicles["part"][coming].tolist()
+    return [p for p in found if sight.state.parts["where"][p] == t.MOVING]
 
 
 def hold_buffers(sight: Sight) -> None:
     state, parts = sight.state, sight.state.parts[sight.alive]
     held = np.isin(parts["where"], (t.IN_OUTPUT, t.IN_QUEUE, t.MOVING, t.IN_STORE))
     places = np.where(held, parts["place"], parts["reserved"])
+    both = parts[(parts["where"] == t.IN_OUTPUT) & (parts["reserved"] >= 0)]
+    places = np.append(places, both["reserved"])  # to which they are fetched
     for b, buffer in enumerate(state.buffers):
         assert 0 <= buffer["level"] == (places == b).sum() <= buffer["highest"]
         assert buffer["highest"] <= sight.line.buffers["slots"][b]
@@ -383,6 +402,50 @@ def turn(sight: Sight, c: int) -> tuple[int, int]:
     return -int(claim["urgency"]), int(claim["number"])
 
 
+def hold_vehicles(sight: Sight) -> None:
+    """A vehicle has one part or none, and none stands idle beside one that calls."""
+    state, line = sight.state, sight.line
+    with_part = [int(p) for p in state.vehicles["part"] if p >= 0]
+    assert len(set(with_part)) == len(with_part)
+    for vehicle in state.vehicles:
+        loaded = vehicle["doing"] in {t.COMING, t.CARRYING}
+        assert loaded == (vehicle["part"] >= 0)
+        if loaded:
+            part = state.parts[vehicle["part"]]
+            stays = part["where"] in {t.BLOCKED_ON_SERVER, t.IN_OUTPUT}
+            assert stays == (part["reserved"] >= 0)
+            assert part["where"] == t.MOVING or vehicle["doing"] == t.COMING
+            assert fleet_of(sight, int(vehicle["part"])) == vehicle["fleet"]
+    for f, fleet in enumerate(line.fleets):
+        mine = state.vehicles[state.vehicles["fleet"] == f]
+        assert len(mine) == fleet["n_vehicles"]
+        waiting = calls(sight, f)
+        assert all(fleet_of(sight, p) == f for p in waiting)
+        if (mine["doing"] == t.IDLE).any():
+            assert all(sight.is_held(p) for p in waiting)
+        under_way = {*with_part, *waiting}
+        for p in sight.alive[state.parts["where"][sight.alive] == t.MOVING]:
+            if state.parts["came"][p] < 0 and fleet_of(sight, int(p)) == f:
+                assert int(p) in under_way
+    out = state.parts["where"][sight.alive] == t.IN_OUTPUT
+    blocked = state.parts["where"][sight.alive] == t.BLOCKED_ON_SERVER
+    ahead = sight.alive[(out | blocked) & (state.parts["reserved"][sight.alive] >= 0)]
+    called = [p for f in range(len(line.fleets)) for p in calls(sight, f)]
+    assert set(ahead.tolist()) <= {*with_part, *called}
+
+
+def fleet_of(sight: Sight, p: int) -> int:
+    """Return the fleet that carries a part to its target, or -1."""
+    part = sight.state.parts[p]
+    if part["station"] < 0 or sight.line.steps["transport"][part["step"]] >= 0:
+        return -1
+    to = sight.line.targets["station"][part["target"]]
+    origin = sight.line.stations[int(part["station"])]
+    first = int(origin["first_transport"])
+    ways = sight.line.transports[first : first + int(origin["n_transports"])]
+    return int(ways["fleet"][ways["to"] == to].sum()) if to in ways["to"] else -1
+
+
 def is_together(sight: Sight, p: int) -> bool:
     """Say whether a part waits for room for all the units that it is split into."""
     part = sight.state.parts[p]
@@ -411,6 +474,8 @@ def may_move(sight: Sight, k: int, stuck: set[int]) -> bool:
         alive = state.parts[sight.alive]
         beside = (alive["where"] == t.IN_OUTPUT) & (alive["place"] == out)
         parts += sight.alive[beside].tolist()
+    if (state.parts["reserved"][parts] >= 0).any():
+        return True  # a vehicle will fetch it
     return any(
         sight.has_room(b) or not sight.drawing(b) <= stuck
         for p in parts
@@ -492,6 +557,7 @@ def hold_everything(lowered: Lowered, state: t.State) -> None:
     hold_people(sight)
     hold_caps(sight)
     hold_deadlock(sight)
+    hold_vehicles(sight)
     hold_nobody_waits_for_what_is_there(sight)
 
 

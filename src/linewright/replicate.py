@@ -25,7 +25,15 @@ from linewright.lower import (
 )
 from linewright.own_rules import Caller
 
-__all__ = ["N_PERIODS", "Check", "Replication", "Snapshot", "replicate", "run_until"]
+__all__ = [
+    "N_PERIODS",
+    "VEHICLE_TIMES",
+    "Check",
+    "Replication",
+    "Snapshot",
+    "replicate",
+    "run_until",
+]
 
 N_PERIODS = 1000
 _FOREVER = 2**62
@@ -41,6 +49,7 @@ class Snapshot(NamedTuple):
         stations: Records of `tables.STATION_STATE`.
         pools: Records of `tables.POOL_STATE`; `area_us` and `walk_us` are closed.
         stocks: Records of `tables.STOCK_STATE`; `area_us` and `none_us` are closed.
+        fleets: Records of `tables.FLEET_STATE`; times of vehicles are closed.
         accounts: Server-time in each mode, microseconds, (station, mode).
         flow_cells: Cells of the flow-time sketch that are not zero, flat index.
         flow_counts: Their counts.
@@ -52,6 +61,7 @@ class Snapshot(NamedTuple):
     stations: t.Records
     pools: t.Records
     stocks: t.Records
+    fleets: t.Records
     accounts: t.Ints
     flow_cells: t.Ints
     flow_counts: t.Ints
@@ -233,10 +243,23 @@ def snapshot(state: t.State) -> Snapshot:
         state.stations.copy(),
         pools,
         stocks,
+        _closed_fleets(state, now),
         accounts,
         cells,
         flat[cells],
     )
+
+
+VEHICLE_TIMES = ("idle_us", "coming_us", "carrying_us", "charging_us")
+"""Columns of `tables.FLEET_STATE` by what a vehicle does."""
+
+
+def _closed_fleets(state: t.State, now: int) -> t.Records:
+    fleets = state.fleets.copy()
+    for doing, column in enumerate(VEHICLE_TIMES):
+        here = state.vehicles["fleet"][state.vehicles["doing"] == doing]
+        np.add.at(fleets[column], here, now)
+    return fleets
 
 
 def check_laws(lowered: Lowered, state: t.State) -> list[Check]:
@@ -254,11 +277,14 @@ def check_laws(lowered: Lowered, state: t.State) -> list[Check]:
         out.append(Check("state times", names.stations[k], now * int(n_servers), total))
     out += _people_laws(lowered, state)
     out += _stock_laws(lowered, state)
+    out += _vehicle_laws(lowered, state, sums)
     parts = state.parts[state.parts["product"] >= 0]
     held = np.isin(parts["where"], (t.IN_OUTPUT, t.IN_QUEUE, t.MOVING, t.IN_STORE))
-    places = np.where(held, parts["place"], parts["reserved"])
+    places = np.where(held, parts["place"], -1)
+    # beside its place in an output buffer a part may have one that it is fetched to
+    ahead = np.where(held & (parts["where"] != t.IN_OUTPUT), -1, parts["reserved"])
     for b, buffer in enumerate(sums.buffers):
-        here = parts[places == b]
+        here = parts[(places == b) | (ahead == b)]
         stay = int(buffer["wait_us"]) + int((now - here["entered"]).sum())
         out.append(
             Check("Little, buffer", names.buffers[b], int(buffer["area_us"]), stay)
@@ -314,6 +340,27 @@ def _stock_laws(lowered: Lowered, state: t.State) -> list[Check]:
             found -= int(stock["n_waiting"])
         name = lowered.names.stocks[k]
         out.append(Check("stock conserved", name, int(fixed["initial"]), found))
+    return out
+
+
+def _vehicle_laws(lowered: Lowered, state: t.State, sums: Snapshot) -> list[Check]:
+    """Hold the time of vehicles against their number, and calls against trips."""
+    out = []
+    now, settings = sums.at_us, lowered.tables.settings
+    first_list = int(settings[[t.S_N_QUEUES, t.S_N_DESTS]].sum())
+    first_list += 2 * int(settings[t.S_N_PRODUCTS])
+    for f, fleet in enumerate(sums.fleets):
+        name = lowered.names.fleets[f]
+        n = int(lowered.tables.fleets["n_vehicles"][f])
+        total = sum(int(fleet[column]) for column in VEHICLE_TIMES)
+        out.append(Check("vehicle times", name, n * now, total))
+        mine = state.vehicles[state.vehicles["fleet"] == f]
+        loaded = np.isin(mine["doing"], (t.COMING, t.CARRYING))
+        row = first_list + f
+        called = int(fleet["trips"] + loaded.sum() + state.lists["count"][row])
+        out.append(Check("calls for vehicles", name, int(fleet["calls"]), called))
+        has = int((mine["part"] >= 0).sum())
+        out.append(Check("vehicles with a part", name, int(loaded.sum()), has))
     return out
 
 

@@ -31,7 +31,7 @@ from linewright.model.line import Line
 from linewright.model.load import dumps, loads, model_hash
 from linewright.model.meaning import leaves_line
 from linewright.own_rules import given_names
-from linewright.replicate import Replication, Snapshot
+from linewright.replicate import VEHICLE_TIMES, Replication, Snapshot
 from linewright.stats import sketch
 from linewright.stats.intervals import (
     MOST_BATCHES,
@@ -117,6 +117,20 @@ COLUMNS: dict[str, dict[str, str]] = {
         "waited": "repairs that waited for a spare",
         "wait_mean_s": "mean wait for a spare, of those repairs that had to, seconds",
     },
+    "vehicles": {
+        "replication": "number from 0",
+        "fleet": "name",
+        "count": "how many vehicles there are",
+        "idle_share": "share of their time in which they stood and waited",
+        "coming_share": "share in which they drove empty to a part, and loaded it",
+        "carrying_share": "share in which they carried a part, and unloaded it",
+        "charging_share": "share in which they charged",
+        "trips": "parts put down",
+        "charges": "times that one began to charge",
+        "calls": "parts that called a vehicle",
+        "waited": "parts for which none was free at once",
+        "wait_mean_s": "mean time until one set out to them, of all calls, seconds",
+    },
     "energy": {
         "replication": "number from 0",
         "station": "name",
@@ -190,7 +204,7 @@ COLUMNS: dict[str, dict[str, str]] = {
 _SHOWN_PERIODS = 100
 _TERMINATING = "one replication of a terminating study"
 _NO_SERIES = "one replication, and batch means are of throughput, WIP and levels only"
-_LATER_TABLES = ("people", "stocks", "energy", "cost")
+_LATER_TABLES = ("people", "stocks", "vehicles", "energy", "cost")
 _ONE_VALUE = "one replication has a value"
 
 
@@ -429,6 +443,7 @@ def build_result(
         "stations": build.stations(),
         "people": build.people(),
         "stocks": build.stocks(),
+        "vehicles": build.vehicles(),
         **build.energy_and_cost(),
         "buffers": build.buffers(),
         "orders": build.orders(),
@@ -657,6 +672,33 @@ class _Tables:
                 "taken": self._delta("stocks", "taken"),
                 "waited": waited,
                 "wait_mean_s": _ratio(self._delta("stocks", "wait_us"), waited) / 1e6,
+            },
+        )
+
+    def vehicles(self) -> pa.Table:
+        names = self.lowered.names.fleets
+        spread = self._spread(names)
+        count = np.tile(self.lowered.tables.fleets["n_vehicles"], len(self.done))
+        time_us = self._span_us(len(names)) * count
+        calls = self._delta("fleets", "calls")
+        shares = {
+            column.replace("_us", "_share"): _ratio(
+                self._delta("fleets", column), time_us
+            )
+            for column in VEHICLE_TIMES
+        }
+        return _table(
+            "vehicles",
+            {
+                "replication": spread["replication"],
+                "fleet": pa.array(spread["name"], pa.string()),
+                "count": count,
+                **shares,
+                "trips": self._delta("fleets", "trips"),
+                "charges": self._delta("fleets", "charges"),
+                "calls": calls,
+                "waited": self._delta("fleets", "waited"),
+                "wait_mean_s": _ratio(self._delta("fleets", "wait_us"), calls) / 1e6,
             },
         )
 

@@ -94,11 +94,13 @@ def save_state(
 def _rows_hash(lowered: Lowered) -> str:
     """Return a hash of what the rows of a state's tables stand for."""
     names = lowered.names
-    rows = (
+    rows: tuple[object, ...] = (
         names.stations, names.servers, names.buffers, names.pools, names.products,
         names.operations, names.modes, names.orders,
         *names.skills[len(names.pools) :],
     )  # fmt: skip
+    if names.fleets:
+        rows = (*rows, names.fleets)
     return hashlib.sha256(repr(rows).encode()).hexdigest()
 
 
@@ -126,8 +128,8 @@ def load_state(
         lowered: The model, laid out at least as far as when the state was saved.
         model_hash: The model's hash; a state of another model is refused.
         what_if: Take a state of another model, too, if both have the same stations,
-            servers, buffers, people, skills, products, operations, failures and orders
-            by name: the line as it stands goes on with other times and rules.
+            servers, buffers, people, skills, products, operations, failures, orders and
+            fleets by name: the line as it stands goes on with other times and rules.
 
     Raises:
         ResultError: The file is no state, or one of another model or version.

@@ -9,7 +9,8 @@ or times in microseconds since the model's start.
 Lists of parts (queues, parts waiting for room, kits, parts outside) are linked through
 the parts themselves; `lists` holds their ends. Rows of `lists`: one for each queue,
 then one for each destination (parts that wait for room there), then one for each
-product's store, then one for each product's parts outside the line.
+product's store, then one for each product's parts outside the line, then one for each
+fleet's calls.
 """
 
 from __future__ import annotations
@@ -81,14 +82,14 @@ BEGIN = 8  # comes once, before all others
 LOADED, UNLOADED, WAITED = 9, 10, 11  # of a server, a server, a station with batches
 RETURNED = 12  # of a stock: a tool, a repaired component, a delivery
 ADVANCED = 13  # of a server: its part has closed up to the end of its conveyor
-FETCHED = 14  # reserved for vehicles
+FETCHED = 14  # of a vehicle: it has picked a part up, or is charged
 PEOPLE_CAME = 15  # of a claimant: those who walked to it are there
 N_EVENTS = 16
 
 # what the kernel asks of whoever drives it
 ASK_PROCESS, ASK_SETUP, ASK_REPAIR, ASK_CLOCK, ASK_MOVE, ASK_ARRIVAL = range(6)
 ASK_LOAD, ASK_UNLOAD, ASK_RETURN = 6, 7, 8
-ASK_WALK = 9
+ASK_WALK, ASK_FETCH = 9, 10
 
 # verdicts of an operation, in the two low bits of an outcome; bit 2 says truly bad, and
 # the bits above how many of the operations behind it the part is not sampled for
@@ -110,6 +111,7 @@ LOOKS, LOOKS_FOR_LATE = 1, 2  # bits: parts only start from the queue; late ones
 TOOL, SPARE, MATERIAL = range(3)  # kinds of stocks
 WRIGHT, CRAWFORD, RAMP = range(3)  # kinds of curves
 HOLDS_PARTS, IS_BELT = 1, 2  # bits: of a server that stops; parts leave in order
+IDLE, COMING, CARRYING, CHARGING = range(4)  # what a vehicle does
 PREEMPT_NEVER, PREEMPT_RESUME, PREEMPT_RESTART = range(3)
 
 # why `advance` came back
@@ -223,7 +225,7 @@ STEP = _record(
     "i4 limit_slot missed late_to every_nth server_slot time_slot sample_stream",
     "i4 sampled load_stream unload_stream",
     "i4 first_take n_takes first_give n_gives first_hand n_hands",
-    "i4 scaled scaled_good curve aside_slot",
+    "i4 scaled scaled_good curve aside_slot fetch_stream drop_stream",
 )
 DEST = _record("i4 first_target n_targets rule queue first_source n_sources")
 TARGET = _record("i4 station buffer")
@@ -241,7 +243,7 @@ CALENDAR = _record(
 )
 TICK_ROW = _record("i8 at mode on_left")
 ORDER_ROW = _record("i8 product quantity release due priority")
-TRANSPORT_ROW = _record("i8 to dist")
+TRANSPORT_ROW = _record("i8 to dist fleet")
 POOL = _record("i4 count calendar first_skill n_skills walk walk_stream")
 SKILL = _record("i4 first_pool n_pools")  # first the skills that are a pool's own name
 # of a station for setup, loading, processing, unloading
@@ -254,6 +256,11 @@ STOCK = _record(  # what is counted, taken and comes back: tools, spares, materi
 TAKE = _record("i4 stock quantity slot step until")  # of a part at a step, from a stock
 CURVE = _record(  # how times shrink with experience, or a share grows with time
     "i4 kind first n", "f8 exponent plateau half_life before"
+)
+FLEET = _record(  # vehicles that are alike, and the places between which they drive
+    "i4 first_vehicle n_vehicles home load unload charge charge_stream by_priority",
+    "i4 first_place n_places first_way",
+    "i8 charge_after",
 )
 IN_PROCESS_ROW = _record("i8 product step parts due priority")
 
@@ -283,7 +290,9 @@ class LineTables(NamedTuple):
     stocks: Records
     takes: Records
     curves: Records
+    fleets: Records
     links: Ints
+    ways_us: Ints
     setups: Ints
     setup_us: Ints
     runs: Ints
@@ -360,6 +369,10 @@ WINDOW_STATE = _record("i4 on next_tick")  # of a calendar in which maintenance 
 STOCK_STATE = _record(
     "i8 free out area_us none_us taken waited wait_us n_asked", "i4 head tail n_waiting"
 )
+FLEET_STATE = _record(
+    "i8 idle_us coming_us carrying_us charging_us trips calls waited wait_us charges"
+)
+VEHICLE = _record("i4 fleet number doing part at charges", "i8 since under_way")
 # what each server, then each server's failure, wants of people and has of them
 CLAIM = _record(
     "i4 wanted n_wanted held n_held prev next", "i8 since", "i4 urgency walking",
@@ -405,6 +418,8 @@ class State(NamedTuple):
     stocks: Records
     curves: Records
     belts: Records
+    fleets: Records
+    vehicles: Records
     heap: Ints
     todo: Ints
     requests: Ints
@@ -438,6 +453,7 @@ class Names:
     pools: tuple[str, ...]
     skills: tuple[str, ...]
     stocks: tuple[str, ...]
+    fleets: tuple[str, ...]
     products: tuple[str, ...]
     operations: tuple[str, ...]
     modes: tuple[str, ...]
@@ -455,6 +471,7 @@ FIXED_COLUMNS = (
     "state.clock.ties", "state.clock.origin",
     "state.servers.station", "state.servers.number", "state.servers.first_mode",
     "state.servers.n_modes", "state.modes.clock", "state.buffers.slots",
+    "state.vehicles.fleet", "state.vehicles.number",
 )  # fmt: skip
 
 _I, _F = np.dtype(np.int64), np.dtype(np.float64)
@@ -467,7 +484,8 @@ LINE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "ticks": TICK_ROW,
     "orders": ORDER_ROW, "transports": TRANSPORT_ROW, "work": WORK,
     "in_process": IN_PROCESS_ROW, "pools": POOL, "skills": SKILL, "needs": NEED,
-    "stocks": STOCK, "takes": TAKE, "curves": CURVE, "links": _I,
+    "stocks": STOCK, "takes": TAKE, "curves": CURVE, "fleets": FLEET, "links": _I,
+    "ways_us": _I,
     "setups": _I, "setup_us": _I, "runs": _I, "leaf_row": _I, "data": _F,
     "settings": _I,
 }  # fmt: skip
@@ -479,6 +497,7 @@ STATE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "skills": SKILL_STATE, "places": PLACE, "claims": CLAIM,
     "windows": WINDOW_STATE, "stocks": STOCK_STATE,
     "curves": CURVE_STATE, "belts": BELT_STATE,
+    "fleets": FLEET_STATE, "vehicles": VEHICLE,
     "heap": _I, "todo": _I,
     "requests": _I, "asked": _I, "trace": _I, "series": _I,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Quantities with units: "12 min", "0.5/h", "3 m" to whole microseconds, rates, mm.
+"""Quantities with units: "12 min", "0.5/h", "3 m", "2 m/s" to us, rates, mm, mm/s.
 
 Time inside is an integer count of microseconds. A day is always 24 h; calendar days,
 zones and daylight saving are the business of `model.calendars` alone. Power inside is
@@ -76,6 +76,9 @@ MAX_US = 2**58
 _NUMBER = r"([-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 _LENGTH = re.compile(rf"\s*{_NUMBER}\s*([a-z]+)\s*")
 _DURATION = re.compile(rf"\s*{_NUMBER}\s*([a-z\u00b5\u03bc]+)\s*")
+_SPEED = re.compile(
+    rf"\s*{_NUMBER}\s*([a-z]+)\s*(?:/|\bper\b)\s*([a-z\u00b5\u03bc]+)\s*"
+)
 _RATE = re.compile(rf"\s*{_NUMBER}\s*(?:/|per)\s*([a-z\u00b5\u03bc]+)\s*")
 
 
@@ -198,32 +201,33 @@ def _text_mm(text: str) -> float:
 
 
 def parse_speed_mm_per_s(value: object) -> float:
-    """Return a speed in millimeters a second.
-
-    Args:
-        value: Text such as ``0.3 m/s`` or ``20 m/min``.
+    """Return a speed in millimeters per second from text such as ``1.2 m/s``.
 
     Raises:
-        ValueError: The text is not a speed, or is not above zero.
+        ValueError: The text is no speed, or is not above zero and finite.
     """
-    if not isinstance(value, str) or value.count("/") != 1:
-        found = f"{value} has no unit" if type(value) in (int, float) else f"{value!r}"
-        msg = f"{found}: a speed is written like 0.3 m/s or 20 m/min"
+    found = _SPEED.fullmatch(str(value))
+    if not found:
+        msg = f'"{value}" is not a speed; write it like 1.2 m/s or 70 m/min'
         raise ValueError(msg)
-    length, _, unit = value.partition("/")
-    if unit.strip() not in UNITS_US:
-        msg = f'"{unit}" is not a unit of time; allowed are {", ".join(UNITS_US)}'
-        raise ValueError(msg)
-    speed = _text_mm(length.strip()) / (UNITS_US[unit.strip()] / 1e6)
-    if not speed > 0:
-        msg = f'"{value}" is out of range; a speed is above zero'
+    length_mm = _unit(found[2], "length", UNITS_MM)
+    speed = float(found[1].replace("_", "")) * length_mm / (_unit_us(found[3]) / 1e6)
+    if not 0 < speed <= _MAX_MM:
+        msg = f'"{value}" is out of range; a speed is more than zero and finite'
         raise ValueError(msg)
     return speed
 
 
 def write_speed(speed_mm_per_s: float) -> str:
-    """Return a speed as text that `parse_speed_mm_per_s` reads back."""
-    return f"{speed_mm_per_s * 3600 / 1000:.12g} m/h"
+    """Return a speed as the shortest text that `parse_speed_mm_per_s` reads back."""
+    texts = [f"{speed_mm_per_s!r} mm/s"]
+    for length in ("m", "km", "ft"):
+        for time in ("s", "min", "h"):
+            amount = speed_mm_per_s * (UNITS_US[time] / 1e6) / UNITS_MM[length]
+            text = f"{amount:.12g} {length}/{time}"
+            if amount > 0 and parse_speed_mm_per_s(text) == speed_mm_per_s:
+                texts.append(text)
+    return min(texts, key=len)
 
 
 def write_length(length_mm: int) -> str:

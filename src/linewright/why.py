@@ -222,7 +222,10 @@ class _Story:
         return range(first, first + int(self.line.stations["n_servers"][k]))
 
     def waited_for(self, p: int) -> int:
-        """Return the destination in whose list a blocked part stands."""
+        """Return where a blocked part goes: whose list it stands in, or has a place."""
+        part = self.state.parts[p]
+        if part["reserved"] >= 0:
+            return int(self.line.steps["dest"][part["step"]])
         return int(self.state.parts["list"][p]) - int(self.line.settings[t.S_N_QUEUES])
 
     def in_list(self, row: int) -> Iterator[int]:
@@ -435,6 +438,8 @@ class _Story:
         if p >= 0:
             d = self.waited_for(p)
             text = f"{name} is blocked: it holds {self.label(p)}, which waits for "
+            if vehicle := self.vehicle_for(p):
+                return Cause(text + vehicle)
             return Cause(text + self.room(d), self.makes_room(d))
         k = int(self.state.servers["station"][s])
         for step in self.steps_at(k):
@@ -496,6 +501,10 @@ class _Story:
         k = int(self.state.servers["station"][s])
         if found := self.waits_in_vain(k):
             return Cause(f"{name} is starved: {found.text}", found.next)
+        if called := self.called_to(k):
+            vehicle = self.vehicle_for(called[0])
+            text = f"{self.label(called[0])} goes there and waits for {vehicle}"
+            return Cause(f"{name} is starved: {text}")
         coming = [p for p in self.parts(where=t.MOVING) if k in self.stations_for(p)]
         if coming:
             arrival, p = min((self.arrival_us(p), p) for p in coming)
@@ -672,13 +681,41 @@ class _Story:
 
     def arrival_us(self, p: int) -> int:
         """Return when a part on the move arrives."""
-        return next(iter(self.expected(t.MOVED, p)), self.now)
+        return self.due_us(t.MOVED, p)
 
     def expected(self, kind: int, row: int) -> list[int]:
         """Return when the events of a kind come that a part or a stock waits for."""
         heap = self.state.heap[: int(self.state.clock["n_heap"][0])]
         found = heap[(heap[:, 3] == row) & (heap[:, 0] & 15 == kind), 0]
         return [int(key) >> 4 for key in found]
+
+    def due_us(self, kind: int, row: int) -> int:
+        """Return when something on its way comes: a part, or a vehicle."""
+        return next(iter(self.expected(kind, row)), self.now)
+
+    # ------------------------------------------------------------ vehicles
+
+    def called_to(self, k: int) -> list[int]:
+        """Return the parts for a station that wait to be fetched."""
+        parts = self.state.parts
+        targets = self.line.targets["station"][parts["target"]]
+        mine = (parts["product"] >= 0) & (targets == k)
+        found = [int(p) for p in np.flatnonzero(mine) if self.vehicle_for(int(p))]
+        return sorted(found, key=lambda p: int(parts["queued"][p]))
+
+    def vehicle_for(self, p: int) -> str:
+        """Return what a part that waits to be fetched waits for, or nothing."""
+        settings, names = self.line.settings, self.names.fleets
+        first = int(settings[t.S_N_QUEUES]) + int(settings[t.S_N_DESTS])
+        f = int(self.state.parts["list"][p]) - first - 2 * len(self.names.products)
+        if 0 <= f < len(names):
+            return f"a vehicle of {names[f]}{self.before(p)}"
+        vehicles = self.state.vehicles
+        mine = (vehicles["part"] == p) & (vehicles["doing"] == t.COMING)
+        for v in np.flatnonzero(mine):
+            at = self.when(self.due_us(t.FETCHED, int(v)))
+            return f"{names[vehicles['fleet'][v]]}, which sets off with it {at}"
+        return ""
 
     def steps_at(self, k: int) -> list[int]:
         dests = self.line.steps["dest"]
@@ -854,6 +891,8 @@ class _Story:
             holders = names.buffers if where == t.IN_OUTPUT else names.servers
             d = self.waited_for(p)
             text = f"{label} is finished in {holders[place]}"
+            if vehicle := self.vehicle_for(p):
+                return Cause(f"{text} and waits for {vehicle}")
             return Cause(f"{text} and waits for {self.room(d)}", self.makes_room(d))
         if where == t.OUTSIDE:
             text = f"{label} is outside the line{self.before(p)}"
@@ -861,8 +900,13 @@ class _Story:
         stations = self.stations_for(p)
         to = _and([self.names.stations[k] for k in stations], "or")
         if where == t.MOVING:
-            arrival = self.when(self.arrival_us(p))
-            return Cause(f"{label} is on its way to {to} and arrives {arrival}")
+            return self.moving(p, to)
+        return self.queued(p, stations, to)
+
+    def queued(self, p: int, stations: list[int], to: str) -> Cause:
+        """Say what a part in a queue or a store waits for."""
+        part, label = self.state.parts[p], self.label(p)
+        where = int(part["where"])
         if where == t.IN_STORE:
             text = f"{label} is finished and waits to be built in at {to}"
         else:
@@ -872,6 +916,13 @@ class _Story:
             return Cause(f"{text}, but {lacking.text}", lacking.next)
         best = min(stations, key=self.rank) if stations else -1
         return Cause(text, Thing("station", best) if stations else None)
+
+    def moving(self, p: int, to: str) -> Cause:
+        """Say when a part arrives, or what it waits for beside a station."""
+        if vehicle := self.vehicle_for(p):
+            return Cause(f"{self.label(p)} goes to {to} and waits for {vehicle}")
+        arrival = self.when(self.arrival_us(p))
+        return Cause(f"{self.label(p)} is on its way to {to} and arrives {arrival}")
 
     def before(self, p: int) -> str:
         rows = self.in_list(int(self.state.parts["list"][p]))

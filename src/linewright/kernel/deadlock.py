@@ -18,8 +18,8 @@ __all__ = ["find_deadlock"]
 @jit
 def find_deadlock(line: LineTables, state: State, p, d):
     """Stop the line if a part that waits on its server waits for itself."""
-    if state.parts[p].where != BLOCKED_ON_SERVER:
-        return
+    if state.parts[p].where != BLOCKED_ON_SERVER or state.parts[p].reserved >= 0:
+        return  # with a place ahead it only waits for a vehicle
     station = state.servers[state.parts[p].place].station
     if line.stations[station].in_loop and is_deadlock(line, state, d):
         state.clock[0].status = DEADLOCK
@@ -33,8 +33,8 @@ def is_deadlock(line: LineTables, state: State, d):
 
     Follows who waits for whom: from the destination to every station that draws on its
     buffers, from a station to what its blocked parts wait for. A station with a server
-    that is not blocked may still move. The stations seen are kept on the free end of
-    the worklist.
+    that is not blocked, or whose part only waits for a vehicle, may still move. The
+    stations seen are kept on the free end of the worklist.
     """
     n_seen = _watch(line, state, d, 0)
     n_done = 0
@@ -54,7 +54,10 @@ def _follow(line: LineTables, state: State, k, n_seen):
         if p < 0 or state.servers[s].down >= 0:
             return -1
         while p >= 0:
-            if state.parts[p].where != BLOCKED_ON_SERVER:
+            if (
+                state.parts[p].where != BLOCKED_ON_SERVER
+                or state.parts[p].reserved >= 0
+            ):
                 return -1
             n_seen = _watch(
                 line, state, state.parts[p].list - line.settings[S_N_QUEUES], n_seen
@@ -70,6 +73,8 @@ def _follow(line: LineTables, state: State, k, n_seen):
                 and part.where == IN_OUTPUT
                 and part.place == fixed.out_buffer
             ):
+                if part.reserved >= 0:
+                    return -1
                 n_seen = _watch(
                     line, state, part.list - line.settings[S_N_QUEUES], n_seen
                 )

@@ -29,6 +29,8 @@ __all__ = [
     "eligible",
     "ends_now",
     "family_of",
+    "fleet_list",
+    "fleet_to",
     "has_kit",
     "held_back",
     "lacks_tool",
@@ -58,6 +60,12 @@ def outside_list(line: LineTables, product):
         + line.settings[S_N_PRODUCTS]
         + product
     )
+
+
+@jit
+def fleet_list(line: LineTables, f):
+    """Return the list of the parts that wait for a vehicle of a fleet."""
+    return outside_list(line, line.settings[S_N_PRODUCTS]) + f
 
 
 @jit
@@ -238,15 +246,34 @@ def way_to(line: LineTables, start_from, k, station):
         return -1
     if k >= 0 and line.steps[k].transport >= 0:
         return line.steps[k].transport
+    row = way_row(line, start_from, station)
+    return line.transports[row].dist if row >= 0 else -1
+
+
+@jit
+def way_row(line: LineTables, start_from, station):
+    """Return the row of `transports` from one station to another, or -1."""
     if start_from >= 0:
         origin = line.stations[start_from]
         for i in range(
             origin.first_transport, origin.first_transport + origin.n_transports
         ):
-            way = line.transports[i]
-            if way.to == station:
-                return way.dist
+            if line.transports[i].to == station:
+                return i
     return -1
+
+
+@jit
+def fleet_to(line: LineTables, state: State, p):
+    """Return the fleet that carries a part to its target, or -1."""
+    if len(line.fleets) == 0:
+        return -1
+    part = state.parts[p]
+    station = line.targets[part.target].station
+    if station < 0 or line.steps[part.step].transport >= 0:
+        return -1
+    row = way_row(line, part.station, station)
+    return line.transports[row].fleet if row >= 0 else -1
 
 
 @jit

@@ -30,6 +30,7 @@ from linewright.kernel.entering import (
 from linewright.kernel.learning import learn, mean_share
 from linewright.kernel.leaving import complete, leave, split
 from linewright.kernel.moves import (
+    CALL,
     CAPS,
     ENTRY,
     KIT,
@@ -50,10 +51,10 @@ from linewright.kernel.moves import (
 )
 from linewright.kernel.people import release
 from linewright.kernel.queueing import (
-    carry_or_queue,
     join_queue,
     look_again,
     queue,
+    set_off,
     take_reserved,
 )
 from linewright.kernel.rules import next_part
@@ -67,6 +68,7 @@ from linewright.kernel.starting import (
     start_first,
 )
 from linewright.kernel.stocks import give_back, give_back_from
+from linewright.kernel.vehicles import call_again
 from linewright.kernel.waiting import (
     leave_server,
     may_leave,
@@ -142,15 +144,16 @@ def offer(line: LineTables, state: State, p):
     if place < 0:
         wait_for(line, state, p, d)
         return
-    release_origin(line, state, p)
     target = line.targets[place >> 1]
     part.target = place >> 1
+    if unlikely(place & 1 == 0 and not line.stations[target.station].plain):
+        set_off(line, state, p, d)
+        return
+    release_origin(line, state, p)
     if place & 1:
         start(line, state, p, target.station)
-    elif line.stations[target.station].plain:
-        queue(line, state, p, d)
     else:
-        carry_or_queue(line, state, p, d)
+        queue(line, state, p, d)
 
 
 @hot
@@ -693,6 +696,8 @@ def settle_rare(line: LineTables, state: State, kind, row):
         caps_opened(line, state)
     elif kind == NEXT_ARRIVAL:
         next_arrival(line, state, row)
+    elif kind == CALL:
+        call_again(line, state, row)
 
 
 @jit

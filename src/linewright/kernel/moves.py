@@ -14,6 +14,7 @@ from linewright.tables import NEVER, OVERFLOW, T_MODE, State
 __all__ = [
     "append",
     "ask",
+    "book_stay",
     "enter_buffer",
     "free_part",
     "insert",
@@ -28,6 +29,7 @@ __all__ = [
 
 # kinds of work on the worklist
 OFFER, PULL, ROOM, ROOM_OUTPUT, ENTRY, KIT, CAPS, NEXT_ARRIVAL = range(8)
+CALL = 9  # of a part that waits for a vehicle
 
 
 @jit
@@ -200,6 +202,15 @@ def leave_buffer(state: State, b, p):
     buffer.wait_us += now - state.parts[p].entered
     if buffer.waiters > 0:
         push(state, ROOM, b)
+
+
+@jit
+def book_stay(state: State, b, p):
+    """Book a part's stay in a buffer so far: from now on it has a second place.
+
+    `enter_buffer` of the other one then begins the stay in both anew.
+    """
+    state.buffers[b].wait_us += state.clock[0].now - state.parts[p].entered
 
 
 @hot

@@ -1,10 +1,13 @@
-"""How a part comes to its place in a buffer: at once, or after its way there."""
+"""How a part comes to its place in a buffer: at once, or after its way there.
+
+A part that a vehicle fetches takes its place at once and stays where it is meanwhile.
+"""
 
 from __future__ import annotations
 
 from linewright.kernel._jit import hot, jit
 from linewright.kernel.choosing import ready_server
-from linewright.kernel.eligible import bound_to, eligible, needs_move
+from linewright.kernel.eligible import bound_to, eligible, fleet_to, needs_move
 from linewright.kernel.moves import (
     KIT,
     OFFER,
@@ -18,12 +21,14 @@ from linewright.kernel.moves import (
 )
 from linewright.kernel.preempting import preempt
 from linewright.kernel.starting import start
+from linewright.kernel.vehicles import call_vehicle, put_down, stay_for_vehicle
 from linewright.kernel.waiting import release_origin
 from linewright.tables import (
     ASK_MOVE,
     COMPLETE,
     IN_QUEUE,
     MOVING,
+    NEW,
     PREEMPT_NEVER,
     T_MOVE,
     T_QUEUE,
@@ -38,6 +43,7 @@ __all__ = [
     "look_again",
     "moved",
     "queue",
+    "set_off",
     "take_reserved",
 ]
 
@@ -113,6 +119,21 @@ def joined(line: LineTables, state: State, p, d):
 
 
 @jit
+def set_off(line: LineTables, state: State, p, d):
+    """Let a part leave for its place in a buffer: now, or when a vehicle fetches it.
+
+    What is still in a machine, or stands nowhere, is fetched from beside the station.
+    """
+    part = state.parts[p]
+    f = fleet_to(line, state, p)
+    if f >= 0 and part.came < 0 and part.where != NEW:
+        stay_for_vehicle(line, state, p, f, line.targets[part.target].buffer)
+        return
+    release_origin(line, state, p)
+    carry_or_queue(line, state, p, d)
+
+
+@jit
 def carry_or_queue(line: LineTables, state: State, p, d):
     """Give a part its place in a buffer, after its way there if it takes time."""
     part = state.parts[p]
@@ -123,7 +144,11 @@ def carry_or_queue(line: LineTables, state: State, p, d):
         part.place = target.buffer
         trace(state, T_MOVE, target.station, p, target.buffer, 0)
         state.clock[0].n_moving += 1
-        ask(state, ASK_MOVE, p)
+        f = fleet_to(line, state, p)
+        if f >= 0 and part.came < 0:
+            call_vehicle(line, state, p, f)
+        else:
+            ask(state, ASK_MOVE, p)
     else:
         queue(line, state, p, d)
         joined(line, state, p, d)
@@ -155,13 +180,17 @@ def take_reserved(line: LineTables, state: State, p, d):
     """Let a part go where its station reserved a place before it started."""
     part = state.parts[p]
     b = part.reserved
-    part.reserved = -1
-    release_origin(line, state, p)
     dest = line.dests[d]
     for j in range(dest.first_target, dest.first_target + dest.n_targets):
         if line.targets[j].buffer == b:
             part.target = j
             break
+    f = fleet_to(line, state, p)
+    if f >= 0 and part.came < 0:
+        stay_for_vehicle(line, state, p, f, b)
+        return
+    part.reserved = -1
+    release_origin(line, state, p)
     t = line.targets[part.target].station
     if needs_move(line, state, p, t):
         part.where = MOVING
@@ -177,8 +206,17 @@ def take_reserved(line: LineTables, state: State, p, d):
 def moved(line: LineTables, state: State, p):
     """A part has arrived at the station it was carried to."""
     part = state.parts[p]
-    state.clock[0].n_moving -= 1
+    came = part.came
     part.came = -1
+    f = -1
+    if part.step != COMPLETE:
+        f = fleet_to(line, state, p)
+    if f >= 0 and came >= 0:
+        call_vehicle(line, state, p, f)  # it has come out, and is fetched from there
+        return
+    state.clock[0].n_moving -= 1
+    if f >= 0:
+        put_down(line, state, p, f)
     if part.step == COMPLETE:
         push(state, OFFER, p)  # it has come out of the machine, and rested
     else:

@@ -28,7 +28,13 @@ from linewright.kernel.calendar import (
     timer_of,
 )
 from linewright.kernel.conveyors import advanced
-from linewright.kernel.eligible import has_kit, needs_setup, transport_dist
+from linewright.kernel.eligible import (
+    fleet_list,
+    fleet_to,
+    has_kit,
+    needs_setup,
+    transport_dist,
+)
 from linewright.kernel.entering import (
     arrive,
     arrives_alone,
@@ -48,6 +54,7 @@ from linewright.kernel.sample import sample, uniform
 from linewright.kernel.starting import loaded, setup_done
 from linewright.kernel.stocks import reorder
 from linewright.kernel.streams import FAR, standard, time_ahead, uniform_at
+from linewright.kernel.vehicles import empty_us, fetched
 from linewright.kernel.waiting import waiting_for
 from linewright.kernel.work import (
     due,
@@ -62,6 +69,7 @@ from linewright.tables import (
     ARRIVAL,
     ASK_ARRIVAL,
     ASK_CLOCK,
+    ASK_FETCH,
     ASK_LOAD,
     ASK_MOVE,
     ASK_PROCESS,
@@ -74,12 +82,14 @@ from linewright.tables import (
     BAD,
     BEGIN,
     CALENDAR_ON,
+    CHARGING,
     CLOCK_CYCLES,
     CLOCK_UNITS,
     COMPLETE,
     DRAWS_DTYPES,
     ENOUGH,
     FAILURE,
+    FETCHED,
     FINISH,
     IN_STORE,
     LOADED,
@@ -173,6 +183,8 @@ def apply_rare(line: LineTables, state: State, kind, row, outcome):
         advanced(state, row)
     elif kind == PEOPLE_CAME:
         people_came(line, state, row)
+    elif kind == FETCHED:
+        fetched(line, state, row)
     elif kind == BEGIN:
         begin_line(line, state)
 
@@ -310,6 +322,11 @@ def answer(line: LineTables, state: State, kind, row, amount):
         stock.n_asked += 1
         if amount != UNKNOWN:
             come_later(line, state, RETURNED, row, stock.n_asked, row, amount)
+    elif kind == ASK_FETCH:
+        if amount != UNKNOWN:
+            vehicle = state.vehicles[row]
+            f, number = vehicle.fleet, vehicle.number
+            come_later(line, state, FETCHED, f, number, row, amount)
     else:
         answer_process(state, row, amount)
 
@@ -464,11 +481,34 @@ def draw_move(line: LineTables, state: State, draws: Draws, p):
         if step.rest >= 0:
             total += sample(line, draws, step.rest, step.rest_stream, n, visit)
     if part.step != COMPLETE:
+        f = fleet_to(line, state, p)
+        if f >= 0 and part.came >= 0:
+            return total  # from there it is fetched
+        step = line.steps[part.step]
         station = line.targets[part.target].station
         dist = transport_dist(line, state, p, station)
         if dist >= 0:
-            stream = line.steps[part.step].transport_stream
+            stream = step.transport_stream
             total += sample(line, draws, dist, stream, n, part.visits)
+        if f >= 0 and line.fleets[f].unload >= 0:
+            unload = line.fleets[f].unload
+            total += sample(line, draws, unload, step.drop_stream, n, part.visits)
+    return total
+
+
+@jit
+def draw_fetch(line: LineTables, state: State, draws: Draws, v):
+    """Draw how long a vehicle takes to a part and to load it, or to be charged."""
+    vehicle = state.vehicles[v]
+    fleet = line.fleets[vehicle.fleet]
+    if vehicle.doing == CHARGING:
+        n, stream = vehicle.charges, fleet.charge_stream
+        return sample(line, draws, fleet.charge, stream, n, vehicle.number)
+    part = state.parts[vehicle.part]
+    total = empty_us(line, state, v, vehicle.part)
+    if fleet.load >= 0:
+        stream = line.steps[part.step].fetch_stream
+        total += sample(line, draws, fleet.load, stream, part.serial, part.visits)
     return total
 
 
@@ -507,6 +547,8 @@ def draw_rare(line: LineTables, state: State, draws: Draws, kind, row):
         return draw_return(line, state, draws, row)
     if kind == ASK_WALK:
         return draw_walk(line, state, draws, row)
+    if kind == ASK_FETCH:
+        return draw_fetch(line, state, draws, row)
     return draw_arrival(line, state, draws, row, state.products[row].arrivals)
 
 
@@ -607,7 +649,7 @@ def rare_row(line: LineTables, state: State, leaf, kind):
             return leaf
         return server.fails if kind == FAILURE else server.down
     clock = state.clock[0]
-    if kind == MOVED or kind == RETURNED:
+    if kind == MOVED or kind == RETURNED or kind == FETCHED:
         p = heap_pop(state.heap, clock.n_heap)
         clock.n_heap -= 1
         set_timer(state, leaf, state.heap[0, 0] if clock.n_heap > 0 else NEVER)
@@ -662,6 +704,9 @@ def stands_still(line: LineTables, state: State):
     for i in range(len(state.products)):
         leaf = line.products[i].leaf
         if leaf >= 0 and timer_of(state, leaf) < NEVER:
+            return False
+    for f in range(len(line.fleets)):
+        if state.lists[fleet_list(line, f)].count > 0:
             return False
     for s in range(len(state.servers)):
         server = state.servers[s]

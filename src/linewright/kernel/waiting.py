@@ -14,6 +14,7 @@ from linewright.kernel.moves import (
     PULL,
     ROOM,
     ROOM_OUTPUT,
+    book_stay,
     enter_buffer,
     insert,
     leave_buffer,
@@ -44,6 +45,8 @@ __all__ = [
     "may_leave",
     "release_origin",
     "split_product",
+    "stay",
+    "stop_waiting",
     "to_output",
     "together",
     "wait_for",
@@ -122,8 +125,10 @@ def release_origin(line: LineTables, state: State, p):
 
 @hot
 def stop_waiting(line: LineTables, state: State, p):
-    """Take a part out of the list of its destination."""
+    """Take a part out of the list of its destination, if it waits for room there."""
     part = state.parts[p]
+    if unlikely(part.list < 0):
+        return  # a vehicle has come for it
     d = part.list - line.settings[S_N_QUEUES]
     unlink(state, p)
     dest = line.dests[d]
@@ -157,6 +162,14 @@ def wait_for(line: LineTables, state: State, p, d):
     state.clock[0].sequence += 1
     part.sequence = state.clock[0].sequence
     start_waiting(line, state, p, d)
+    stay(line, state, p, d)
+    find_deadlock(line, state, p, d)
+
+
+@jit
+def stay(line: LineTables, state: State, p, d):
+    """Let a part whose work has ended stay: in the output buffer, or on its server."""
+    part = state.parts[p]
     s = part.place
     station = state.servers[s].station
     o = line.stations[station].out_buffer
@@ -173,7 +186,6 @@ def wait_for(line: LineTables, state: State, p, d):
         show(line, state, s)
     if state.servers[s].pending > 0 and state.servers[s].phase == DONE:
         next_pending(line, state, s, True)
-    find_deadlock(line, state, p, d)
 
 
 @jit
@@ -182,6 +194,8 @@ def to_output(state: State, p, o):
     part = state.parts[p]
     s = part.place
     vacate(state, p, s)
+    if part.reserved >= 0:
+        book_stay(state, part.reserved, p)
     enter_buffer(state, o, p)
     part.where = IN_OUTPUT
     part.place = o

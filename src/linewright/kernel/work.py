@@ -12,6 +12,7 @@ from linewright.kernel._jit import hot, jit
 from linewright.kernel.calendar import set_timer, timer_key
 from linewright.kernel.conveyors import update_belt
 from linewright.kernel.moves import (
+    CALL,
     CAPS,
     KIT,
     OFFER,
@@ -563,7 +564,9 @@ def let_go(line: LineTables, state: State, s):
     p = server.part
     while p >= 0:
         part = state.parts[p]
-        if part.woken < 0:
+        if part.reserved >= 0:
+            push(state, CALL, p)
+        elif part.woken < 0:
             dest = line.dests[part.list - line.settings[S_N_QUEUES]]
             part.woken = line.targets[dest.first_target].buffer
             push(state, OFFER, p)

@@ -12,6 +12,7 @@ import numpy as np
 
 from linewright import tables as t
 from linewright.lower._build import Build, OwnRule, records
+from linewright.lower._fleets import lower_fleets, lower_transports
 from linewright.lower._links import link_rows, mark
 from linewright.lower._sources import (
     lower_calendars,
@@ -24,7 +25,6 @@ from linewright.lower._stations import (
     lower_buffers,
     lower_people,
     lower_stations,
-    lower_transports,
 )
 from linewright.lower._stocks import lower_stocks
 from linewright.model.line import Line
@@ -79,6 +79,7 @@ def lower(line: Line, horizon_us: int) -> Lowered:
     lower_stations(build)
     lower_products(build)
     link_rows(build)
+    lower_fleets(build)
     lower_transports(build)
     mark(build)
     lower_orders(build)
@@ -193,7 +194,9 @@ def _finish(build: Build) -> Lowered:
         stocks=records(t.STOCK, build.stocks),
         takes=records(t.TAKE, build.takes),
         curves=records(t.CURVE, build.curves),
+        fleets=records(t.FLEET, build.fleets),
         links=np.array(build.links, np.int64),
+        ways_us=np.array(build.ways_us, np.int64),
         setups=np.array(build.setups, np.int64),
         setup_us=np.array(build.setup_us, np.int64),
         runs=np.array(build.runs, np.int64),
@@ -207,6 +210,7 @@ def _finish(build: Build) -> Lowered:
         pools=tuple(line.people),
         skills=tuple(build.skill_rows),
         stocks=tuple(build.stock_rows),
+        fleets=tuple(build.fleet_rows),
         products=tuple(line.products),
         operations=tuple(build.operations),
         modes=tuple(build.mode_names),

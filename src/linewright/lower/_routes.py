@@ -109,6 +109,7 @@ def lower_step(
             **_after(build, name, step, whole),
             **_sample(build, name, step),
             **_limits(build, name, product, step),
+            **_by_vehicle(build, name, step),
             **lower_takes(build, name, product, number),
         }
     )
@@ -160,6 +161,16 @@ def _after(
     if any(station.unload for station in stations):
         out["unload_stream"] = build.stream("unload", name, step.operation)
     return out
+
+
+def _by_vehicle(build: Build, name: str, step: Step) -> dict[str, float]:
+    """Return the streams of picking a part up for a step, and of putting it down."""
+    if not build.line.vehicles:
+        return {}
+    return {
+        "fetch_stream": build.stream("pick up", name, step.operation),
+        "drop_stream": build.stream("put down", name, step.operation),
+    }
 
 
 def _sample(build: Build, name: str, step: Step) -> dict[str, float]:

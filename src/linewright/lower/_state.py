@@ -66,9 +66,8 @@ def new_state(
     margin = int(line.settings[t.S_MARGIN])
     n_parts = 2 * margin + 256
     width = 2 * n_products + len(line.buffers)
-    n_lists = (
-        n_stations + int(line.settings[t.S_N_QUEUES]) + len(line.dests) + 2 * n_products
-    )
+    n_lists = n_stations + int(line.settings[t.S_N_QUEUES]) + len(line.dests)
+    n_lists += 2 * n_products + len(line.fleets)
     n_pad = 2
     while n_pad < int(line.settings[t.S_N_LEAVES]):
         n_pad *= 2
@@ -103,6 +102,8 @@ def new_state(
         stocks=zeros(t.STOCK_STATE, len(line.stocks)),
         curves=zeros(t.CURVE_STATE, len(line.curves)),
         belts=zeros(t.BELT_STATE, n_stations),
+        fleets=zeros(t.FLEET_STATE, len(line.fleets)),
+        vehicles=zeros(t.VEHICLE, _n_vehicles(line)),
         heap=np.zeros((0, 4), np.int64),
         todo=np.zeros(0, np.int64),
         requests=np.zeros(0, np.int64),
@@ -130,6 +131,7 @@ def new_state(
     _begin_servers(line, state)
     _begin_people(line, state)
     _begin_stocks(line, state)
+    _begin_vehicles(line, state)
     return part_capacity(lowered, state, n_parts)
 
 
@@ -231,6 +233,20 @@ def _begin_stocks(line: t.LineTables, state: t.State) -> None:
     state.belts["moves"] = state.stations["shift"] == t.CALENDAR_ON
 
 
+def _n_vehicles(line: t.LineTables) -> int:
+    return int(line.fleets["n_vehicles"].sum())
+
+
+def _begin_vehicles(line: t.LineTables, state: t.State) -> None:
+    state.vehicles["part"] = -1
+    for f, fleet in enumerate(line.fleets):
+        first, n = int(fleet["first_vehicle"]), int(fleet["n_vehicles"])
+        here = slice(first, first + n)
+        state.vehicles["fleet"][here] = f
+        state.vehicles["number"][here] = np.arange(n)
+        state.vehicles["at"][here] = fleet["home"]
+
+
 def _n_returning(line: t.LineTables) -> int:
     """Return how many things can be on their way back to stocks at most."""
     lots = line.stocks["reorder_point"] // np.maximum(line.stocks["lot"], 1)
@@ -255,7 +271,7 @@ def part_capacity(lowered: Lowered, state: t.State, n_parts: int) -> t.State:
     state.clock["free_part"] = old
     state.clock["n_free"] += n_parts - old
     n_heap = len(state.heap)
-    n_returning = _n_returning(lowered.tables)
+    n_returning = _n_returning(lowered.tables) + _n_vehicles(lowered.tables)
     heap = np.zeros((n_parts + n_returning, 4), np.int64)
     heap[:n_heap] = state.heap
     n_servers, margin = len(state.servers), int(lowered.tables.settings[t.S_MARGIN])

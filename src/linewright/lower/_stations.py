@@ -1,7 +1,7 @@
-"""Stations: their servers and buffers, what stops them, what they set up, what carries.
+"""Stations: their servers and buffers, what stops them, what they set up.
 
 A station becomes one row, a row for each failure or maintenance with a clock for each
-of its servers, a matrix of setups, and the ways that lead from it to other stations.
+of its servers, and a matrix of setups.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from linewright.model.line import (
     Setup,
     Station,
 )
-from linewright.model.meaning import people_of, skills_of, transport_times
+from linewright.model.meaning import people_of, skills_of
 
 _DISPATCH = {
     "fifo": t.FIFO,
@@ -323,25 +323,3 @@ def _first_stop(build: Build, mode: Failure | Maintenance) -> int:
     """Return the row of the time to the first stop, or a count."""
     first = mode.every if mode.first is None else mode.first
     return first if isinstance(first, int) else _time(build, first)
-
-
-def lower_transports(build: Build) -> None:
-    """Add the ways on which parts are carried from one station to another."""
-    line = build.line
-    times = transport_times(line)
-    origins = {start for start, _ in times}
-    ends = {end for _, end in times}
-    for (name, row), station in zip(
-        build.station_rows.items(), build.stations, strict=True
-    ):
-        station["first_transport"] = len(build.transports)
-        reached = line.stations if "any" in ends else ends
-        for other in reached if {name, "any"} & origins else ():
-            pairs = (name, other), (name, "any"), ("any", other), ("any", "any")
-            time = next((times[pair] for pair in pairs if pair in times), None)
-            to = build.station_rows[other]
-            if time is not None and to != row:
-                build.transports.append({"to": to, "dist": build.dist(time)})
-        station["n_transports"] = len(build.transports) - int(
-            station["first_transport"]
-        )

@@ -13,6 +13,11 @@ from collections.abc import Iterable
 from linewright.errors import Finding, ModelError
 from linewright.model.conveyor_rules import check_conveyors
 from linewright.model.cost_lint import lint_costs
+from linewright.model.fleets import (
+    check_vehicle_names,
+    check_vehicles,
+    lint_vehicles,
+)
 from linewright.model.floor_rules import check_floor
 from linewright.model.layout import check_layout, lint_layout
 from linewright.model.line import Line
@@ -44,6 +49,7 @@ def check(line: Line, positions: Node | None = None) -> list[Finding]:
     notes = Notes(positions)
     check_names(line, notes)
     check_stock_names(line, notes)
+    check_vehicle_names(line, notes)
     check_layout(line, notes)
     if not notes.has_errors:
         check_routes(line, notes)
@@ -52,11 +58,13 @@ def check(line: Line, positions: Node | None = None) -> list[Finding]:
         check_pace(line, notes)
         check_conveyors(line, notes)
         check_python(line, notes)
+        check_vehicles(line, notes)
     check_nouns(line, notes)
     if not notes.has_errors:
         lint(line, notes)
         lint_costs(line, notes)
         lint_layout(line, notes)
+        lint_vehicles(line, notes)
     return sorted(notes.findings, key=lambda f: (f.file, f.line, f.column))
 
 

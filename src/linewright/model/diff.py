@@ -24,6 +24,7 @@ _NAMED: dict[Path, str] = {
     ("buffers",): "buffer",
     ("calendars",): "calendar",
     ("transport",): "transport",
+    ("vehicles",): "fleet",
     ("orders",): "order",
     ("layout", "places"): "place of",
     ("layout", "rooms"): "room",

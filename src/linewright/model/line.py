@@ -63,12 +63,14 @@ __all__ = [
     "Buffer",
     "Calendar",
     "CalendarException",
+    "Charge",
     "CommonFailure",
     "Conveyor",
     "Energy",
     "EnergyUse",
     "EveryNth",
     "Failure",
+    "Fleet",
     "InProcess",
     "InProcessFile",
     "Inspection",
@@ -1187,12 +1189,58 @@ class OrderFile(Noun):
     )
 
 
+class Charge(Noun):
+    """When vehicles charge, each where it has put its last part down."""
+
+    after: Duration = Field(
+        description="Time under way after which it is due: empty or not, loading and "
+        "unloading included."
+    )
+    time: Distribution = Field(description="How long it takes.")
+
+
+class Fleet(Noun):
+    """Vehicles that are alike, or a crane: they carry one part at a time.
+
+    A vehicle drives empty to the part that called it, loads it, carries and unloads it,
+    and stays there until it is called again.
+    """
+
+    count: Annotated[int, Field(ge=1, le=10_000, strict=True)] = Field(
+        1, description="How many there are."
+    )
+    home: Name = Field(description="Station at which they stand at the start.")
+    speed: Speed | None = Field(
+        None, description="With it, a distance says how long a way takes."
+    )
+    load: Distribution | None = Field(
+        None, description="Time to pick a part up, when the vehicle has come."
+    )
+    unload: Distribution | None = Field(
+        None, description="Time to put a part down, at the end of the way."
+    )
+    calls: Literal["fifo", "priority"] = Field(
+        "fifo",
+        description="Which part is fetched next: the one that has waited longest, or "
+        "of the highest priority.",
+    )
+    charge: Charge | None = Field(
+        None, description="When they charge; never by default."
+    )
+
+
 class Transport(Noun):
-    """Time to move a part from one station to another."""
+    """How a part moves from one station to another: in a time, or by a vehicle."""
 
     start: Name = Field(alias="from", description="Station, or `any`.")
     end: Name = Field(alias="to", description="Station, or `any`.")
-    time: Distribution = Field(description="How long it takes.")
+    time: Distribution | None = _added(
+        None, description="How long it takes; by a vehicle, with a part on it."
+    )
+    by: Name | None = _added(None, description="Fleet whose vehicles carry it.")
+    distance: Length | None = _added(
+        None, description="How far a vehicle drives; by the layout if not said."
+    )
 
 
 class Study(Noun):
@@ -1242,7 +1290,8 @@ class Room(Noun):
 class Layout(Noun):
     """The floor as seen from above: where things stand, for drawings and distances.
 
-    What has no place is drawn where there is room. A layout alone changes no figure.
+    What has no place is drawn where there is room. A layout changes no figure
+    but the ways of vehicles whose `transport` says no distance.
     """
 
     width: Length | None = Field(
@@ -1311,6 +1360,9 @@ class Line(Noun):
     materials: dict[Name, Material] = _added(
         {}, description="Bought components that are kept in stock, by name."
     )
+    vehicles: dict[Name, Fleet] = _added(
+        {}, description="Fleets of vehicles, and cranes, by name."
+    )
     failures: dict[Name, CommonFailure] = _added(
         {}, description="Failures that stop several stations at once, by name."
     )
@@ -1321,7 +1373,7 @@ class Line(Noun):
         min_length=1, description="What is made, by name."
     )
     transport: tuple[Transport, ...] = Field(
-        (), description="Times to move from station to station."
+        (), description="How parts move from station to station."
     )
     conwip: Count | None = Field(None, description="Cap on units in the whole line.")
     orders: Annotated[

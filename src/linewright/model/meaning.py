@@ -26,6 +26,7 @@ from linewright.model.line import (
     Setup,
     Station,
     Step,
+    Transport,
 )
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "calendar_of",
     "family_of",
     "input_places",
+    "is_carried",
     "is_sampled",
     "leaves_line",
     "loop_ends",
@@ -52,9 +54,9 @@ __all__ = [
     "spares_name",
     "taken_by",
     "too_few",
-    "transport_time",
-    "transport_times",
     "uses_of",
+    "way_between",
+    "ways_of",
 ]
 
 
@@ -179,31 +181,41 @@ def input_places(line: Line, step: Step, station: str) -> int | None:
     return places(line, step.buffer or line.stations[station].buffer)
 
 
-def transport_times(line: Line) -> dict[tuple[str, str], Distribution]:
-    """Return the times of `transport` by both ends, `any` among them."""
-    return {(way.start, way.end): way.time for way in line.transport}
+def ways_of(line: Line) -> dict[tuple[str, str], Transport]:
+    """Return the lines of `transport` by both ends, `any` among them."""
+    return {(way.start, way.end): way for way in line.transport}
 
 
-def transport_time(
-    times: dict[tuple[str, str], Distribution],
+def way_between(
+    ways: dict[tuple[str, str], Transport], start: str, end: str
+) -> Transport | None:
+    """Return the most exact line of `transport` between two stations, if any."""
+    pairs = (start, end), (start, "any"), ("any", end), ("any", "any")
+    return next((ways[pair] for pair in pairs if pair in ways), None)
+
+
+def is_carried(
+    ways: dict[tuple[str, str], Transport],
     before: str | None,
     step: Step,
     station: str,
-) -> Distribution | None:
-    """Return the time that a part takes to a station.
+) -> bool:
+    """Say whether a part takes time to a station, or goes there by a vehicle.
 
-    The time at the operation counts first, then the most exact line of `transport`.
+    What the operation says counts first, then the most exact line of `transport`.
 
     Args:
-        times: What `transport_times` returns.
+        ways: What `ways_of` returns.
         before: The station it comes from; none: from outside the line.
         step: The operation it goes to.
         station: The station it goes to.
     """
     if step.transport is not None or before is None:
-        return step.transport
-    pairs = (before, station), (before, "any"), ("any", station), ("any", "any")
-    return next((times[pair] for pair in pairs if pair in times), None)
+        return step.transport is not None and step.transport.mean_us > 0
+    way = way_between(ways, before, station)
+    if way is None or (way.by is not None and before == station):
+        return False
+    return way.time is None or way.by is not None or way.time.mean_us > 0
 
 
 def batch_of(line: Line, step: Step) -> Batch | None:

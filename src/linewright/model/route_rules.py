@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from linewright.model.distribution import Distribution
 from linewright.model.graphs import find_cycles
-from linewright.model.line import Inspection, Line, Product, Release, Step
+from linewright.model.line import Inspection, Line, Product, Release, Step, Transport
 from linewright.model.meaning import (
     input_places,
+    is_carried,
     places,
     process_time,
-    transport_time,
-    transport_times,
     uses_of,
+    ways_of,
 )
 from linewright.model.notes import Notes, Path
 
@@ -26,7 +25,7 @@ __all__ = ["check_routes", "parents_of"]
 def check_routes(line: Line, notes: Notes) -> None:
     """Note what cannot be meant in products and their routes."""
     _cyclic_materials(line, notes)
-    parents, times = parents_of(line), transport_times(line)
+    parents, ways = parents_of(line), ways_of(line)
     first_order = _first_orders(line)
     for name, product in line.products.items():
         _takes_its_bom(name, product, notes)
@@ -36,7 +35,7 @@ def check_routes(line: Line, notes: Notes) -> None:
         _finished_units_are_used(name, product, parents[name], notes)
         _passes_time(line, name, product, notes)
         _first_operation(name, product, notes)
-        _has_room_on_arrival(line, name, times, notes)
+        _has_room_on_arrival(line, name, ways, notes)
         _kit_fits(line, name, product, notes)
         for i, step in enumerate(product.route):
             path = ("products", name, "route", i)
@@ -190,7 +189,7 @@ def _same_buffer(line: Line, path: Path, step: Step, notes: Notes) -> None:
 
 
 def _has_room_on_arrival(
-    line: Line, name: str, times: dict[tuple[str, str], Distribution], notes: Notes
+    line: Line, name: str, ways: dict[tuple[str, str], Transport], notes: Notes
 ) -> None:
     """A part on its way needs a place that is kept for it."""
     before: tuple[str | None, ...] = (None,)
@@ -198,8 +197,7 @@ def _has_room_on_arrival(
         for end in step.stations:
             if input_places(line, step, end) != 0:
                 continue
-            moves = [transport_time(times, start, step, end) for start in before]
-            if any(move is not None and move.mean_us > 0 for move in moves):
+            if any(is_carried(ways, start, step, end) for start in before):
                 msg = f'transport to "{end}" needs a buffer of one place or more'
                 notes.error("LW211", ("products", name, "route", i), msg)
             early = [b for b in before if b and _is_early(line, b)]
@@ -239,7 +237,10 @@ def _passes_time(line: Line, name: str, product: Product, notes: Notes) -> None:
 def _is_instant(line: Line, name: str, step: Step) -> bool:
     times = [process_time(line, name, step, station) for station in step.stations]
     ends = {*step.stations, "any"}
-    moves = [way.time for way in line.transport if way.end in ends]
+    ways = [way for way in line.transport if way.end in ends]
+    moves = [way.time for way in ways]
+    if any(way.time is None for way in ways):
+        return False  # by a vehicle that has some way to go
     return all(t is None or t.mean_us == 0 for t in [*times, *moves, step.transport])
 
 

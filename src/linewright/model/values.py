@@ -102,7 +102,7 @@ Speed = Annotated[
     float,
     BeforeValidator(parse_speed_mm_per_s),
     PlainSerializer(write_speed, return_type=str),
-    WithJsonSchema({"type": "string", "examples": ["0.3 m/s", "20 m/min"]}),
+    WithJsonSchema({"type": "string", "examples": ["1.2 m/s", "70 m/min"]}),
 ]
 Rate = Annotated[
     float,

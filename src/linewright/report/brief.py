@@ -50,6 +50,7 @@ def _sections(facts: Facts) -> list[Section]:
         stocks,
         throughput,
         units,
+        vehicles,
         wip,
     )  # fmt: skip
 
@@ -61,6 +62,7 @@ def _sections(facts: Facts) -> list[Section]:
         states.section,
         people.section,
         stocks.section,
+        vehicles.section,
         oee.section,
         units.section,
         energy_cost.section,
