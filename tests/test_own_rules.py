@@ -75,9 +75,15 @@ BUILT_IN: dict[str, tuple[tuple[int, ...], Rule]] = {
 
 
 def ruled(seed: int, rooms: str) -> Line:
-    """Return a random line with a rule of its own at every station."""
+    """Return a random line with a rule of its own at every station.
+
+    Parts arrive one by one: of several that come to several stations in one instant the
+    order of starts is another, because all ready servers look where a rule is asked.
+    """
     for attempt in range(100):
         data = line_dict(1000 * seed + attempt)
+        for product in data["products"].values():
+            product.get("release", {}).pop("quantity", None)
         for station in data["stations"].values():
             station["dispatch"] = {"python": "mine"}
             if rooms == "unlimited" or station["buffer"] == 0:

@@ -28,7 +28,7 @@ __all__ = ["STATE_VERSION", "Saved", "fork", "load_state", "save_state", "time_o
 STATE_VERSION = 1
 
 _ABOUT = "about"
-_VARIABLE = ("parts", "heap", "todo", "requests", "asked", "trace", "series")
+_VARIABLE = ("parts", "memory", "heap", "todo", "requests", "asked", "trace", "series")
 """Tables whose number of rows depends on the run and not on the model."""
 
 
