@@ -128,6 +128,21 @@ def test_a_part_that_is_sent_back_takes_its_card_again() -> None:
     assert run.count("scrapped", "p") > 10
 
 
+def test_a_part_that_is_sent_back_into_a_loop_keeps_its_card() -> None:
+    check = {"pass": 0.5, "rework_to": "B", "rework_limit": 3}
+    run = Run(
+        600,
+        20_000,
+        loops={"card": {"cards": 1, "from": "A", "to": "C"}},
+        stations={name: {"process": "1 min"} for name in "ABC"},
+        products={"p": {"route": ["A", "B", {"station": "C", "inspection": check}]}},
+    )
+    assert run.count("reworked", "p") > 50
+    most = max(run.state.buffers["highest"])
+    assert most == 0  # there is never a second part between A and C
+    assert run.state.stocks["free"][0] in {0, 1}
+
+
 def test_heavier_products_take_more_cards() -> None:
     run = Run(
         20,

@@ -225,7 +225,6 @@ def finish_rare(line: LineTables, state: State, s, outcome):
     if step.time_slot >= 0:
         row = p * line.settings[S_N_SLOTS] + step.time_slot
         state.memory[row] = state.clock[0].now + 1
-    give_back(line, state, p, step.first_give, step.n_gives)
     if step.inspected or outcome:
         if judge(line, state, p, outcome):
             return
@@ -233,12 +232,27 @@ def finish_rare(line: LineTables, state: State, s, outcome):
         part.split = 1
     else:
         part.step = step.next
+    hand_back(line, state, p, k, outcome)
     if step.cascade >= 0 or step.rest >= 0:
         part.came = 2 * k + (outcome & REWORK)
     if line.stations[server.station].conveyor:
         arrive_at_end(line, state, p, s)
     else:
         push(state, OFFER, p)
+
+
+@jit
+def hand_back(line: LineTables, state: State, p, k, outcome):
+    """Take back what a part has up to the end of step `k`, or of its route.
+
+    One that is sent back into a loop keeps its card: it comes to this step once more.
+    """
+    part = state.parts[p]
+    step = line.steps[k]
+    if outcome & 3 != REWORK or part.step > k:
+        give_back(line, state, p, step.first_give, step.n_gives)
+    if part.step == COMPLETE:
+        give_back_from(line, state, p, 0)
 
 
 @jit

@@ -270,6 +270,8 @@ def _is_straight(build: Build, step: dict[str, float]) -> bool:
     here = [build.stations[k] for k in before]
     early = any(station["before_service"] or station["conveyor"] for station in here)
     early |= step["curve"] >= 0
+    product = build.products[int(step["product"])]
+    early |= step["next"] < 0 and product["n_held"] > 0
     early |= build.settings[t.S_RELEASE_RULES] > 0  # they look when work has ended
     if step["inspected"] or step["n_makes"] or step["n_gives"] or early:
         return False
