@@ -166,9 +166,14 @@ def _measure_of_thing(
 
 
 TABLES = sorted({row.name.split()[0] for row in ROWS})
+LONG = {"buffer_allocation_exhaustive", "simopt_throughput_max_L50_top"}
+"""Lines like those of `serial_exponential`, of other sizes: they are for `make soak`."""
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize(
+    "table",
+    [pytest.param(x, marks=pytest.mark.soak if x in LONG else ()) for x in TABLES],
+)
 def test_exact_values_lie_inside_narrow_intervals(table: str) -> None:
     of = [row for row in ROWS if row.name.split()[0] == table]
     with ThreadPoolExecutor(2) as pool:
