@@ -167,7 +167,7 @@ def _measure_of_thing(
 
 TABLES = sorted({row.name.split()[0] for row in ROWS})
 LONG = {"buffer_allocation_exhaustive", "simopt_throughput_max_L50_top"}
-"""Lines like those of `serial_exponential`, of other sizes: they are for `make soak`."""
+"""Lines like those of `serial_exponential`, of other sizes: for `make soak`."""
 
 
 @pytest.mark.parametrize(
