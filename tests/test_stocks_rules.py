@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from linewright import tables as t
+from linewright.errors import KernelError
 from tests.test_floor_rules import at
 from tests.test_kernel_rules import Run, every
 
@@ -162,6 +163,24 @@ def test_units_in_process_inside_a_loop_have_their_cards() -> None:
         in_process=[{"product": "p", "operation": "B", "quantity": 2}],
     )
     assert at(run, "A") == [5]
+
+
+def test_too_few_cards_for_the_units_in_process_are_named() -> None:
+    with pytest.raises(KernelError, match='more than all of "card"'):
+        Run(
+            7,
+            loops={"card": {"cards": 1, "from": "A", "to": "B"}},
+            stations={"A": {"process": "2 min"}, "B": {"process": "5 min"}},
+            products={"p": {"route": ["A", "B"]}},
+            in_process=[{"product": "p", "operation": "B", "quantity": 2}],
+        )
+    with pytest.raises(KernelError, match="give its buffer more places"):
+        Run(
+            7,
+            stations={"A": {"process": "2 min", "buffer": 1}},
+            products={"p": {"route": ["A"], "release": every(9)}},
+            in_process=[{"product": "p", "operation": "A", "quantity": 4}],
+        )
 
 
 # ------------------------------------------------------------------ materials

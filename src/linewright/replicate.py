@@ -160,14 +160,33 @@ def run_until(  # noqa: PLR0913
 
 
 def no_room(lowered: Lowered, state: t.State) -> str:
-    """Say which units in process find no room where they wait."""
+    """Say which units in process find no room where they wait, or no card of a loop."""
     row = lowered.tables.in_process[int(state.clock["who"][0])]
     product = lowered.names.products[row["product"]]
     operation = lowered.names.operations[row["step"]]
+    if short := _lacking(lowered, state, row):
+        return (
+            f'units in process do not fit: "{product}" that wait for "{operation}" '
+            f'have more than all of "{short}"; add to it, or take some units out'
+        )
     return (
         f'units in process do not fit: there is no room for all "{product}" that wait '
         f'for "{operation}"; give its buffer more places, or take some out'
     )
+
+
+def _lacking(lowered: Lowered, state: t.State, row: t.Records) -> str:
+    """Return what units in process would have of the stocks and there is too little of.
+
+    Empty, if there is enough.
+    """
+    product = lowered.tables.products[row["product"]]
+    first = int(product["first_held"])
+    for take in lowered.tables.takes[first : first + int(product["n_held"])]:
+        is_held = take["step"] < row["step"] <= take["until"]
+        if is_held and state.stocks["free"][take["stock"]] < take["quantity"]:
+            return str(lowered.names.stocks[take["stock"]])
+    return ""
 
 
 def replicate(
