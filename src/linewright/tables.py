@@ -118,6 +118,27 @@ PREEMPT_NEVER, PREEMPT_RESUME, PREEMPT_RESTART = range(3)
 REACHED, NEED_PARTS, NEED_TRACE, DEADLOCK, STANDSTILL, OVERFLOW, ENOUGH = range(7)
 NO_ROOM = 7  # for units that are in process at the start
 RULE_FAILED = 8  # a rule of one's own gave no answer that can be taken
+NEED_CHAIN = 9  # for events and their causes
+
+# bits of `clock.ties`: what every timer that is set has to be looked at for
+TIES_OF_LEAVES, CHAINS = 1, 2
+
+# kinds of time on the critical path: a name, and of what there is one each
+PATH_KINDS = (
+    ("processing", "servers"),
+    ("setup", "servers"),
+    ("loading", "servers"),
+    ("conveyor", "servers"),
+    ("pause", "servers"),
+    ("repair", "modes"),
+    ("walk_to_work", "servers"),
+    ("walk_to_repair", "modes"),
+    ("transport", "stations"),
+    ("batch_wait", "stations"),
+    ("vehicle", "fleets"),
+    ("arrival", "products"),
+    ("outside", ""),
+)
 
 # kinds of trace rows
 (
@@ -325,6 +346,7 @@ CLOCK = _record(
     "i8 now n_todo n_requests wip sequence n_moving free_part n_free status who",
     "i8 n_trace tracing finished events next_order begun n_heap n_pending_sources",
     "i8 period period_us n_periods watch enough margin limit ties origin claims",
+    "i8 node n_chain chain_first exit exits outside noted_until path_since path_width",
 )
 SERVER = _record(
     "i4 station part down pending step fails",
@@ -379,6 +401,8 @@ CLAIM = _record(
     "i8 number",
 )  # fmt: skip
 NODE = _record("i8 key leaf")
+# an event, what caused it, and what kind of time went by between them
+CAUSE = _record("i4 parent what", "i8 at", "i4 n_after after moved_to wanted")
 ORDER_STATE = _record("i8 done scrapped finished")
 STREAM = _record("u8 key", "i8 held kind", "f8 scale")
 AHEAD = _record("i8 number amount", "i4 stream visit")  # of a server or a source
@@ -393,6 +417,9 @@ class State(NamedTuple):
 
     `asked` is no part of it but a sheet of paper: what a rule of one's own is asked
     about while it is asked, and the address of whom to ask while the kernel runs.
+    `chain`, `causes` and `path` are empty but in runs that follow causes
+    (`kernel.causes`): events; the cause of each leaf's timer, of each part's and
+    vehicle's way, and of each server's pause; sums of common parts of chains.
     """
 
     clock: Records
@@ -426,6 +453,9 @@ class State(NamedTuple):
     asked: Ints
     trace: Ints
     series: Ints
+    chain: Records
+    causes: Ints
+    path: Ints
 
 
 class Draws(NamedTuple):
@@ -468,7 +498,8 @@ class Names:
 # columns of the state that are made with it and never written again
 FIXED_COLUMNS = (
     "state.clock.tracing", "state.clock.n_periods", "state.clock.period_us",
-    "state.clock.ties", "state.clock.origin",
+    "state.clock.ties", "state.clock.origin", "state.clock.path_since",
+    "state.clock.path_width",
     "state.servers.station", "state.servers.number", "state.servers.first_mode",
     "state.servers.n_modes", "state.modes.clock", "state.buffers.slots",
     "state.vehicles.fleet", "state.vehicles.number",
@@ -500,6 +531,7 @@ STATE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "fleets": FLEET_STATE, "vehicles": VEHICLE,
     "heap": _I, "todo": _I,
     "requests": _I, "asked": _I, "trace": _I, "series": _I,
+    "chain": CAUSE, "causes": _I, "path": _I,
 }  # fmt: skip
 DRAWS_DTYPES: dict[str, np.dtype[np.generic]] = {
     "streams": STREAM, "values": _F, "setting": _I, "ahead": AHEAD,

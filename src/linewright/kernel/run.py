@@ -27,6 +27,7 @@ from linewright.kernel.calendar import (
     timer_key,
     timer_of,
 )
+from linewright.kernel.causes import chain_is_full, fold, note_event, note_way
 from linewright.kernel.conveyors import advanced
 from linewright.kernel.eligible import (
     fleet_list,
@@ -82,6 +83,7 @@ from linewright.tables import (
     BAD,
     BEGIN,
     CALENDAR_ON,
+    CHAINS,
     CHARGING,
     CLOCK_CYCLES,
     CLOCK_UNITS,
@@ -95,6 +97,7 @@ from linewright.tables import (
     LOADED,
     MATERIAL,
     MOVED,
+    NEED_CHAIN,
     NEED_PARTS,
     NEED_TRACE,
     NEVER,
@@ -130,6 +133,7 @@ __all__ = ["advance", "apply", "external"]
 
 _NO_EVENT = -1
 _GO_ON = -1
+_NOTE = -2  # a limit before all events, for those that are only to be written down
 
 
 @hot
@@ -346,6 +350,8 @@ def come_later(line: LineTables, state: State, kind, station, number, row, amoun
     """Put an event on the heap; ties go by station, then by number."""
     clock = state.clock[0]
     key = timer_key(clock.now + amount, kind)
+    if clock.ties & CHAINS and kind != RETURNED:
+        note_way(state, row, kind == FETCHED)
     heap_push(state.heap, clock.n_heap, key, station, number, row)
     clock.n_heap += 1
     set_timer(state, line.settings[S_MOVE_LEAF], state.heap[0, 0])
@@ -746,6 +752,10 @@ def may_go_on(line: LineTables, state: State, until, enough, time):
     It is asked again before the first event after `clock.limit`.
     """
     clock = state.clock[0]
+    if clock.limit == _NOTE and time <= clock.noted_until:
+        if likely(not chain_is_full(state)):
+            note_event(line, state, state.tree[1].key)
+            return _GO_ON
     while clock.watch < time and clock.watch <= until:
         write_series(line, state)
         clock.watch = NEVER
@@ -762,7 +772,15 @@ def may_go_on(line: LineTables, state: State, until, enough, time):
         return NEED_PARTS
     if clock.tracing and clock.n_trace > len(state.trace) // 2:
         return NEED_TRACE
-    clock.limit = -1 if clock.tracing else min(clock.watch, until)
+    clock.limit = min(clock.watch, until)
+    if clock.tracing:
+        clock.limit = -1
+    if clock.ties & CHAINS:
+        if chain_is_full(state) and not fold(state):
+            return NEED_CHAIN
+        note_event(line, state, state.tree[1].key)
+        clock.noted_until = -1 if clock.tracing else clock.limit
+        clock.limit = _NOTE
     return _GO_ON
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from linewright.kernel._jit import hot, jit
 from linewright.kernel.calendar import set_timer, timer_key
+from linewright.kernel.causes import drop_pause
 from linewright.kernel.conveyors import update_belt
 from linewright.kernel.moves import (
     CALL,
@@ -42,6 +43,7 @@ from linewright.tables import (
     BREAK,
     CALENDAR_BREAK,
     CALENDAR_ON,
+    CHAINS,
     CLOCK_CALENDAR,
     CLOCK_CYCLES,
     CLOCK_OPERATING,
@@ -334,6 +336,8 @@ def _fall(line: LineTables, state: State, s, m):
             if fate == PART_RESTART:
                 server.remaining = server.total
             elif fate == PART_SCRAP:
+                if state.clock[0].ties & CHAINS:
+                    drop_pause(state, s)
                 p = server.part
                 several = server.n_parts > 1
                 server.part = -1
