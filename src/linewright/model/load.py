@@ -51,7 +51,7 @@ from linewright.model.source import (
 )
 from linewright.model.templates import KEYS, Expansion
 
-__all__ = ["Loaded", "dumps", "load", "loads", "model_hash", "read", "save"]
+__all__ = ["Loaded", "dumps", "load", "loads", "model_hash", "plain", "read", "save"]
 
 MAX_BASES = 10
 
@@ -193,7 +193,8 @@ def _validated(root: Node, findings: list[Finding], folder: Folder) -> Loaded:
         form = [f for f in form if f.path != ("schema_version",)]  # the same, worse
         if findings:  # a copy that could not be made brings no stations
             form = [f for f in form if f.code != "LW107" or len(f.path) > 1]
-        raise ModelError([*findings, *with_origins(form, root)]) from None
+        shown = with_origins(form, root)
+        raise ModelError([*findings, *shown] or form) from None
     if findings:
         raise ModelError(findings)
     _place_rules(line, root, folder)
@@ -294,17 +295,22 @@ def dumps(line: Line) -> str:
     What came from other files (orders, units, samples) is written out, so that the text
     stands alone: ``loads(dumps(line))`` is the same line.
     """
-    data = line.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    for product in data["products"].values():
-        if "route_of" in product:
-            product.pop("route", None)  # it is that of the other, and read from there
-    data = {"schema_version": line.schema_version, **data}
+    data = plain(line)
     yaml = YAML()
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width = 88
     stream = io.StringIO()
     yaml.dump(_styled(data, depth=0), stream)
     return stream.getvalue()
+
+
+def plain(line: Line) -> dict[str, Any]:
+    """Return a line as the keys and values of a model file; else as `dumps`."""
+    data = line.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    for product in data["products"].values():
+        if "route_of" in product:
+            product.pop("route", None)  # it is that of the other, and read from there
+    return {"schema_version": line.schema_version, **data}
 
 
 def _styled(value: Any, depth: int) -> Any:
