@@ -22,18 +22,28 @@ _SMALL = 12
 def with_origins(findings: Iterable[Finding], root: Node) -> list[Finding]:
     """Return findings with their copies and parameters, once for all equal copies."""
     groups: dict[object, list[tuple[Finding, str, str]]] = {}
-    for finding in findings:
+    for i, finding in enumerate(findings):
         way = list(_way(root, finding.path))
         blamed = list(_blamed(way, finding.path))
         if any(node.origin and node.origin.is_broken for node in (*way, *blamed)):
             continue
         copy, template = _copy_of(way)
         found = _with_values(finding, blamed)
-        plain = found.message.replace(f"{copy}.", "") if copy else found.message
-        is_one = (finding.path, finding.help) if not copy else found.help
-        key = (found.code, found.file, found.line, found.column, plain, is_one)
+        key = _in_template(found, copy) if copy else i
         groups.setdefault(key, []).append((found, copy, template))
     return [_merged(group) for group in groups.values()]
+
+
+def _in_template(finding: Finding, copy: str) -> object:
+    """Return what a finding says of the template, whichever copy it is about.
+
+    Names that are allowed, which follow a semicolon, are those of one copy; values of
+    parameters are not.
+    """
+    first, _, rest = finding.message.replace(f"{copy}.", "").partition("; ")
+    values = rest[rest.find("$") :] if "$" in rest else ""
+    at = (finding.file, finding.line, finding.column)
+    return finding.code, *at, first, values
 
 
 def _way(root: Node, path: tuple[Key, ...]) -> Iterator[Node]:

@@ -29,7 +29,7 @@ from linewright.model.source import (
     items,
 )
 
-__all__ = ["Filler", "Scope", "Setting", "is_name", "names_in"]
+__all__ = ["Filler", "Scope", "Setting", "broken", "is_name", "names_in"]
 
 MAX_LETTERS = 1000
 """Longest value of a parameter, in characters."""
@@ -196,7 +196,7 @@ class Filler:
         if not self._is_full:
             self._is_full = True
             self.note(node.place, "LW258", msg)
-        return _broken(node.place)
+        return broken(node.place)
 
     def _value(self, name: str, place: Place, scope: Scope) -> Node:
         """Return the value of a parameter; a broken node if it has none."""
@@ -207,7 +207,7 @@ class Filler:
             msg += f"there are {listed(there)}"
             hint = did_you_mean(name, there) or "$$ is a dollar sign"
             self.note(place, "LW250", msg, hint)
-            return _broken(place)
+            return broken(place)
         owner.used.add(name)
         found = self.value_in(owner, name)
         if found.origin is None or found.origin.is_broken:
@@ -222,11 +222,11 @@ class Filler:
             return scope.values[name]
         node = scope.settings[name].node
         if node is None:
-            return _broken(Place(""))
+            return broken(Place(""))
         mark = (id(scope), name)
         if mark in self._open or len(self._open) >= MAX_CHAIN:
             self._circle(mark, node.place)
-            return _broken(node.place)
+            return broken(node.place)
         self._open.append(mark)
         is_filled = scope.settings[name].level is not None
         filled = node if is_filled else self.filled(node, scope)
@@ -260,7 +260,7 @@ class Filler:
             msg = f"{name}: found {found}; allowed are {MAX_LETTERS:,}"
             self.note(node.place, "LW258", msg)
         if found:
-            return _broken(node.place)
+            return broken(node.place)
         is_alias = origin.parameters and origin.parameters[0].value == node.value
         at = origin.parameters[0].place if is_alias else node.place
         level = origin.level
@@ -272,7 +272,8 @@ class Filler:
         return replace(node, origin=Origin(parameters=used, level=level))
 
 
-def _broken(place: Place) -> Node:
+def broken(place: Place) -> Node:
+    """Return a node in the place of one that is wrong, of which that was said."""
     return Node("", place, origin=Origin(is_broken=True))
 
 

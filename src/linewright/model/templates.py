@@ -35,7 +35,14 @@ from dataclasses import replace
 from linewright.errors import Finding, ModelError
 from linewright.model.explain import did_you_mean, listed
 from linewright.model.graphs import find_cycles
-from linewright.model.parameters import Filler, Scope, Setting, is_name, names_in
+from linewright.model.parameters import (
+    Filler,
+    Scope,
+    Setting,
+    broken,
+    is_name,
+    names_in,
+)
 from linewright.model.pieces import Copied, Piece, called, opened, text_of
 from linewright.model.renaming import NAMED, spelled_step
 from linewright.model.source import (
@@ -166,6 +173,8 @@ class Expansion:
             if isinstance(value.value, dict):
                 self._has_keys(value, f"{what}.{name}", _IN_PARAMETER)
                 default = value.child("default")
+                if default is None and not value.keys.keys() <= set(_IN_PARAMETER):
+                    default = broken(value.place)  # it may be what was misspelled
             declared[name] = Setting(None if _is_nothing(default) else default)
         return declared
 
