@@ -401,11 +401,15 @@ def _people_laws(lowered: Lowered, state: t.State) -> list[Check]:
 
 
 def _stock_laws(lowered: Lowered, state: t.State) -> list[Check]:
-    """Hold tools and spares against what parts have, and what is on its way back."""
+    """Hold tools and spares against who has them, and what is on its way back.
+
+    And the lines for tools against who stands in them, and what is kept for those.
+    """
     out = []
     alive = np.flatnonzero(state.parts["product"] >= 0)
     n_slots = int(lowered.tables.settings[t.S_N_SLOTS])
     with_parts = np.zeros(len(state.stocks), np.int64)
+    lent, wanted = _lent(lowered, state)
     for product, row in enumerate(lowered.tables.products if n_slots else ()):
         first = int(row["first_held"])
         held = lowered.tables.takes[first : first + int(row["n_held"])]
@@ -416,12 +420,31 @@ def _stock_laws(lowered: Lowered, state: t.State) -> list[Check]:
         if fixed["kind"] == t.MATERIAL:
             continue
         stock = state.stocks[k]
-        found = int(stock["free"] + stock["out"] + with_parts[k])
+        found = int(stock["free"] + stock["out"] + with_parts[k] + lent[k])
         if fixed["kind"] == t.SPARE:
             found -= int(stock["n_waiting"])
         name = lowered.names.stocks[k]
         out.append(Check("stock conserved", name, int(fixed["initial"]), found))
+        if fixed["kind"] == t.TOOL:
+            waits = int((state.claims["lacks"] == k + 1).sum())
+            kept = int(wanted[k])
+            out.append(Check("tools kept", name, int(stock["kept"]), kept))
+            out.append(Check("claims for tools", name, int(stock["n_waiting"]), waits))
     return out
+
+
+def _lent(lowered: Lowered, state: t.State) -> tuple[t.Ints, t.Ints]:
+    """Return what setups and repairs have of each stock, and what they wait for."""
+    line, claims = lowered.tables, state.claims
+    rows = np.concatenate([state.servers["station"], line.server_modes["mode"]])
+    lent, wanted = np.zeros((2, len(state.stocks)), np.int64)
+    for c in np.flatnonzero(claims["has_tools"] | (claims["lacks"] > 0)):
+        of = line.stations if c < len(state.servers) else line.modes
+        first, n = of[["first_tool", "n_tools"]][rows[c]]
+        into = lent if claims["has_tools"][c] else wanted
+        for take in line.takes[first : first + n]:
+            into[take["stock"]] += take["quantity"]
+    return lent, wanted
 
 
 def _vehicle_laws(lowered: Lowered, state: t.State, sums: Snapshot) -> list[Check]:

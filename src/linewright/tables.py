@@ -220,13 +220,13 @@ STATION = _record(
     "i4 first_always first_transport n_transports",
     "i4 dispatch_2 dispatch_3 looks batches load unload first_run leaf prelude",
     "i4 first_need holds first_group n_groups tools speed good preempts own_rule",
-    "i4 conveyor",
+    "i4 conveyor first_tool n_tools",
     "i8 gap_us",
 )
 MODE = _record(
     "i4 clock planned part first_member n_members every repair first crew n_crew",
     "i8 cycles defer",
-    "i4 stock steps worn at_step window urgency",
+    "i4 stock steps worn at_step window urgency first_tool n_tools",
 )
 SERVER_MODE = _record("i4 mode server leaf every_stream repair_stream")
 BUFFER = _record(
@@ -274,7 +274,8 @@ STOCK = _record(  # what is counted, taken and comes back: tools, spares, materi
     "i8 initial lot reorder_point",
     "f8 late_share",
 )
-TAKE = _record("i4 stock quantity slot step until")  # of a part at a step, from a stock
+# from a stock: what a part takes at a step; of setups and repairs, the first two
+TAKE = _record("i4 stock quantity slot step until")
 CURVE = _record(  # how times shrink with experience, or a share grows with time
     "i4 kind first n", "f8 exponent plateau half_life before"
 )
@@ -389,16 +390,18 @@ PLACE = _record("i8 since", "i4 idle")  # of the people of a pool at a station
 CURVE_STATE = _record("i8 last", "f8 experience")
 WINDOW_STATE = _record("i4 on next_tick")  # of a calendar in which maintenance begins
 STOCK_STATE = _record(
-    "i8 free out area_us none_us taken waited wait_us n_asked", "i4 head tail n_waiting"
-)
+    "i8 free out area_us none_us taken waited wait_us n_asked",
+    "i4 head tail n_waiting", "i8 kept",
+)  # fmt: skip
 FLEET_STATE = _record(
     "i8 idle_us coming_us carrying_us charging_us trips calls waited wait_us charges"
 )
 VEHICLE = _record("i4 fleet number doing part at charges", "i8 since under_way")
-# what each server, then each server's failure, wants of people and has of them
+# what each server, then each server's failure, wants of people and has of them; and of
+# tools: the stock in whose line it stands, counted from 1, and whether it has them
 CLAIM = _record(
     "i4 wanted n_wanted held n_held prev next", "i8 since", "i4 urgency walking",
-    "i8 number",
+    "i8 number", "i4 lacks has_tools",
 )  # fmt: skip
 NODE = _record("i8 key leaf")
 # an event, what caused it, and what kind of time went by between them

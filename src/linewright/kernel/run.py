@@ -695,7 +695,8 @@ def stands_still(line: LineTables, state: State):
 
     Only shift changes and failures may still come: nobody works, is down or is about to
     get a part, nothing arrives, and what waits at a station off shift lacks its kit.
-    Components that lie in store for no one do not wait.
+    Who is down, or is to be set up, may wait for a tool that never comes. Components
+    that lie in store for no one do not wait.
     """
     if state.clock[0].wip == 0 or state.clock[0].n_heap > 0:
         return False
@@ -714,9 +715,19 @@ def stands_still(line: LineTables, state: State):
     for f in range(len(line.fleets)):
         if state.lists[fleet_list(line, f)].count > 0:
             return False
-    for s in range(len(state.servers)):
+    n_servers = len(state.servers)
+    for m in range(len(state.modes)):
+        claim = state.claims[n_servers + m]
+        if claim.has_tools or (state.modes[m].active and claim.lacks == 0):
+            return False
+    for s in range(n_servers):
         server = state.servers[s]
-        if is_held(state, s) or server.down >= 0 or timer_of(state, s) < NEVER:
+        if timer_of(state, s) < NEVER:
+            return False
+        if server.down >= 0:
+            if state.claims[n_servers + server.down].lacks == 0:
+                return False
+        elif is_held(state, s) and state.claims[s].lacks == 0:
             return False
     for k in range(len(state.stations)):
         leaf = line.stations[k].leaf

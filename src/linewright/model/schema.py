@@ -48,6 +48,8 @@ def short_forms(nouns: dict[str, Any]) -> None:
     uses = nouns["Step"]["properties"]["uses"]
     names = {"type": "array", "items": {"type": "string"}}
     uses["anyOf"] = [names, *uses["anyOf"]]
+    for noun in ("Step", "Setup", "Failure", "CommonFailure", "Maintenance"):
+        _named_tools(nouns[noun]["properties"]["tools"])
     power = {"type": "string", "description": "Power at work.", "examples": ["12 kW"]}
     for noun, short in (
         ("Step", station),
@@ -62,6 +64,14 @@ def short_forms(nouns: dict[str, Any]) -> None:
         whole = nouns[noun]
         text = whole.pop("description", "")
         nouns[noun] = {"description": text, "anyOf": [short, whole]}
+
+
+def _named_tools(tools: dict[str, Any]) -> None:
+    """Let tools be one name, or a list of names, beside names with numbers."""
+    about = ("description", "default", "title")
+    whole = {key: tools.pop(key) for key in list(tools) if key not in about}
+    names = {"type": "array", "items": {"type": "string"}}
+    tools["anyOf"] = [{"type": "string"}, names, whole]
 
 
 def _any_of(value: Any) -> Any:
