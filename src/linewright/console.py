@@ -11,7 +11,7 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -42,12 +42,22 @@ from linewright.report.words import (
 from linewright.units import format_duration
 
 if TYPE_CHECKING:
+    from linewright.improve.bottleneck import Bottleneck
+    from linewright.improve.changes import Change
+    from linewright.improve.worth import Worth
     from linewright.results import Result
     from linewright.simulate import Progress
     from linewright.stats.compare import Comparison
     from linewright.stats.intervals import Interval
 
-__all__ = ["ProgressBar", "as_text", "comparison_view", "result_view", "table_view"]
+__all__ = [
+    "ProgressBar",
+    "as_text",
+    "bottleneck_view",
+    "comparison_view",
+    "result_view",
+    "table_view",
+]
 
 PIPE_WIDTH = 1000  # nothing is wrapped or cut where no terminal sets the width
 TOP_STATIONS = 8
@@ -321,6 +331,137 @@ def _compared(c: Comparison, units: dict[str, str]) -> tuple[str, ...]:
         share,
         "*" if c.significant else "",
     )
+
+
+# ---------------------------------------------------------------- improvements
+
+_METHOD_COLUMNS = {
+    "critical_path": "critical path",
+    "utilisation": "busy",
+    "active_period": "active period",
+    "shifting": "longest of all",
+    "turning_point": "turning point",
+}
+
+
+def bottleneck_view(
+    title: str,
+    found: Bottleneck,
+    value: Worth,
+    gains: Sequence[tuple[Change, float, Interval]],
+    about: dict[str, Any],
+) -> RenderableType:
+    """Return what holds a line back, by all methods, and the worth of its times.
+
+    Args:
+        title: Name of the line.
+        found: What the methods say.
+        value: Shares of the critical path.
+        gains: Changes that were tried, the gain promised, and the one found.
+        about: Seed, model hash and size of the study.
+    """
+    head = Text(f"{title}: {about['replications']} replications of ")
+    head.append(format_duration(about["horizon_us"] - about["warmup_us"]))
+    head.append(f"; ± is the {about['confidence']:.0%} interval")
+    views: list[RenderableType] = [head]
+    tied = " and ".join(name(s) for s in found.tied[:3])
+    verdict = f"What holds the line back: {name(found.first)}"
+    if tied:
+        verdict += f", or {tied}"
+        verdict += " and more" if found.tied[3:] else ""
+        verdict += " (they cannot be told apart)"
+    views.append(Text(verdict, style="bold"))
+    views += [
+        _methods(found),
+        *(Text(f"{r[0].upper()}{r[1:]}.") for r in found.remarks),
+    ]
+    views += [_worth(value), *_doubts(value)]
+    if gains:
+        views.append(_gains(gains, about))
+    views.append(
+        Text(
+            f"Seed {about['seed']}, model {about['model_hash'][:12]}, "
+            f"Linewright {about['version']}."
+        )
+    )
+    return Group(*views)
+
+
+def _methods(found: Bottleneck) -> Table:
+    path = found.findings["critical_path"]
+    order = sorted(path.scores, key=lambda s: -path.scores[s].mean)
+    rows = []
+    for station in order[:TOP_STATIONS]:
+        row = [name(station, 24)]
+        for method in _METHOD_COLUMNS:
+            finding = found.findings[method]
+            score, chance = finding.scores[station], finding.probability[station]
+            scale = 1.0 if method == "active_period" else 100.0
+            unit = " s" if method == "active_period" else "%"
+            if method == "turning_point":
+                shown = "here" if station == finding.first else DASH
+            else:
+                shown = number(score.mean * scale, score.half_width * scale) + unit
+            mark = f" [{percent(chance)}]" if chance >= 0.005 else ""
+            row.append(shown + mark)
+        rows.append(row)
+    columns = ("station", *_METHOD_COLUMNS.values())
+    title = "Bottleneck by five methods [chance that the method names the station]"
+    return _grid(columns, rows, title)
+
+
+def _worth(value: Worth) -> Table:
+    rows = []
+    for lever in value.levers[: 2 * TOP_STATIONS]:
+        share = lever.elasticity
+        what = lever.kind.replace("_", " ")
+        what += f" ({lever.name})" if lever.name else ""
+        where = name(lever.place, 24) if lever.place else "shifts, orders, deliveries"
+        gain = lever.kind != "calendar"
+        rows.append(
+            (
+                where,
+                what,
+                number(100 * share.mean, 100 * share.half_width) + "%",
+                f"+{share.mean:.2f}%" if gain else DASH,
+            )
+        )
+    columns = ("place", "time", "share of the critical path", "1% less gives")
+    return _grid(columns, rows, "What each time is worth")
+
+
+def _doubts(value: Worth) -> list[Text]:
+    fewer = (
+        "Less processing also brings fewer failures that count it; a share does not."
+    )
+    more = [Text(fewer)] if value.wears else []
+    if not value.doubts:
+        exact = Text("The shares are derivatives of the throughput in this line.")
+        return [exact, *more]
+    reasons = "; ".join(value.doubts)
+    return [
+        Text(
+            f"The shares are estimates here, because {reasons}. "
+            "What counts is what was confirmed."
+        ),
+        *more,
+    ]
+
+
+def _gains(
+    gains: Sequence[tuple[Change, float, Interval]], about: dict[str, Any]
+) -> Table:
+    rows = [
+        (
+            change.name,
+            f"{100 * promised:+.1f}%",
+            number(100 * gain.mean, 100 * gain.half_width) + "%",
+        )
+        for change, promised, gain in gains
+    ]
+    columns = ("change", "gain by its share", "gain confirmed")
+    seed = about["seed_of_confirmation"]
+    return _grid(columns, rows, f"Confirmed by paired runs on another seed ({seed})")
 
 
 # ---------------------------------------------------------------- progress

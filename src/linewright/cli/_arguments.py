@@ -11,6 +11,7 @@ from typing import Any
 
 from linewright.cli._animate import run_animate
 from linewright.cli._compare import run_compare
+from linewright.cli._improve import run_bottleneck
 from linewright.cli._look import run_state, run_trace, run_why
 from linewright.cli._model import (
     run_check,
@@ -46,6 +47,8 @@ EXAMPLES = {
     "compare": "linewright compare plant.yaml second-oven.yaml\n"
     "linewright compare plant.yaml --overlay oven.yaml --overlay shift.yaml\n"
     "linewright compare results/monday results/tuesday",
+    "bottleneck": "linewright bottleneck plant.yaml\n"
+    'linewright bottleneck plant.yaml --horizon "52 weeks" --confirm 5',
     "brief": "linewright brief plant.yaml --out plant.html\n"
     "linewright brief results/plant",
     "why": "linewright why plant.yaml --at 3d10:42 weld\n"
@@ -176,6 +179,22 @@ def _add_study_verbs(verbs: Any) -> None:
         compare, "a scenario of its own over the one model; may be given again"
     )
     _add_study(compare)
+    holds = _verb(
+        verbs,
+        "bottleneck",
+        run_bottleneck,
+        "say what holds the line back, and the worth of every minute",
+    )
+    holds.add_argument("model", metavar="MODEL")
+    _add_overlay(holds, _OVERLAY)
+    _add_span(holds)
+    holds.add_argument(
+        "--confirm",
+        metavar="N",
+        type=int,
+        default=3,
+        help="gains to confirm by paired runs, the largest first; 3 by default",
+    )
     brief = _verb(verbs, "brief", run_brief, "write the brief, one HTML file")
     brief.add_argument("model", metavar="MODEL_OR_RESULT")
     _add_overlay(brief, _OVERLAY)
@@ -199,6 +218,17 @@ def _add_study(verb: argparse.ArgumentParser) -> None:
     text = "begin from a state that `linewright state` saved"
     add("--from", metavar="STATE", dest="start_from", help=text)
     _add_allow(verb)
+
+
+def _add_span(verb: argparse.ArgumentParser) -> None:
+    """Add what a study of improvements takes; it stops at no precision."""
+    add = verb.add_argument_group("study (as in the model by default)").add_argument
+    add("--horizon", metavar="TIME", help='length of a replication, "52 weeks"')
+    add("--replications", metavar="N", type=int, help="independent runs")
+    add("--warmup", metavar="TIME", help='time cut from the start, or "auto"')
+    add("--seed", metavar="N", type=int, help="same seed, same numbers")
+    _add_share(add, "--confidence", 0.95, "confidence of intervals: 95%%")
+    add("--workers", metavar="N", type=int, help="threads; all cores by default")
 
 
 def _add_allow(verb: argparse.ArgumentParser) -> None:

@@ -74,12 +74,16 @@ class Observed:
         strip: Share of each span of time for which each station was the bottleneck of
             the moment (span, station), over all replications.
         throughput: Good units an hour, by replication.
+        levers: What each kind of time is (`worth.path_shares`).
+        shares: Its share of the critical path (replication, lever).
     """
 
     stations: tuple[str, ...]
     scores: dict[str, NDArray[np.float64]]
     strip: NDArray[np.float64]
     throughput: NDArray[np.float64]
+    levers: tuple[tuple[str, str, str], ...]
+    shares: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +317,9 @@ def observe(
     }
     scores["critical_path"] = critical[:, order]
     strip = np.mean([d[1] for d in done], axis=0)[:, order]
-    return Observed(tuple(names[k] for k in order), scores, strip, made)
+    return Observed(
+        tuple(names[k] for k in order), scores, strip, made, tuple(labels), path
+    )
 
 
 def _turning(
@@ -403,23 +409,29 @@ def _remarks(findings: dict[str, Finding]) -> list[str]:
         out.append(
             f"{names}{more} cannot be told apart: a tie, or too few replications"
         )
-    others = {path.first, *path.tied}
     busy = findings["utilisation"].scores
-    for method, why in _WHY.items():
-        named = findings[method].first
-        if not named or named in others:
-            continue
+    named: dict[str, list[str]] = {}
+    for method in METHODS[1:]:
+        station = findings[method].first
+        if station not in (path.first, *path.tied):
+            named.setdefault(station, []).append(method)
+    for station, methods in named.items():
+        share, most = path.scores[station].mean, path.scores[path.first].mean
+        who = " and ".join(method.replace("_", " ") for method in methods)
+        why = "it comes close"
+        if share < _CLOSE * most:
+            why = _WHY[methods[0]]
         out.append(
-            f"{method.replace('_', ' ')} names {named}, which is busy "
-            f"{busy[named].mean:.0%} of the time, but only "
-            f"{path.scores[named].mean:.0%} of the critical path goes through it "
-            f"({path.first}: {path.scores[path.first].mean:.0%}); {why}"
+            f"{who} name{'s' if len(methods) == 1 else ''} {station}, which is busy "
+            f"{busy[station].mean:.0%} of the time; {share:.0%} of the critical path "
+            f"go through it, and {most:.0%} through {path.first}: {why}"
         )
     return out
 
 
+_CLOSE = 0.8
 _WHY = {
-    "utilisation": "its waits are covered by buffers, so that being busy costs nothing",
+    "utilisation": "being busy costs little where buffers cover for it",
     "active_period": "long periods without a break count here even where a buffer "
     "behind them hides them",
     "shifting": "it has the longest period more often, but others wait less for it",

@@ -33,7 +33,7 @@ from linewright.model.meaning import batch_of, rework_share
 from linewright.replicate import critical_path, run_until
 from linewright.stats.intervals import Interval, mean_interval, paired_interval
 
-__all__ = ["Lever", "Worth", "confirmed", "doubts", "path_shares", "worth"]
+__all__ = ["Lever", "Worth", "confirmed", "doubts", "path_shares", "worth", "worth_of"]
 
 CALENDAR = "calendar"
 """The kind of what is not the line's own: shifts, dated orders, deliveries."""
@@ -68,18 +68,15 @@ class Worth:
         throughput: Good units an hour.
         doubts: Why the shares are estimates and no derivatives; empty if they are.
         shares: Share by replication and lever, in the order of `levers`.
-        n: Replications.
-        seed: Seed of all streams.
-        span: What was looked at.
+        wears: Whether failures come by processing time: then less of it brings fewer of
+            them, which a share, at so many failures a part, does not count.
     """
 
     levers: tuple[Lever, ...]
     throughput: Interval
     doubts: tuple[str, ...]
     shares: NDArray[np.float64]
-    n: int
-    seed: int
-    span: Span
+    wears: bool
 
 
 # ------------------------------------------------------------------ shares
@@ -194,22 +191,26 @@ def worth(
         KernelError: No unit left the line.
     """
     lowered = lowered_of(line, span)
-    numbers = range(replications)
-    labels, shares, made = path_shares(lowered, span, seed, numbers, workers)
+    labels, shares, made = path_shares(
+        lowered, span, seed, range(replications), workers
+    )
+    return worth_of(line, labels, shares, made, confidence)
+
+
+def worth_of(
+    line: Line,
+    labels: Sequence[tuple[str, str, str]],
+    shares: NDArray[np.float64],
+    made: NDArray[np.float64],
+    confidence: float = 0.95,
+) -> Worth:
+    """Return what `path_shares` found, the largest share first."""
     used = [i for i in range(len(labels)) if shares[:, i].any()]
     used.sort(key=lambda i: (-shares[:, i].mean(), labels[i]))
     levers = tuple(
         Lever(*labels[i], mean_interval(shares[:, i], confidence)) for i in used
     )
-    return Worth(
-        levers,
-        mean_interval(made, confidence),
-        doubts(line),
-        shares[:, used],
-        replications,
-        seed,
-        span,
-    )
+    return Worth(levers, mean_interval(made, confidence), doubts(line), shares[:, used])
 
 
 # ------------------------------------------------------------------ what it is

@@ -1,0 +1,159 @@
+"""The verbs that look for what to improve: bottleneck."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from linewright.cli._say import (
+    OK,
+    Args,
+    load_line,
+    print_json,
+    say,
+    show,
+    tell_compiling,
+)
+from linewright.version import __version__
+
+if TYPE_CHECKING:
+    from linewright.experiment import Experiment
+    from linewright.improve.bottleneck import Bottleneck
+    from linewright.improve.changes import Change
+    from linewright.improve.trials import Span
+    from linewright.improve.worth import Worth
+    from linewright.model.line import Line
+    from linewright.stats.intervals import Interval
+
+LESS = 0.1
+"""How much less of a time is tried to confirm its worth: a tenth."""
+
+_PILOTS = 5  # replications from which the warm-up is found
+
+
+def run_bottleneck(args: Args) -> int:
+    """Say what holds the line back, and what less of each time would gain."""
+    from linewright.console import bottleneck_view  # noqa: PLC0415 - slow
+    from linewright.improve.bottleneck import bottleneck, observe  # noqa: PLC0415
+    from linewright.improve.worth import worth_of  # noqa: PLC0415
+    from linewright.model.load import model_hash  # noqa: PLC0415
+
+    line = load_line(args, args.model, args.overlay)
+    tell_compiling(args)
+    experiment, span = span_of(args, line)
+    n, seed, workers = experiment.replications, experiment.seed, args.workers
+    seen = observe(line, span, seed=seed, numbers=range(n), workers=workers)
+    found = bottleneck(seen, seed=seed, confidence=args.confidence)
+    value = worth_of(line, seen.levers, seen.shares, seen.throughput, args.confidence)
+    gains = _confirmed(args, line, span, value, n, seed + 1)
+    about = {
+        "model_hash": model_hash(line),
+        "seed": seed,
+        "seed_of_confirmation": seed + 1,
+        "replications": n,
+        "warmup_us": span.warmup_us,
+        "horizon_us": span.horizon_us,
+        "confidence": args.confidence,
+        "version": __version__,
+    }
+    if args.json:
+        print_json(_as_json(found, value, gains) | {"about": about})
+    else:
+        show(bottleneck_view(line.name, found, value, gains, about))
+    return OK
+
+
+def span_of(args: Args, line: Line) -> tuple[Experiment, Span]:
+    """Return the study, and what is looked at in each run of it.
+
+    A warm-up that is to be found is found from a few runs first.
+    """
+    from linewright.experiment import experiment_of  # noqa: PLC0415 - slow
+    from linewright.improve.trials import Span  # noqa: PLC0415
+    from linewright.simulate import simulate  # noqa: PLC0415
+
+    experiment = experiment_of(
+        line,
+        horizon=args.horizon,
+        replications=args.replications,
+        warmup=args.warmup,
+        seed=args.seed,
+        confidence=args.confidence,
+    )
+    warmup_us = experiment.warmup_us
+    if warmup_us is None:
+        pilots = min(experiment.replications, _PILOTS)
+        result = simulate(
+            line,
+            horizon=args.horizon,
+            replications=pilots,
+            seed=args.seed,
+            workers=args.workers,
+        )
+        warmup_us = int(result.manifest["warmup_us"])
+        say(args, f"warm-up: {warmup_us / 3.6e9:.3g} h, found from {pilots} runs")
+    return experiment, Span(warmup_us, experiment.horizon_us)
+
+
+def _confirmed(
+    args: Args, line: Line, span: Span, value: Worth, n: int, seed: int
+) -> list[tuple[Change, float, Interval]]:
+    """Try a tenth less of the times with the largest shares, on another seed.
+
+    Returns each change, the gain that its share promises, and the one that was found.
+    """
+    from linewright.improve.changes import TIMES, shorter  # noqa: PLC0415 - slow
+    from linewright.improve.worth import confirmed  # noqa: PLC0415
+
+    tried: list[tuple[Change, float]] = []
+    for lever in value.levers:
+        if len(tried) >= args.confirm:
+            break
+        if lever.kind in TIMES:
+            change = shorter(line, lever.kind, lever.place, LESS, lever.name)
+            if change is not None:
+                share = lever.elasticity.mean
+                tried.append((change, share * LESS / (1 - share * LESS)))
+    found = confirmed(
+        line,
+        [change for change, _ in tried],
+        span,
+        replications=n,
+        seed=seed,
+        confidence=args.confidence,
+        workers=args.workers,
+    )
+    return [(*one, gain) for one, gain in zip(tried, found, strict=True)]
+
+
+def _as_json(
+    found: Bottleneck, value: Worth, gains: list[tuple[Change, float, Interval]]
+) -> dict[str, Any]:
+    return {
+        "bottleneck": {"first": found.first, "tied": found.tied},
+        "methods": {
+            method: {
+                "first": finding.first,
+                "tied": finding.tied,
+                "probability": finding.probability,
+                "scores": {
+                    station: dataclasses.asdict(score)
+                    for station, score in finding.scores.items()
+                },
+            }
+            for method, finding in found.findings.items()
+        },
+        "remarks": found.remarks,
+        "throughput_per_h": dataclasses.asdict(value.throughput),
+        "worth": [dataclasses.asdict(lever) for lever in value.levers],
+        "doubts": value.doubts,
+        "confirmed": [
+            {
+                "change": change.name,
+                "changes": change.changes,
+                "promised": promised,
+                "gain": dataclasses.asdict(gain),
+            }
+            for change, promised, gain in gains
+        ],
+    }
