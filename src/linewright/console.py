@@ -432,7 +432,7 @@ def _worth(value: Worth) -> Table:
 
 def _doubts(value: Worth) -> list[Text]:
     fewer = (
-        "Less processing also brings fewer failures that count it; a share does not."
+        "Less processing also brings fewer failures that count it, beyond its share."
     )
     more = [Text(fewer)] if value.wears else []
     if not value.doubts:

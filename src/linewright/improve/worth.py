@@ -210,7 +210,13 @@ def worth_of(
     levers = tuple(
         Lever(*labels[i], mean_interval(shares[:, i], confidence)) for i in used
     )
-    return Worth(levers, mean_interval(made, confidence), doubts(line), shares[:, used])
+    wears = any(
+        failure.clock == "processing"
+        for it in line.stations.values()
+        for failure in it.failures.values()
+    )
+    made_h = mean_interval(made, confidence)
+    return Worth(levers, made_h, doubts(line), shares[:, used], wears)
 
 
 # ------------------------------------------------------------------ what it is
