@@ -94,12 +94,12 @@ def hold_elasticities(row: dict[str, str], seed: int, n_intervals: int) -> None:
     ideal = exact(known)
     assert ideal.throughput_per_s * 60 == pytest.approx(float(row["throughput"]))
     # large buffers forget slowly
-    length = 150_000 if "fail_rate" in row else 30_000
+    length = 150_000 if "fail_rate" in row else 60_000
     length = round(length * (1 + max(known.slots) / 6) ** 2)
     found = worth(
         line,
         Span(1000 * MINUTE_US, length * MINUTE_US),
-        replications=16,
+        replications=20,
         seed=seed,
         confidence=1 - JOINT / n_intervals,
     )

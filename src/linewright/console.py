@@ -44,6 +44,8 @@ from linewright.units import format_duration
 if TYPE_CHECKING:
     from linewright.improve.bottleneck import Bottleneck
     from linewright.improve.changes import Change
+    from linewright.improve.decisions import Decision
+    from linewright.improve.search import Improvement
     from linewright.improve.worth import Worth
     from linewright.results import Result
     from linewright.simulate import Progress
@@ -55,6 +57,8 @@ __all__ = [
     "as_text",
     "bottleneck_view",
     "comparison_view",
+    "improvement_view",
+    "ledger_view",
     "result_view",
     "table_view",
 ]
@@ -462,6 +466,76 @@ def _gains(
     columns = ("change", "gain by its share", "gain confirmed")
     seed = about["seed_of_confirmation"]
     return _grid(columns, rows, f"Confirmed by paired runs on another seed ({seed})")
+
+
+def improvement_view(title: str, found: Improvement, currency: str) -> RenderableType:
+    """Return the best set of options, what it gains, and the frontier."""
+    study = found.study
+    unit = f" {currency}" if currency else ""
+    objective = study.objective.replace("_", " ")
+    head = Text(f"{title}: the best for {found.budget:,.10g}{unit} by {objective}")
+    head.stylize("bold")
+    views: list[RenderableType] = [head]
+    if not found.chosen:
+        views.append(Text("Nothing on offer is better than the line as it is."))
+    else:
+        views.append(_grid(("chosen",), [(one,) for one in found.chosen], ""))
+        late = ""
+        if found.lead_time_us:
+            late = f"; all of it is there after {format_duration(found.lead_time_us)}"
+        views.append(Text(f"Cost {found.cost:,.10g}{unit}{late}."))
+    relative = found.relative_gain
+    views.append(
+        Text(
+            f"Gain confirmed on seed {study.seed + 1}: "
+            f"{number(100 * relative.mean, 100 * relative.half_width)}% of "
+            f"{number(abs(found.base.mean), found.base.half_width)} "
+            f"({study.confidence:.0%} interval, {relative.n} pairs)."
+        )
+    )
+    views.append(Text(found.guarantee))
+    scale = abs(found.base.mean) or math.nan
+    rows = [
+        (
+            ", ".join(one.options) or "as it is",
+            f"{one.cost:,.10g}",
+            number(100 * one.gain.mean / scale, 100 * one.gain.half_width / scale) + "%"
+            if one.options
+            else DASH,
+        )
+        for one in found.frontier
+    ]
+    views.append(_grid(("set", f"cost{unit}", "gain"), rows, "Gain for money"))
+    views.append(
+        Text(
+            f"{found.n_evaluations:,} replications, {found.n_reused:,} of them kept "
+            f"from before. Seed {study.seed}, model {found.model_hash[:12]}."
+        )
+    )
+    return Group(*views)
+
+
+def ledger_view(decisions: Sequence[Decision]) -> RenderableType:
+    """Return decisions, with what was promised and what came of them."""
+    rows = []
+    for one in decisions:
+        mean, low, high = one.promised
+        last = one.realised[-1] if one.realised else None
+        rows.append(
+            (
+                f"{one.number}: {', '.join(one.options)}",
+                one.on,
+                one.by,
+                f"{one.cost:,.10g}",
+                f"{mean:+.4g} ({low:+.4g} to {high:+.4g})",
+                DASH if last is None else f"{last.value - one.base:+.4g}",
+                one.verdict,
+            )
+        )
+    columns = (
+        "decision", "ratified", "by", "cost", "gain promised", "realised", "verdict"
+    )  # fmt: skip
+    return _grid(columns, rows, "Decisions")
 
 
 # ---------------------------------------------------------------- progress

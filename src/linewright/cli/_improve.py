@@ -1,18 +1,27 @@
-"""The verbs that look for what to improve: bottleneck."""
+"""The verbs that improve a line: bottleneck, improve, ratify, ledger."""
 
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linewright.cli._say import (
+    FOUND,
     OK,
     Args,
+    json_text,
     load_line,
     print_json,
     say,
     show,
     tell_compiling,
+    title,
+    write,
 )
 from linewright.version import __version__
 
@@ -20,6 +29,7 @@ if TYPE_CHECKING:
     from linewright.experiment import Experiment
     from linewright.improve.bottleneck import Bottleneck
     from linewright.improve.changes import Change
+    from linewright.improve.search import Improvement
     from linewright.improve.trials import Span
     from linewright.improve.worth import Worth
     from linewright.model.line import Line
@@ -157,3 +167,127 @@ def _as_json(
             for change, promised, gain in gains
         ],
     }
+
+
+def run_improve(args: Args) -> int:
+    """Find the best set of options for a budget."""
+    from linewright.console import improvement_view  # noqa: PLC0415 - slow
+    from linewright.improve.options import read_options  # noqa: PLC0415
+    from linewright.improve.search import Store, Study, improve  # noqa: PLC0415
+    from linewright.model.load import write_whole  # noqa: PLC0415
+
+    line = load_line(args, args.model, args.overlay)
+    options = read_options(args.options, line)
+    tell_compiling(args)
+    experiment, span = span_of(args, line)
+    study = Study(
+        span,
+        experiment.seed,
+        args.objective,
+        args.indifference,
+        args.confidence,
+        experiment.replications,
+        args.most,
+        args.workers,
+    )
+    out = Path(args.out or Path("results") / f"{title(args)}-improve")
+    store = Store(out / "evaluations.jsonl")
+    found = improve(options, args.budget, study, store, _teller(args))
+    said = _improvement_json(found)
+    write_whole(out / PROPOSAL, json_text(said))
+    if args.json:
+        print_json(said | {"out": str(out)})
+    else:
+        show(improvement_view(line.name, found, line.currency or ""))
+    say(args, f"saved in {out}")
+    return OK if found.is_complete else FOUND
+
+
+PROPOSAL = "improvement.json"
+
+
+def _teller(args: Args) -> Callable[[int, int], None] | None:
+    """Return what tells how far a search is, where somebody looks."""
+    if args.quiet or not sys.stderr.isatty():
+        return None
+
+    def tell(replications: int, sets: int) -> None:
+        text = f"\r{sets} sets looked at, {replications:,} replications "
+        print(text, end="", file=sys.stderr, flush=True)
+
+    return tell
+
+
+def _improvement_json(found: Improvement) -> dict[str, Any]:
+    from linewright.improve.search import OBJECTIVES  # noqa: PLC0415 - slow
+
+    said = dataclasses.asdict(found)
+    study = said.pop("study")
+    span = study.pop("span")
+    said |= {
+        "objective": f"{study['objective']}, {OBJECTIVES[study['objective']][1]}",
+        "seed": study["seed"],
+        "version": __version__,
+    }
+    return {"improvement": said, "study": study | span}
+
+
+def _today() -> str:
+    # the one thing here that needs the clock: on which day somebody signed
+    now = datetime.datetime.now(tz=datetime.UTC)  # noqa: TID251
+    return now.astimezone().date().isoformat()
+
+
+def run_ratify(args: Args) -> int:
+    """Sign a proposal."""
+    from linewright.improve.decisions import DecisionError, ratify  # noqa: PLC0415
+
+    path = Path(args.proposal)
+    path = path / PROPOSAL if path.is_dir() else path
+    try:
+        proposal = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        msg = f"{path} is not a proposal of linewright improve: {error}"
+        raise DecisionError(msg) from error
+    made = ratify(
+        args.model, proposal, by=args.by, reason=args.reason, on=args.on or _today()
+    )
+    if args.json:
+        print_json(dataclasses.asdict(made))
+    else:
+        where = Path(args.model).parent / made.overlay
+        write(f"{where}\n")
+    say(args, f"decision {made.number} ratified on {made.on} by {made.by}")
+    return OK
+
+
+def run_ledger(args: Args) -> int:
+    """Show decisions, promised against realised, or write down what came of one."""
+    from linewright.console import ledger_view  # noqa: PLC0415 - slow
+    from linewright.improve.decisions import (  # noqa: PLC0415
+        DecisionError,
+        Realised,
+        read_ledger,
+        realise,
+    )
+
+    folder = Path(args.model).parent
+    if args.realised:
+        number, value = args.realised
+        if not (args.by or "").strip():
+            msg = "who says so is missing (--by)"
+            raise DecisionError(msg)
+        said = Realised(args.on or _today(), args.by, value, args.note or "")
+        realise(folder, number, said)
+    decisions = read_ledger(folder)
+    if args.json:
+        rows = [
+            dataclasses.asdict(decision) | {"verdict": decision.verdict}
+            for decision in decisions
+        ]
+        print_json({"decisions": rows})
+    elif decisions:
+        show(ledger_view(decisions))
+    else:
+        say(args, f"no decision was ratified for {args.model}")
+    return OK

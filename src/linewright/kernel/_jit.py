@@ -158,7 +158,7 @@ def cache_folder() -> Path:
 
 def is_compiled() -> bool:
     """Say whether a compiled kernel lies ready on disk."""
-    return any(_FOLDER.rglob("*.nbi"))
+    return any(_FOLDER.rglob("run._drive*.nbi"))
 
 
 def jit(function: _Function) -> _Function:

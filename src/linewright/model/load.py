@@ -188,19 +188,26 @@ class Variants:
         self.line = line
         self._root, _ = parse(json.dumps(plain(line)), "<model>")
 
-    def changed(self, *changes: Mapping[str, Any]) -> Line:
+    def changed(self, *changes: Mapping[str, Any] | Node) -> Line:
         """Return the line with changes laid over it, one after the other.
 
         Args:
-            changes: Each as under `changes` in an overlay file.
+            changes: Each as under `changes` in an overlay file; nodes know where they
+                stand, and errors say it.
 
         Raises:
             ModelError: A change names what is not there, or breaks the model's form.
         """
         layers, findings = [], []
         for change in changes:
-            text = json.dumps({"overlay_version": OVERLAY_VERSION, "changes": change})
-            layer, _ = parse(text, "<change>")
+            node = change
+            if not isinstance(node, Node):
+                node, _ = parse(json.dumps(change), "<change>")
+            there = {
+                "overlay_version": Node(OVERLAY_VERSION, node.place),
+                "changes": node,
+            }
+            layer = Node(there, node.place, dict.fromkeys(there, node.place))
             findings += form_of(layer)[1]
             layers.append(layer)
         return _expanded(self._root, findings, layers, None, Folder(None)).line
