@@ -150,7 +150,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.selection")
     parser.add_argument("--repetitions", type=int, default=200)
     parser.add_argument("--peers", help="Python that has sim-tools, PyPRS and Numba")
-    parser.add_argument("--peer-repetitions", type=int, default=20)
+    parser.add_argument("--peer-repetitions", type=int, default=4)
     args = parser.parse_args()
     case = all_designs()
     best = float(case.exact.max())
