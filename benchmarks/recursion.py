@@ -2,8 +2,8 @@
 
 Part i leaves station j at D(i, j) = max(max(D(i, j - 1), D(i - 1, j)) + S(i, j),
 D(i - b - 1, j + 1)), where b is the number of places between j and j + 1: it waits on
-its station until a place is free (blocking after service). The first station never lacks
-parts, and the last is never blocked. Times S are those of one stream for each
+its station until a place is free (blocking after service). The first station never
+lacks parts, and the last is never blocked. Times S are those of one stream for each
 replication, the same for all designs, divided by the rate of the station.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 try:  # the one way to compile in the project, or Numba alone beside other tools
     from linewright.kernel._jit import entry
 except ImportError:
-    from numba import njit as entry
+    from numba import njit as entry  # type: ignore[assignment]
 
 __all__ = ["observe_designs"]
 
@@ -63,5 +63,7 @@ def observe_designs(
     slots = np.ascontiguousarray(slots, np.int64)
     for r in range(first, last):
         draws = np.random.default_rng([seed, r]).exponential(size=shape)
-        _observe(rates, slots, draws, warmup, out, r - first)
+        _observe(  # type: ignore[no-untyped-call]
+            rates, slots, draws, warmup, out, r - first
+        )
     return out

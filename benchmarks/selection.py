@@ -1,6 +1,6 @@
-"""Selecting the best of 3,249 lines by simulation, beside other tools; a part of its own.
+"""Selecting the best of 3,249 lines by simulation, beside other tools.
 
-``python -m benchmarks.selection [--repetitions 200] [--peers PYTHON] [--only PART]``
+``python -m benchmarks.selection [--repetitions 200] [--peers PYTHON]``
 
 Each repetition selects among the designs of three exponential stations whose rates, and
 whose buffers, add up to 20 (Pichitlamken, Nelson and Hong 2006), of which the exact
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.measure import PROJECT
 from benchmarks.recursion import observe_designs
 from linewright.improve.selection import Aim, Evaluations, Selection, kn
 from linewright.stats.intervals import wilson_interval
@@ -33,10 +35,10 @@ from linewright.theory.designs import exact_table, rates_and_slots
 
 __all__ = ["Case", "screened", "simulate_and_select"]
 
-WARMUP, MEASURED = 200, 800
+WARMUP, MEASURED = 100, 200
 INDIFFERENCE = 0.01
 TOTAL = 20
-AIM = Aim(INDIFFERENCE, 0.95, n_first=10, growth=0.1)
+AIM = Aim(INDIFFERENCE, 0.95, n_first=20, growth=0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ def peers(python: str, rows: np.ndarray, repetitions: int) -> list[list[str]]:
         capture_output=True,
         text=True,
         check=False,
+        env={**os.environ, "PYTHONPATH": str(PROJECT), "RAY_USAGE_STATS_ENABLED": "0"},
     )
     if done.returncode:
         print(done.stderr, file=sys.stderr)
@@ -147,7 +150,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.selection")
     parser.add_argument("--repetitions", type=int, default=200)
     parser.add_argument("--peers", help="Python that has sim-tools, PyPRS and Numba")
-    parser.add_argument("--peer-repetitions", type=int, default=20)
+    parser.add_argument("--peer-repetitions", type=int, default=4)
     args = parser.parse_args()
     case = all_designs()
     best = float(case.exact.max())

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
+from linewright.theory.chains import exact
 from linewright.theory.designs import best, compositions, exact_table, rates_and_slots
+from linewright.theory.flow_line import serial
 from tests.exact import flow_lines
 from tests.exact.row import read_table
 
@@ -40,6 +44,23 @@ def test_the_best_of_57624_designs_is_proved_by_few_exact_chains() -> None:
     assert found.second_per_s == pytest.approx(values[2], abs=1e-9)
     assert found.highest_bound_per_s < found.throughput_per_s
     assert found.n_solved < 200
+
+
+def test_the_best_of_a_million_designs_is_proved_within_a_minute() -> None:
+    rates, slots = rates_and_slots(128, 128)
+    begun = time.process_time()
+    found = best(rates, slots)
+    assert time.process_time() - begun < 60
+    assert found.n_designs == 1_016_127
+    designs = {(*rates[row], *(slots[row] + 1)) for row in found.rows}
+    assert designs == {(42, 43, 43, 74, 54), (43, 43, 42, 54, 74)}
+    assert found.throughput_per_s == pytest.approx(41.658242510, abs=1e-9)
+    row = found.rows[0]
+    line = serial((1 / rates[row]).tolist(), slots[row].tolist())
+    assert exact(line).throughput_per_s == pytest.approx(
+        found.throughput_per_s, rel=1e-10
+    )
+    assert found.highest_bound_per_s < found.second_per_s < found.throughput_per_s
 
 
 def test_the_certificate_holds_where_everything_can_be_solved() -> None:

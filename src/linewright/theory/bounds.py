@@ -109,8 +109,8 @@ def pairs(rates_per_s: Floats, slots: Ints) -> Floats:
 
     Source:
         Hunt (1956), Operations Research 4(6), 674-683, for two stations; departures
-        are monotone in the times: Shanthikumar and Yao (1989), Operations Research
-        Letters 8(3), 137-144.
+        are monotone in the times: Glasserman and Yao (1994), Monotone Structure in
+        Discrete-Event Systems, Wiley.
     """
     n_stations = rates_per_s.shape[1]
     most = rates_per_s.min(1)

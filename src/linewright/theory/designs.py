@@ -12,7 +12,7 @@ buffers moderate.
 
 Source:
     Yamazaki and Sakasegawa (1975), Annals of the Institute of Statistical Mathematics
-    27, 201-208, for lines read backwards (reversibility).
+    27, 201-212, for lines read backwards (reversibility).
 """
 
 from __future__ import annotations

@@ -122,8 +122,8 @@ class FlowLine:
         are exponential, a time S of processing has Poisson many.
 
         Source:
-            Hopp and Spearman (2011), Factory Physics, 3rd ed., section 8.4.2, equation
-            8.6, with an exponential time to repair.
+            Hopp and Spearman (2011), Factory Physics, 3rd ed., section 8.4.2, with an
+            exponential time to repair.
         """
         mean, scv = self.process_s[station], self.scv[station]
         mttf, mttr = self.failures[station]
