@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from linewright.improve.bottleneck import Bottleneck
     from linewright.improve.changes import Change
     from linewright.improve.decisions import Decision
+    from linewright.improve.losses import Losses
     from linewright.improve.search import Improvement
     from linewright.improve.worth import Worth
     from linewright.results import Result
@@ -59,6 +60,7 @@ __all__ = [
     "comparison_view",
     "improvement_view",
     "ledger_view",
+    "losses_view",
     "result_view",
     "table_view",
 ]
@@ -466,6 +468,46 @@ def _gains(
     columns = ("change", "gain by its share", "gain confirmed")
     seed = about["seed_of_confirmation"]
     return _grid(columns, rows, f"Confirmed by paired runs on another seed ({seed})")
+
+
+def losses_view(title: str, found: Losses, about: dict[str, Any]) -> RenderableType:
+    """Return the gap to a line without losses, cause by cause.
+
+    Args:
+        title: Name of the line.
+        found: What `losses` returned.
+        about: Seed, model hash and size of the study.
+    """
+    span_h = (about["horizon_us"] - about["warmup_us"]) / 3.6e9
+    gap = found.ideal.mean - found.actual.mean
+    rows = [("without any loss", *_lost(found.ideal, span_h, ""), "", "")]
+    for loss in found.losses:
+        share = f"{loss.units_per_h.mean / gap:.0%}" if gap > 0 else DASH
+        alone = number(loss.alone.mean, loss.alone.half_width)
+        lost = _lost(loss.units_per_h, span_h, "-")
+        rows.append((loss.cause, *lost, share, f"+{alone}"))
+    rows.append(("as it is", *_lost(found.actual, span_h, ""), "", ""))
+    columns = ("", "units/h", "units in all", "of the gap", "gain if it alone goes")
+    how = "all variants" if found.is_exact else "orders of causes drawn by chance"
+    return Group(
+        _grid(columns, rows, f"{title}: where units are lost"),
+        Text(
+            f"Shapley values over {how}; they sum to the gap. "
+            f"{about['replications']} replications, ± is the "
+            f"{about['confidence']:.0%} interval, {found.n_runs:,} runs in all."
+        ),
+        Text(
+            f"Seed {about['seed']}, model {about['model_hash'][:12]}, "
+            f"Linewright {about['version']}."
+        ),
+    )
+
+
+def _lost(rate: Interval, span_h: float, sign: str) -> tuple[str, str]:
+    return (
+        sign + number(rate.mean, rate.half_width),
+        sign + number(rate.mean * span_h, rate.half_width * span_h),
+    )
 
 
 def improvement_view(title: str, found: Improvement, currency: str) -> RenderableType:

@@ -15,6 +15,7 @@ from linewright.cli._improve import (
     run_bottleneck,
     run_improve,
     run_ledger,
+    run_losses,
     run_ratify,
 )
 from linewright.cli._look import run_state, run_trace, run_why
@@ -57,6 +58,8 @@ EXAMPLES = {
     "improve": "linewright improve plant.yaml --options options.yaml --budget 120000\n"
     "linewright improve plant.yaml --options options.yaml --budget 5e4 "
     "--objective flow_time",
+    "losses": "linewright losses plant.yaml\n"
+    'linewright losses plant.yaml --horizon "4 weeks" --replications 20',
     "ratify": "linewright ratify plant.yaml results/plant-improve "
     '--by "Works council, 12 May" --reason "second oven before the autumn"',
     "ledger": "linewright ledger plant.yaml\n"
@@ -213,6 +216,11 @@ def _add_improve_verbs(verbs: Any) -> None:
     _add_span(holds)
     text = "gains to confirm by paired runs, the largest first; 3 by default"
     holds.add_argument("--confirm", metavar="N", type=int, default=3, help=text)
+    text = "say where the units are lost, cause by cause"
+    lost = _verb(verbs, "losses", run_losses, text)
+    lost.add_argument("model", metavar="MODEL")
+    _add_overlay(lost, _OVERLAY)
+    _add_span(lost)
     text = "find the best set of options for a budget"
     better = _verb(verbs, "improve", run_improve, text)
     better.add_argument("model", metavar="MODEL")

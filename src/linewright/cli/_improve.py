@@ -1,4 +1,4 @@
-"""The verbs that improve a line: bottleneck, improve, ratify, ledger."""
+"""The verbs that improve a line: bottleneck, losses, improve, ratify, ledger."""
 
 from __future__ import annotations
 
@@ -46,7 +46,6 @@ def run_bottleneck(args: Args) -> int:
     from linewright.console import bottleneck_view  # noqa: PLC0415 - slow
     from linewright.improve.bottleneck import bottleneck, observe  # noqa: PLC0415
     from linewright.improve.worth import worth_of  # noqa: PLC0415
-    from linewright.model.load import model_hash  # noqa: PLC0415
 
     line = load_line(args, args.model, args.overlay)
     tell_compiling(args)
@@ -56,16 +55,7 @@ def run_bottleneck(args: Args) -> int:
     found = bottleneck(seen, seed=seed, confidence=args.confidence)
     value = worth_of(line, seen.levers, seen.shares, seen.throughput, args.confidence)
     gains = _confirmed(args, line, span, value, n, seed + 1)
-    about = {
-        "model_hash": model_hash(line),
-        "seed": seed,
-        "seed_of_confirmation": seed + 1,
-        "replications": n,
-        "warmup_us": span.warmup_us,
-        "horizon_us": span.horizon_us,
-        "confidence": args.confidence,
-        "version": __version__,
-    }
+    about = _about(args, line, experiment, span) | {"seed_of_confirmation": seed + 1}
     if args.json:
         print_json(_as_json(found, value, gains) | {"about": about})
     else:
@@ -291,3 +281,43 @@ def run_ledger(args: Args) -> int:
     else:
         say(args, f"no decision was ratified for {args.model}")
     return OK
+
+
+def run_losses(args: Args) -> int:
+    """Say where the units are lost."""
+    from linewright.console import losses_view  # noqa: PLC0415 - slow
+    from linewright.improve.losses import losses  # noqa: PLC0415
+
+    line = load_line(args, args.model, args.overlay)
+    tell_compiling(args)
+    experiment, span = span_of(args, line)
+    found = losses(
+        line,
+        span,
+        replications=experiment.replications,
+        seed=experiment.seed,
+        confidence=args.confidence,
+        workers=args.workers,
+    )
+    about = _about(args, line, experiment, span)
+    if args.json:
+        print_json(dataclasses.asdict(found) | {"about": about})
+    else:
+        show(losses_view(line.name, found, about))
+    return OK
+
+
+def _about(
+    args: Args, line: Line, experiment: Experiment, span: Span
+) -> dict[str, Any]:
+    from linewright.model.load import model_hash  # noqa: PLC0415 - slow
+
+    return {
+        "model_hash": model_hash(line),
+        "seed": experiment.seed,
+        "replications": experiment.replications,
+        "warmup_us": span.warmup_us,
+        "horizon_us": span.horizon_us,
+        "confidence": args.confidence,
+        "version": __version__,
+    }
