@@ -1,8 +1,9 @@
 """Write `model-reference.md`: every key of a model file, from the model itself.
 
-The classes of `linewright.model.line` say what may stand in a file; this turns their
-JSON Schema into a manual, from the file as a whole down to its smallest part, each part
-at its first mention. What a schema cannot say stands in `semantics.md`, and follows.
+The classes of `linewright.model.line` and `file_form` say what may stand in a file;
+this turns their JSON Schema into a manual, from the file as a whole down to its
+smallest part, each part at its first mention. What a schema cannot say stands in
+`semantics.md`, and follows.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from linewright.model.distribution import KINDS
-from linewright.model.line import Line
+from linewright.model.file_form import file_schema
 from linewright.units import UNITS_MM, UNITS_US, format_duration
 
 __all__ = ["PAGE", "reference"]
@@ -65,7 +66,7 @@ These two are written as mappings only: `discrete`, as
 
 def reference() -> str:
     """Return the text of the model reference."""
-    schema = Line.model_json_schema()
+    schema = file_schema()
     parts = {n: part for n, part in schema["$defs"].items() if n != "Distribution"}
     order = list(dict.fromkeys(_mentions(schema, parts)))
     assert set(order) == set(parts), "every part of the model is reached from the file"

@@ -27,7 +27,7 @@ as they read a model, and so do other tools: the tables are Parquet files.
 | File | What it is |
 | --- | --- |
 | `manifest.json` | what was simulated, and how |
-| `model.json` | the model, overlays applied; `linewright simulate` reads it again |
+| `model.json` | the plain model with its overlays; `linewright simulate` reads it |
 | `NAME.parquet` | a table for each name below |
 
 A folder is written as a whole or not at all, and replaces an older result of the same

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["RICH", "SMALL", "marked"]
+__all__ = ["RICH", "SMALL", "TEMPLATED", "marked"]
 
 SMALL = """\
 schema_version: 1
@@ -93,6 +93,56 @@ orders:
   - {id: A, product: desk, quantity: 2, due: 2027-03-05}
   - {product: desk, release: 1 d, due: 4 d 6 h, priority: 3}
 study: {horizon: 2 weeks, kind: terminating, replications: 4}
+"""
+
+TEMPLATED = """\
+schema_version: 1
+name: Templated
+parameters:
+  cycle: {default: 12 min, note: mean time of a mill}
+  repair: exponential($down)
+  down: 30 min
+  spares: 2
+templates:
+  arm:
+    parameters: {time: 1 min}
+    stations: {grip: {process: $time}}
+    route: [grip]
+  cell:
+    parameters:
+      mean: $cycle
+      operator: {note: who loads it}
+      slots: 4
+    buffers: {rack: {slots: $slots}}
+    people: {setter: {count: 1}}
+    stations:
+      mill:
+        process: gamma(mean=$mean, cv=0.3)
+        buffer: rack
+        load: 1 min
+        people: {load: $operator, repair: setter}
+        failures: {tool: {every: exponential(8 h), repair: $repair, spares: $spares}}
+      wash: {process: 5 min, buffer: rack}
+    copies: {left: arm}
+    route:
+      - mill
+      - {through: left}
+      - {operation: clean, station: wash}
+      - oven
+copies:
+  cell-1: {of: cell, with: {operator: crew}}
+  cell-2: {of: cell, with: {operator: crew, mean: 10 min, slots: 6}}
+people: {crew: 2}
+stations:
+  saw: {process: 2 min}
+  oven: {process: 3 min, buffer: 20}
+products:
+  shaft:
+    release: {every: exponential(30 min)}
+    route: [saw, {through: cell-1}]
+  gear:
+    release: {every: exponential(30 min)}
+    route: [saw, {through: cell-2}]
 """
 
 

@@ -339,6 +339,8 @@ class _Maker:
             self.floor(out)
         if self.maybe(0.4):
             self.vehicles(out)
+        if "tools" in out:
+            self.lent(out)
         return out
 
     # ------------------------------------------------------------ vehicles
@@ -492,6 +494,18 @@ class _Maker:
             if self.maybe(0.3) and "store" in product:
                 product["stock"] = 2 * product["lot_size"]
         self.loops(line)
+
+    def lent(self, line: dict[str, Any]) -> None:
+        """Let setups, repairs and planned work take tools."""
+        kinds = ("fixture", {"mould": 2}, ["mould"], ["fixture", "mould"])
+        stops = list(line.get("failures", {}).values())
+        for station in line["stations"].values():
+            stops += station.get("failures", {}).values()
+            stops += station.get("maintenance", {}).values()
+            stops += [station["setup"]] if "setup" in station else []
+        for stop in stops:
+            if self.maybe(0.6):
+                stop["tools"] = self.pick(kinds)
 
     def loops(self, line: dict[str, Any]) -> None:
         steps = [f"op {i}" for i in range(4)]
@@ -704,6 +718,11 @@ def _take_out(model: dict[str, Any], code: str, path: tuple[Any, ...]) -> None:
         model["materials"] = {}
     elif path[0] == "stations" and code == "LW231":
         model["stations"][path[1]].pop(path[2], None)
+    elif code == "LW227" and path[0] in {"stations", "failures"}:
+        where = model
+        for key in path[: path.index("tools")]:
+            where = where[key]
+        where.pop("tools", None)
     elif code == "LW228":
         model["stations"][path[1]].pop("maintenance", None)
     elif code == "LW226":

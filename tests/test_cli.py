@@ -17,8 +17,10 @@ import pytest
 from linewright.cli import _look, main
 from linewright.cli._arguments import EXAMPLES, new_parser
 from linewright.console import ProgressBar, half_width
+from linewright.model.load import load, loads
 from linewright.results import COLUMNS, Result
 from linewright.stats.intervals import mean_interval
+from tests.model_texts import TEMPLATED
 
 SMALL = """\
 schema_version: 1
@@ -128,6 +130,37 @@ def test_schema_migrate_diff_version(folder: Path, capsys: Said) -> None:
     assert json_of(capsys)["changes"] == []
     assert main(["version", "--json"]) == 0
     assert json_of(capsys)["linewright"]
+
+
+def test_expand_prints_the_plain_model(folder: Path, capsys: Said) -> None:
+    (folder / "cells.yaml").write_text(TEMPLATED)
+    (folder / "more.yaml").write_text("changes: {parameters: {spares: 7}}\n")
+    assert run("expand cells.yaml --overlay more.yaml --set cycle='8 min'") == 0
+    plain = loads(capsys.readouterr().out)
+    mill = plain.stations["cell-1.mill"]
+    assert (str(mill.process), mill.failures["tool"].spares) == (
+        "gamma(8 min, cv=0.3)",
+        7,
+    )
+    assert run("expand cells.yaml --json --out plain.yaml") == 0
+    line = load("cells.yaml")
+    assert loads(json.dumps(json_of(capsys))) == line == load("plain.yaml")
+    assert run("expand cells.yaml --set cycel=3") == 2
+    assert 'did you mean "cycle"?' in capsys.readouterr().err
+
+
+def test_set_gives_parameters_to_every_verb(folder: Path, capsys: Said) -> None:
+    (folder / "cells.yaml").write_text(TEMPLATED)
+    assert run("check cells.yaml --set spares=0") == 0
+    assert run("check cells.yaml --set spares=few") == 1
+    assert '$spares is "few", as given' in capsys.readouterr().out
+    short = "--horizon '2 d' --replications 1 --quiet"
+    assert run(f"simulate cells.yaml --set cycle='8 min' {short}") == 0
+    result = Result.load("results/cells+cycle-8-min")
+    mill = result.line.stations["cell-1.mill"]
+    assert str(mill.process) == "gamma(8 min, cv=0.3)"
+    assert run("check cells.yaml --set cycle") == 2
+    assert 'write it like cycle="12 min"' in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------- simulate

@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from docs import generate_reference, generate_results
 from linewright.model.line import Line
+from linewright.model.source import parse
+from linewright.model.templates import Expansion
 from tests.parts import PROJECT
 
 PAGES = sorted(
@@ -42,7 +43,10 @@ def test_every_model_in_a_page_can_be_read(page: str) -> None:
     text = (PROJECT / page).read_text(encoding="utf-8")
     for block in _BLOCK.findall(text):
         if "schema_version:" in block:
-            Line.model_validate(YAML(typ="safe").load(block))
+            root, findings = parse(block, page)
+            expansion = Expansion(root, {})
+            Line.model_validate(expansion.model().plain())
+            assert [*findings, *expansion.findings, *expansion.warnings()] == []
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -85,7 +85,7 @@ class Sight:
         step = self.line.steps[k]
         first = int(step["first_take"])
         takes = self.line.takes[first : first + int(step["n_takes"])]
-        free = self.state.stocks["free"]
+        free = self.state.stocks["free"] - self.state.stocks["kept"]
         return all(free[x["stock"]] >= x["quantity"] for x in takes)
 
     def lacks_tool(self, station: int) -> bool:
@@ -402,6 +402,51 @@ def turn(sight: Sight, c: int) -> tuple[int, int]:
     return -int(claim["urgency"]), int(claim["number"])
 
 
+def hold_tools(sight: Sight) -> None:
+    """Lines for tools are in turn, and who is first in one lacks what it is for."""
+    state, line, claims = sight.state, sight.line, sight.state.claims
+    for k, stock in enumerate(state.stocks):
+        if line.stocks["kind"][k] != t.TOOL:
+            continue
+        members: list[int] = []
+        c = int(stock["head"]) if stock["n_waiting"] else -1
+        while c >= 0:
+            members.append(c)
+            c = int(claims["next"][c])
+        assert len(members) == stock["n_waiting"]
+        assert members == [] or members[-1] == stock["tail"]
+        assert (claims["lacks"][members] == k + 1).all()
+        assert members == sorted(members, key=lambda c: int(claims["number"][c]))
+        for first in members[:1]:
+            rows = lent(sight, first)
+            assert stock["free"] < rows["quantity"][rows["stock"] == k].sum()
+    assert not (claims["has_tools"].astype(bool) & (claims["lacks"] > 0)).any()
+    assert (claims["wanted"][claims["lacks"] > 0] < 0).all()
+    for c in np.flatnonzero(claims["has_tools"] | claims["lacks"]).tolist():
+        assert len(lent(sight, c))
+        if c < len(state.servers):
+            assert state.servers["phase"][c] == t.SETTING_UP
+            assert claims["has_tools"][c] or state.servers["down"][c] < 0
+        else:
+            assert is_down(sight, c - len(state.servers))
+
+
+def is_down(sight: Sight, m: int) -> bool:
+    """Say whether a server is down with a failure, or all that it hits are."""
+    down = sight.state.servers["down"][sight.line.server_modes["server"][m]]
+    return bool(sight.state.modes["active"][m] or down == m)
+
+
+def lent(sight: Sight, c: int) -> t.Records:
+    """Return the rows of what a setup or a repair takes of tools."""
+    n_servers = len(sight.state.servers)
+    if c < n_servers:
+        of = sight.line.stations[sight.state.servers["station"][c]]
+    else:
+        of = sight.line.modes[sight.line.server_modes["mode"][c - n_servers]]
+    return sight.line.takes[of["first_tool"] :][: of["n_tools"]]
+
+
 def hold_vehicles(sight: Sight) -> None:
     """A vehicle has one part or none, and none stands idle beside one that calls."""
     state, line = sight.state, sight.line
@@ -555,6 +600,7 @@ def hold_everything(lowered: Lowered, state: t.State) -> None:
     hold_servers(sight)
     hold_belts(sight)
     hold_people(sight)
+    hold_tools(sight)
     hold_caps(sight)
     hold_deadlock(sight)
     hold_vehicles(sight)

@@ -144,6 +144,29 @@ NAMES = [
         ),
     ),
     (
+        "LW201", "stations.saw.failures.blade.tools.jug",
+        "is not a tool; there are jig",
+        lambda m, p, r: put(
+            station(m, "saw")["failures"]["blade"], tools=["jig", "jug"]
+        ),
+    ),
+    (
+        "LW201", "stations.saw.maintenance.renew.tools.jug", "is not a tool",
+        lambda m, p, r: put(
+            station(m, "saw")["maintenance"]["renew"], tools={"jug": 2}
+        ),
+    ),
+    (
+        "LW201", "failures.air.tools.jug", "is not a tool",
+        lambda m, p, r: put(m["failures"]["air"], tools="jug"),
+    ),
+    (
+        "LW201", "stations.pack.setup.tools.jug", "is not a tool",
+        lambda m, p, r: put(
+            station(m, "pack"), setup={"time": "5 min", "tools": "jug"}
+        ),
+    ),
+    (
         "LW202", "loops.jig", '"jig" is a tool and a loop',
         lambda m, p, r: put(m["loops"], jig=m["loops"]["card"]),
     ),
@@ -175,6 +198,35 @@ STOCKS = [
         "LW227", "products.part.route.0.tools.jig",
         '3 of "jig" are needed at once, and there are 2',
         lambda m, p, r: put(r[0], tools={"jig": 3}),
+    ),
+    (
+        "LW227", "stations.saw.failures.blade.tools.jig",
+        '3 of "jig" are needed at once, and there are 2',
+        lambda m, p, r: put(
+            station(m, "saw")["failures"]["blade"], tools={"jig": 3}
+        ),
+    ),
+    (
+        "LW227", "stations.saw.failures.blade.tools.gauge",
+        '"saw" may have 1 of "gauge" when its repair needs 1, and there are 1',
+        lambda m, p, r: put(station(m, "saw")["failures"]["blade"], tools="gauge"),
+    ),
+    (
+        "LW227", "stations.saw.setup.tools.gauge",
+        '"saw" may have 1 of "gauge" when its setup needs 1, and there are 1',
+        lambda m, p, r: put(
+            station(m, "saw"), setup={"time": "5 min", "tools": "gauge"}
+        ),
+    ),
+    (
+        "LW227", "failures.air.tools.gauge",
+        '"weld" may have 1 of "gauge" when its repair needs 1, and there are 1',
+        lambda m, p, r: (
+            put(m["failures"]["air"], tools="gauge", stations=["weld"]),
+            put(
+                station(m, "weld"), setup={"first": "5 min", "tools": "gauge"}
+            ),
+        ),
     ),
     (
         "LW227", "products.part.route.2", "in batches takes no tools",
@@ -346,12 +398,33 @@ def test_a_mistake_is_found(code: str, path: str, words: str, change: Any) -> No
     ("code", "path", "words", "change"),
     [
         (
-            "LW303", "tools.drill", 'no operation needs the tool "drill"',
+            "LW303", "tools.drill", 'setup or repair needs the tool "drill"',
             lambda m, p, r: put(m["tools"], drill=1),
         ),
         (
             "LW303", "calendars.days", 'nobody works by the calendar "days"',
             lambda m, p, r: put(m["calendars"], days={}),
+        ),
+        (
+            "LW309", "tools.gauge",
+            'servers that have "gauge" may wait for "jig" for "gauge"',
+            lambda m, p, r: (
+                put(
+                    station(m, "saw")["failures"]["blade"],
+                    tools={"jig": 2}, part="restart",
+                ),
+                put(r[0], tools="gauge"),
+                put(r[1], tools="gauge"),
+                put(r[5], tools="jig"),
+                put(station(m, "pack"), setup={"time": "5 min", "tools": "gauge"}),
+            ),
+        ),
+        (
+            "LW309", "tools.jig", 'servers that have "jig" may wait for "jig"',
+            lambda m, p, r: (
+                put(station(m, "saw"), servers=3),
+                put(station(m, "saw")["failures"]["blade"], tools="jig"),
+            ),
         ),
         (
             "LW309", "loops.card", "then neither ever goes on",
@@ -383,6 +456,27 @@ def test_what_is_likely_not_meant(
         if f.severity == "warning"
     ]
     assert any((c, p) == (code, path) and words in text for c, p, text in found), found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m, p, r: put(station(m, "saw")["failures"]["blade"], tools="jig"),
+        lambda m, p, r: put(
+            station(m, "saw")["maintenance"]["renew"], tools=["jig", "gauge"]
+        ),
+        lambda m, p, r: put(
+            station(m, "saw")["failures"]["blade"], tools="gauge", part="scrap"
+        ),
+        lambda m, p, r: put(station(m, "weld"), setup={"time": 0, "tools": "gauge"}),
+        lambda m, p, r: (
+            put(station(m, "saw")["failures"]["blade"], tools="gauge"),
+            put(m["tools"], gauge=2),
+        ),
+    ],
+)  # fmt: skip
+def test_enough_tools_for_operations_setups_and_repairs(change: Any) -> None:
+    assert findings(change) == []
 
 
 def test_spares_may_be_called_like_a_tool() -> None:

@@ -16,7 +16,7 @@ from linewright.model.load import dumps, loads
 from linewright.model.migrate import migrate
 from linewright.model.schema import SCHEMA_FILE, json_schema
 from linewright.model.source import parse
-from tests.model_texts import RICH, SMALL
+from tests.model_texts import RICH, SMALL, TEMPLATED
 
 
 def test_the_first_model_is_clean_and_names_its_schema(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
         init(tmp_path / "file" / "folder")
 
 
-@pytest.mark.parametrize("text", [SMALL, RICH, FIRST_MODEL])
+@pytest.mark.parametrize("text", [SMALL, RICH, FIRST_MODEL, TEMPLATED])
 def test_a_model_fits_the_schema(text: str) -> None:
     validator = jsonschema.Draft202012Validator(json_schema())
     validator.validate(parse(text, "model")[0].plain())
@@ -60,6 +60,11 @@ def test_a_model_fits_the_schema(text: str) -> None:
         ("process: 5 min", "dispatch: fifa"),
         ("schema_version: 1", "schema_version: 2"),
         ("name: Small", ""),
+        ("process: 5 min", "servers: n"),
+        ("stations:", "templates:"),
+        ("name: Small", "name: Small\ntemplates: {t: {stages: []}}"),
+        ("name: Small", "name: Small\ncopies: {t: {template: a}}"),
+        ("route: [weld,", "route: [{through: a, station: b},"),
     ],
 )
 def test_a_mistake_does_not_fit_the_schema(old: str, new: str) -> None:

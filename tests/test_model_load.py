@@ -16,7 +16,7 @@ from linewright.model.init import FIRST_MODEL
 from linewright.model.line import Line, Order, Product, Station
 from linewright.model.load import dumps, load, loads, model_hash, read, save
 from linewright.model.source import MAX_BYTES, parse
-from tests.model_texts import RICH, SMALL, marked
+from tests.model_texts import RICH, SMALL, TEMPLATED, marked
 
 
 @pytest.fixture
@@ -399,14 +399,15 @@ PIECES = st.sampled_from(
     ["", " ", "\n", "\t", ":", "- ", "[", "]", "{", "}", "&a ", "*a", "!!int ", "'",
      '"', "#", "|", ">", "%", "@", "`", ",", "? ", "---\n", "...\n", "~", "null",
      "true", "0", "-1", "1e999", ".nan", "5 min", "\x00", "\ud800", "\u2028",
-     "\ufeff", "é", "<<: ", "9" * 50, "exponential(", "route", "2027-01-01", "24:00"]
+     "\ufeff", "é", "<<: ", "9" * 50, "exponential(", "route", "2027-01-01", "24:00",
+     "$", "$cycle", "$$", "through", "of: cell"]
 )  # fmt: skip
 
 
 @given(st.data())
 @settings(max_examples=300, deadline=None)
 def test_a_broken_model_is_an_error_and_never_a_crash(data: st.DataObject) -> None:
-    text = data.draw(st.sampled_from([SMALL, RICH, FIRST_MODEL]))
+    text = data.draw(st.sampled_from([SMALL, RICH, TEMPLATED, FIRST_MODEL]))
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(text)))
         n_cut = data.draw(st.integers(0, 12))
@@ -416,12 +417,14 @@ def test_a_broken_model_is_an_error_and_never_a_crash(data: st.DataObject) -> No
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
-    | st.sampled_from(["5 min", "weld", "frame", "any", "unlimited", "gamma", "1/h"]),
+    | st.sampled_from(["5 min", "weld", "frame", "any", "unlimited", "gamma", "1/h"])
+    | st.sampled_from(["$cycle", "$down", "$repair and $$", "$mean", "cell", "arm"]),
     lambda inner: st.lists(inner, max_size=3)
     | st.dictionaries(
         st.sampled_from(
             ["every", "repair", "station", "kind", "parameters", "gamma", "from", "to",
-             "values", "weights", "empirical", "discrete", "file", "weld", "uses", "x"]
+             "values", "weights", "empirical", "discrete", "file", "weld", "uses", "x",
+             "through", "as", "of", "with", "default", "$cycle", "parameters", "route"]
         ),
         inner,
         max_size=3,
@@ -433,7 +436,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 @given(st.data())
 @settings(max_examples=300, deadline=None)
 def test_any_value_at_any_key_is_read_or_refused(data: st.DataObject) -> None:
-    model = json.loads(json.dumps(MODEL))
+    model = json.loads(json.dumps(data.draw(st.sampled_from([MODEL, WITH_COPIES]))))
     for _ in range(data.draw(st.integers(1, 2))):
         value, key = model, data.draw(st.sampled_from(sorted(model)))
         while isinstance(value[key], dict | list) and data.draw(st.integers(0, 3)):
@@ -467,3 +470,4 @@ def _model() -> Any:
 
 
 MODEL = _model()
+WITH_COPIES = parse(TEMPLATED, "templated")[0].plain()

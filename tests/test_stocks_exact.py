@@ -1,4 +1,4 @@
-"""Spares, wear, loops, materials and base stock against exact values."""
+"""Spares, tools, wear, loops, materials and base stock against exact values."""
 
 from __future__ import annotations
 
@@ -91,6 +91,94 @@ def test_machines_with_spares_are_those_of_the_chain(
     found = share(simulate(line, 500 + machines), "processing", "mill")
     exact = working_with_spares(machines, spares, 1 / 60, 1 / 90) / machines
     hold(found, exact, 0.02)
+
+
+# ------------------------------------------------------------------ tools of repairs
+
+
+def machines_with_repairs(machines: int, places: int) -> tuple[float, float, float]:
+    """Return the means of machines up, in repair, and waiting for it: M/M/k//n.
+
+    They fail after 60 minutes of work and are repaired in 40, some at a time.
+    """
+    weights = [1.0]
+    for n in range(machines):
+        rates = (machines - n) / 60, min(n + 1, places) / 40
+        weights.append(weights[-1] * rates[0] / rates[1])
+    share = np.array(weights) / sum(weights)
+    down = np.arange(machines + 1)
+    up = float(share @ (machines - down))
+    repaired = float(share @ np.minimum(down, places))
+    return up, repaired, machines - up - repaired
+
+
+@pytest.mark.parametrize(
+    ("machines", "cranes", "fitters"), [(3, 1, 0), (6, 2, 0), (6, 2, 3), (5, 4, 2)]
+)
+def test_repairs_with_tools_and_crews_are_those_of_the_closed_queue(
+    machines: int, cranes: int, fitters: int
+) -> None:
+    """What there are fewer of, tools or crews, is how many repairs there can be."""
+    failure: dict[str, Any] = {
+        "every": "exponential(60 min)",
+        "repair": "exponential(40 min)",
+        "tools": "crane",
+    }
+    people = {}
+    if fitters:
+        failure["crew"], people = "fitter", {"fitter": fitters}
+    line = line_of(
+        tools={"crane": cranes},
+        people=people,
+        stations={
+            "mill": {
+                "process": "7 min",
+                "servers": machines,
+                "failures": {"spindle": failure},
+            }
+        },
+        products={"part": {"route": ["mill"]}},
+    )
+    places = min(cranes, fitters or cranes)
+    up, repaired, waiting = machines_with_repairs(machines, places)
+    result = simulate(line, 700 + machines + fitters, "900 d")
+    hold(share(result, "processing", "mill"), up / machines, 0.01)
+    if fitters <= cranes and fitters:
+        return
+    # who waits, waits for a crane alone
+    found = result.table("stocks").to_pandas()
+    busy = mean_interval(cranes - found["free_mean"].to_numpy(), CONFIDENCE)
+    hold(busy, repaired, 0.02)
+    span_s = (result.manifest["horizon_us"] - result.manifest["warmup_us"]) / 1e6
+    waits = (found["waited"] * found["wait_mean_s"]).to_numpy() / span_s
+    hold(mean_interval(waits, CONFIDENCE), waiting, 0.05)
+
+
+def test_a_tool_of_operations_and_repairs_goes_to_the_repair_first() -> None:
+    """One gauge: a machine always wants it to work, the repair of another goes first.
+
+    The states follow each other: A works and B is up, A works and B waits for the
+    gauge, B is repaired and A waits.
+    """
+    failure = {
+        "every": "exponential(60 min)",
+        "repair": "exponential(20 min)",
+        "tools": "gauge",
+    }
+    line = line_of(
+        tools={"gauge": 1},
+        stations={
+            "A": {"process": "exponential(15 min)"},
+            "B": {"process": "1 min", "failures": {"f": failure}},
+        },
+        products={
+            "a": {"route": [{"station": "A", "tools": "gauge"}]},
+            "b": {"route": ["B"]},
+        },
+    )
+    result = simulate(line, 77, "900 d")
+    hold(share(result, "waiting", "A"), 20 / 95, 0.015)
+    hold(share(result, "failed", "B"), 35 / 95, 0.01)
 
 
 def published(n: int) -> list[dict[str, str]]:

@@ -8,8 +8,9 @@ import pytest
 
 from linewright import tables as t
 from linewright.errors import KernelError
+from linewright.traces import event_log
 from tests.test_floor_rules import at
-from tests.test_kernel_rules import Run, every
+from tests.test_kernel_rules import MINUTE_US, Run, every
 
 pytestmark = pytest.mark.nojit
 
@@ -64,6 +65,285 @@ def test_what_is_scrapped_on_a_server_leaves_its_tool() -> None:
     assert at(run, "A") == [0, 10, 20, 30]
     assert run.count("scrapped", "p") == 4
     assert stock(run, "free", "fixture") == 1
+
+
+# ------------------------------------------------------------------ tools for repairs
+
+
+def fails(first: int, repair: int, **more: Any) -> dict[str, Any]:
+    """Return failures, of which one comes in the time that is looked at."""
+    return {
+        "every": "9 d",
+        "first": f"{first} min",
+        "repair": f"{repair} min",
+        "clock": "calendar",
+        **more,
+    }
+
+
+def repaired(minutes: int, tools: dict[str, Any], *stops: Any, **more: Any) -> Run:
+    """Return a run of stations A, B, C... that have one failure each."""
+    names = "ABCDEFG"[: len(stops)]
+    stations: dict[str, Any] = {
+        name: {"process": "7 min", "failures": {"f": stop}}
+        for name, stop in zip(names, stops, strict=True)
+    }
+    stations |= more.pop("stations", {})
+    products = {name: {"route": [name]} for name in names} | more.pop("products", {})
+    return Run(minutes, tools=tools, stations=stations, products=products, **more)
+
+
+def test_a_repair_waits_for_its_tool_and_hands_it_back_at_its_end() -> None:
+    stops = [fails(10, 6, tools="crane"), fails(12, 6, tools="crane")]
+    run = repaired(30, {"crane": 1}, *stops)
+    assert run.minutes("A", t.FAILED) == 6
+    assert run.minutes("B", t.FAILED) == 4 + 6
+    assert stock(run, "taken", "crane") == 2
+    assert stock(run, "free", "crane") == 1
+    assert stock(run, "waited", "crane") == 1
+    assert stock(run, "wait_us", "crane") == 4 * MINUTE_US
+    run = repaired(30, {"crane": 2}, *stops)
+    assert run.minutes("B", t.FAILED) == 6
+    assert stock(run, "waited", "crane") == 0
+
+
+def test_a_tool_of_a_repair_takes_its_time_to_come_back() -> None:
+    stops = [fails(10, 6, tools="crane"), fails(12, 6, tools="crane")]
+    run = repaired(40, {"crane": {"back": "3 min"}}, *stops)
+    assert run.minutes("B", t.FAILED) == 4 + 3 + 6
+
+
+def test_a_repair_has_its_tool_while_it_waits_for_its_crew() -> None:
+    stops = [
+        fails(10, 6, tools="crane", crew="fitter"),
+        fails(12, 6, tools="crane", crew="fitter"),
+        fails(13, 6, crew="fitter"),
+        fails(14, 2, tools="crane"),
+    ]
+    run = repaired(40, {"crane": 2}, *stops, people={"fitter": 1})
+    assert run.minutes("A", t.FAILED) == 6
+    assert run.minutes("B", t.FAILED) == 4 + 6
+    assert run.minutes("C", t.FAILED) == 3 + 6 + 6
+    assert run.minutes("D", t.FAILED) == 2 + 2  # B has the other crane
+
+
+def test_a_crew_is_not_kept_for_a_repair_without_its_tool() -> None:
+    stops = [
+        fails(10, 9, tools="crane"),
+        fails(11, 5, tools="crane", crew="fitter"),
+        fails(12, 5, crew="fitter"),
+    ]
+    run = repaired(40, {"crane": 1}, *stops, people={"fitter": 1})
+    assert run.minutes("C", t.FAILED) == 5
+    assert run.minutes("B", t.FAILED) == 8 + 5
+
+
+def test_a_repair_looks_for_its_tool_when_it_has_its_spare() -> None:
+    spares = {"spares": 0, "swap": "2 min", "tools": "crane"}
+    stops = [fails(10, 6, **spares), fails(12, 1, tools="crane")]
+    run = repaired(40, {"crane": 1}, *stops)
+    assert run.minutes("A", t.FAILED) == 6 + 2
+    assert run.minutes("B", t.FAILED) == 1
+
+
+def test_who_asked_first_is_served_first_and_by_nobody_overtaken() -> None:
+    stops = [
+        fails(10, 10, tools="crane"),
+        fails(11, 5, tools={"crane": 2}),
+        fails(12, 3, tools=["crane"]),
+    ]
+    run = repaired(60, {"crane": 2}, *stops)
+    assert run.minutes("A", t.FAILED) == 10
+    assert run.minutes("B", t.FAILED) == 9 + 5
+    assert run.minutes("C", t.FAILED) == 13 + 3
+
+
+def test_tools_of_several_kinds_are_taken_all_at_once_or_not_at_all() -> None:
+    stops = [
+        fails(10, 10, tools="crane"),
+        fails(11, 5, tools=["gauge", "crane"]),
+        fails(12, 20, tools="gauge"),
+        fails(13, 3, tools="crane"),
+    ]
+    run = repaired(60, {"crane": 1, "gauge": 1}, *stops)
+    # C takes the gauge beside B, which waits for the crane; then D takes the crane
+    assert run.minutes("C", t.FAILED) == 20
+    assert run.minutes("D", t.FAILED) == 7 + 3
+    assert run.minutes("B", t.FAILED) == 21 + 5
+    assert stock(run, "waited", "crane") == 2
+    assert stock(run, "waited", "gauge") == 1
+    assert stock(run, "wait_us", "gauge") == 12 * MINUTE_US
+
+
+def gauged(process: int) -> Any:
+    return {"process": f"{process} min"}
+
+
+def test_repairs_go_before_the_operations_that_want_the_tool() -> None:
+    run = repaired(
+        22,
+        {"gauge": 1},
+        fails(10, 6, tools="gauge"),
+        stations={"L": gauged(4), "M": gauged(4)},
+        products={n: {"route": [{"station": n, "tools": "gauge"}]} for n in "LM"},
+    )
+    assert sorted(at(run, "L") + at(run, "M")) == [0, 4, 8, 18, 22]
+    assert run.minutes("A", t.FAILED) == 2 + 6
+
+
+def test_what_a_repair_waits_for_is_kept_for_it() -> None:
+    run = repaired(
+        24,
+        {"gauge": 2},
+        fails(9, 6, tools={"gauge": 2}),
+        stations={"L": gauged(4), "M": gauged(7)},
+        products={n: {"route": [{"station": n, "tools": "gauge"}]} for n in "LM"},
+    )
+    assert at(run, "L") == [0, 4, 8, 20, 24]  # one was free from 12 to 14
+    assert at(run, "M") == [0, 7, 20]
+    assert run.minutes("L", t.WAITING) == 8
+    assert run.minutes("A", t.FAILED) == 5 + 6
+
+
+def test_maintenance_waits_for_its_tool_as_maintenance() -> None:
+    work = {"every": "9 d", "first": "10 min", "duration": "5 min", "tools": "crane"}
+    run = repaired(
+        40,
+        {"crane": 1},
+        fails(8, 9, tools="crane"),
+        stations={"M": {"process": "4 min", "maintenance": {"m": work}}},
+        products={"M": {"route": ["M"]}},
+    )
+    assert run.minutes("M", t.MAINTENANCE) == 5 + 5  # from 12, when its part is done
+
+
+def test_a_failure_of_several_stations_takes_its_tools_once() -> None:
+    common: dict[str, Any] = {"stations": ["A", "B"], "every": "9 d", "first": "10 min"}
+    common |= {"repair": "5 min", "tools": {"crane": 2}}
+    run = repaired(
+        40,
+        {"crane": 2},
+        fails(8, 6, tools="crane"),
+        fails(30, 1),
+        failures={"air": common},
+    )
+    assert stock(run, "taken", "crane") == 3
+    assert run.minutes("B", t.FAILED) == 4 + 5 + 1
+    assert run.minutes("A", t.FAILED) == 11
+
+
+def test_servers_that_have_what_the_repairs_of_others_need_stand_still() -> None:
+    run = repaired(
+        600,
+        {"crane": 1, "gauge": 1},
+        fails(9, 6, tools="gauge"),
+        fails(9, 6, tools="crane"),
+        products={
+            "A": {"route": [{"station": "A", "tools": "crane"}]},
+            "B": {"route": [{"station": "B", "tools": "gauge"}]},
+        },
+    )
+    assert run.code == t.STANDSTILL
+    assert run.minutes("A", t.FAILED) == 591
+
+
+# ------------------------------------------------------------------ tools for setups
+
+
+def set_up(minutes: int, n: int, **more: Any) -> Run:
+    """Return a run of stations that are set up before each part for three minutes."""
+    setup = {"time": "3 min", "first": "3 min", "tools": "gauge"}
+    return Run(
+        minutes,
+        tools={"gauge": n},
+        stations={
+            name: {
+                "process": "10 min",
+                "setup": setup,
+                "dispatch": "fifo",
+                **more.get(name, {}),
+            }
+            for name in "AB"
+        },
+        products={
+            f"{name}{i}": {"route": [name], "release": every(999, first=f"{i} min")}
+            for name in "AB"
+            for i in range(2)
+        },
+        **more.get("line", {}),
+    )
+
+
+def test_a_setup_has_its_tool_until_it_ends_and_no_longer() -> None:
+    run = set_up(60, 1)
+    # A from 0 to 3 and from 13 to 16, B from 3 to 6 and from 16 to 19
+    assert run.minutes("A", t.SETUP) == run.minutes("B", t.SETUP) == 6
+    assert run.minutes("A", t.WAITING) == 0
+    assert run.minutes("B", t.WAITING) == 3
+    assert stock(run, "taken", "gauge") == 4
+    assert stock(run, "waited", "gauge") == 2  # work ends first at minute 16
+    assert stock(run, "wait_us", "gauge") == 3 * MINUTE_US
+    assert set_up(60, 2).minutes("B", t.WAITING) == 0
+
+
+def test_a_setup_asks_for_its_people_when_it_has_its_tool() -> None:
+    people = {"people": {"setup": "setter"}}
+    run = set_up(60, 1, A=people, B=people, line={"people": {"setter": 2}})
+    assert run.minutes("B", t.WAITING) == 3
+    assert int(run.state.pools["area_us"][0]) == 4 * 3 * MINUTE_US
+    run = set_up(60, 2, A=people, B=people, line={"people": {"setter": 1}})
+    assert run.minutes("B", t.WAITING) == 3
+    assert stock(run, "waited", "gauge") == 0
+
+
+def test_a_setup_that_is_interrupted_keeps_its_tool() -> None:
+    run = set_up(60, 1, A={"failures": {"f": fails(1, 8)}})
+    assert run.minutes("A", t.SETUP) == 6
+    assert run.minutes("B", t.WAITING) == 11  # to the end of the setup of A
+
+
+def test_a_setup_that_waits_loses_its_turn_when_its_server_fails() -> None:
+    run = set_up(60, 1, B={"failures": {"f": fails(2, 8)}})
+    # A has it from 0 to 3; B waits from 0 to 2 and asks again at 10
+    assert run.minutes("B", t.WAITING) == 2
+    assert run.minutes("B", t.SETUP) == 6
+    assert stock(run, "wait_us", "gauge") == 2 * MINUTE_US
+
+
+def test_a_setup_goes_on_waiting_after_a_break() -> None:
+    breaks = [{"from": "00:02", "to": "00:10"}]
+    shifts = [{"from": "00:00", "to": "12:00", "breaks": breaks}]
+    line = {"calendars": {"day": {"shifts": shifts}}}
+    run = set_up(60, 1, A={"process": "1 min"}, B={"calendar": "day"}, line=line)
+    assert run.minutes("B", t.WAITING) == 2  # then A has it again, and no more from 10
+    assert run.minutes("B", t.SETUP) == 6
+
+
+def test_a_setup_may_take_what_its_operation_has_too() -> None:
+    run = Run(
+        60,
+        tools={"gauge": 2},
+        stations={
+            name: {"process": "10 min", "setup": {"first": "3 min", "tools": "gauge"}}
+            for name in "AB"
+        },
+        products={
+            "a": {"route": [{"station": "A", "tools": "gauge"}]},
+            "b": {"route": ["B"]},
+        },
+    )
+    assert run.minutes("A", t.SETUP) == run.minutes("B", t.SETUP) == 3
+    assert run.minutes("B", t.WAITING) == 3
+
+
+def test_the_trace_says_at_which_server_a_tool_is() -> None:
+    run = set_up(60, 1)
+    rows = run.state.trace[: int(run.state.clock["n_trace"][0])]
+    log = event_log(run.lowered, rows).to_pylist()
+    took = [(row["time_us"] // MINUTE_US, row["station"], row["name"]) for row in log
+            if row["kind"] == "take"]  # fmt: skip
+    assert took == [(0, "A", "gauge"), (3, "B", "gauge"), (13, "A", "gauge"),
+                    (16, "B", "gauge")]  # fmt: skip
 
 
 # ------------------------------------------------------------------ loops

@@ -317,6 +317,58 @@ def test_a_tool_may_be_asked_about_by_its_name() -> None:
     assert asked(JIG % 3, 29 * MINUTE, "stock:jig") == text
 
 
+CRANE = """\
+tools: {crane: %s}
+stations:
+  mill: {process: 50 min, failures: {belt: {repair: 2 h, %s}}}
+  drill: {process: 6 min, failures: {bit: {repair: 1 h, %s}}}
+products: {cover: {route: [mill]}, plate: {route: [drill]}}
+"""
+FAILS = "every: 9 d, first: %s min, clock: calendar, tools: %s"
+
+
+def test_a_repair_says_which_tool_it_waits_for_and_who_has_it() -> None:
+    model = CRANE % (1, FAILS % (10, "crane"), FAILS % (20, "crane"))
+    assert asked(model, 30 * MINUTE, "drill").endswith(
+        "drill is failed (bit) and waits for 1 crane with plate 3 on it, because none "
+        "of 1 crane is free: the repair at mill (belt) has it, because mill is failed "
+        "(belt) until Mon 2027-01-04 02:10 with cover 0 on it."
+    )
+    model = CRANE % (2, FAILS % (10, "crane"), FAILS % (20, "{crane: 2}"))
+    text = asked(model, 30 * MINUTE, "crane")
+    assert (
+        "1 of 2 crane is free: the repair at mill (belt) has the rest; kept for the "
+        "repair at drill (bit), because mill is failed"
+    ) in text
+
+
+def test_a_setup_says_which_tool_it_waits_for() -> None:
+    setup = "{process: 50 min, setup: {first: 20 min, tools: gauge}}"
+    text = asked(
+        f"tools: {{gauge: 1}}\nstations: {{mill: {setup}, drill: {setup}}}\n"
+        "products: {cover: {route: [mill]}, plate: {route: [drill]}}\n",
+        5 * MINUTE,
+        "drill",
+    )
+    assert text.endswith(
+        "drill waits for 1 gauge to be set up with plate 0 on it, because none of 1 "
+        "gauge is free: the setup of mill has it, because mill is being set up for "
+        "cover 0, 15 min left."
+    )
+
+
+def test_an_operation_says_for_whom_its_tool_is_kept() -> None:
+    model = JIG % 1 + "  cap: {route: [cut]}\n"
+    fails = FAILS % (10, "jig")
+    cut = f"cut: {{process: 1 h, failures: {{f: {{repair: 1 h, {fails}}}}}}}"
+    model = model.replace("stations: {", f"stations: {{{cut}, ")
+    text = asked(model, 55 * MINUTE, "drill")
+    assert text.endswith(
+        "plate lacks 1 jig, because none of 1 jig is free: the repair at cut (f) has "
+        "it, because cut is failed (f) until Mon 2027-01-04 01:50 with cap 0 on it."
+    )
+
+
 def test_a_card_of_a_loop_is_followed_to_where_its_part_waits() -> None:
     text = asked(
         "loops: {card: {cards: 2, from: cut, to: weld}}\n"

@@ -25,8 +25,8 @@ class Finding:
     """One thing found in a model file.
 
     Attributes:
-        code: Stable code: ``LW1xx`` form, ``LW2xx`` meaning, ``LW3xx`` lint,
-            ``LW4xx`` import.
+        code: Stable code: ``LW1xx`` form, ``LW2xx`` meaning (``LW25x`` parameters
+            and templates), ``LW3xx`` lint, ``LW4xx`` import.
         message: What was found and what is allowed, in one sentence.
         severity: ``error`` or ``warning``.
         file: Path as the user gave it, or empty for a model built in Python.

@@ -18,6 +18,7 @@ from linewright.errors import KernelError
 from linewright.kernel.run import advance
 from linewright.lower import (
     Lowered,
+    longer_chain,
     new_draws,
     new_state,
     part_capacity,
@@ -29,8 +30,10 @@ __all__ = [
     "N_PERIODS",
     "VEHICLE_TIMES",
     "Check",
+    "CriticalPath",
     "Replication",
     "Snapshot",
+    "critical_path",
     "replicate",
     "run_until",
 ]
@@ -140,8 +143,8 @@ def run_until(  # noqa: PLR0913
         code = advance(lowered.tables, state, draws, until_us, enough, call)
         if code == t.RULE_FAILED and caller is not None:
             caller.fail()
-        if code == t.NEED_PARTS:
-            state = part_capacity(lowered, state, 2 * len(state.parts))
+        if code in (t.NEED_PARTS, t.NEED_CHAIN):
+            state = _larger(lowered, state, code)
             continue
         if on_trace and state.clock["n_trace"][0]:
             on_trace(state.trace[: state.clock["n_trace"][0]].copy())
@@ -157,6 +160,65 @@ def run_until(  # noqa: PLR0913
             msg = "the kernel ran out of working space; please report this model"
             raise KernelError(msg)
         return code, state
+
+
+def _larger(lowered: Lowered, state: t.State, code: int) -> t.State:
+    """Return the state with twice the room of which the kernel ran short."""
+    if code == t.NEED_PARTS:
+        return part_capacity(lowered, state, 2 * len(state.parts))
+    return longer_chain(state)
+
+
+class CriticalPath(NamedTuple):
+    """The chain of causes behind the last unit that left the line.
+
+    Attributes:
+        times_us: What went by on it, by kind of time (`tables.PATH_KINDS`): for each
+            kind an array with one figure for each server, failure, station, fleet or
+            product, or one in all. They sum to `end_us` less `start_us`.
+        start_us: Since when it was followed: the time asked for, or when the first
+            event behind it came from outside the line.
+        end_us: When the last unit left.
+    """
+
+    times_us: dict[str, t.Ints]
+    start_us: int
+    end_us: int
+
+
+def critical_path(state: t.State) -> CriticalPath | None:
+    """Return what the time up to the last unit's leaving was spent on, step by step.
+
+    Args:
+        state: The state at the end of a run that followed causes.
+
+    Returns:
+        The path, or None if no unit left the line since.
+    """
+    clock = state.clock[0]
+    node = int(clock["node"] if clock["finished"] != clock["exits"] else clock["exit"])
+    since = int(clock["path_since"])
+    rows = state.chain[: int(clock["n_chain"])]
+    if node < 0 or rows[node]["at"] <= since:
+        return None
+    times = np.zeros(int(clock["path_width"]) - 1, np.int64)
+    end = at = int(rows[node]["at"])
+    while at > since:
+        parent = int(rows[node]["parent"])
+        if parent < 0:
+            if parent < -1:
+                times += state.path[-1 - parent : -1 - parent + len(times)]
+            break
+        before = int(rows[parent]["at"])
+        times[rows[node]["what"]] += at - max(before, since)
+        node, at = parent, before
+    out = {}
+    first = 0
+    for kind, of in t.PATH_KINDS:
+        n = len(getattr(state, of)) if of else 1
+        out[kind] = times[first : first + n]
+        first += n
+    return CriticalPath(out, end - int(times.sum()), end)
 
 
 def no_room(lowered: Lowered, state: t.State) -> str:
@@ -339,11 +401,15 @@ def _people_laws(lowered: Lowered, state: t.State) -> list[Check]:
 
 
 def _stock_laws(lowered: Lowered, state: t.State) -> list[Check]:
-    """Hold tools and spares against what parts have, and what is on its way back."""
+    """Hold tools and spares against who has them, and what is on its way back.
+
+    And the lines for tools against who stands in them, and what is kept for those.
+    """
     out = []
     alive = np.flatnonzero(state.parts["product"] >= 0)
     n_slots = int(lowered.tables.settings[t.S_N_SLOTS])
     with_parts = np.zeros(len(state.stocks), np.int64)
+    lent, wanted = _lent(lowered, state)
     for product, row in enumerate(lowered.tables.products if n_slots else ()):
         first = int(row["first_held"])
         held = lowered.tables.takes[first : first + int(row["n_held"])]
@@ -354,12 +420,31 @@ def _stock_laws(lowered: Lowered, state: t.State) -> list[Check]:
         if fixed["kind"] == t.MATERIAL:
             continue
         stock = state.stocks[k]
-        found = int(stock["free"] + stock["out"] + with_parts[k])
+        found = int(stock["free"] + stock["out"] + with_parts[k] + lent[k])
         if fixed["kind"] == t.SPARE:
             found -= int(stock["n_waiting"])
         name = lowered.names.stocks[k]
         out.append(Check("stock conserved", name, int(fixed["initial"]), found))
+        if fixed["kind"] == t.TOOL:
+            waits = int((state.claims["lacks"] == k + 1).sum())
+            kept = int(wanted[k])
+            out.append(Check("tools kept", name, int(stock["kept"]), kept))
+            out.append(Check("claims for tools", name, int(stock["n_waiting"]), waits))
     return out
+
+
+def _lent(lowered: Lowered, state: t.State) -> tuple[t.Ints, t.Ints]:
+    """Return what setups and repairs have of each stock, and what they wait for."""
+    line, claims = lowered.tables, state.claims
+    rows = np.concatenate([state.servers["station"], line.server_modes["mode"]])
+    lent, wanted = np.zeros((2, len(state.stocks)), np.int64)
+    for c in np.flatnonzero(claims["has_tools"] | (claims["lacks"] > 0)):
+        of = line.stations if c < len(state.servers) else line.modes
+        first, n = of[["first_tool", "n_tools"]][rows[c]]
+        into = lent if claims["has_tools"][c] else wanted
+        for take in line.takes[first : first + n]:
+            into[take["stock"]] += take["quantity"]
+    return lent, wanted
 
 
 def _vehicle_laws(lowered: Lowered, state: t.State, sums: Snapshot) -> list[Check]:

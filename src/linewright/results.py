@@ -114,8 +114,9 @@ COLUMNS: dict[str, dict[str, str]] = {
         "free_mean": "time average of those that are free",
         "none_share": "share of time in which none was",
         "taken": "how many were taken",
-        "waited": "repairs that waited for a spare",
-        "wait_mean_s": "mean wait for a spare, of those repairs that had to, seconds",
+        "waited": "repairs that waited for a spare; setups, repairs and maintenance "
+        "that waited for the tool",
+        "wait_mean_s": "mean wait of those that had to, seconds",
     },
     "vehicles": {
         "replication": "number from 0",

@@ -118,6 +118,27 @@ PREEMPT_NEVER, PREEMPT_RESUME, PREEMPT_RESTART = range(3)
 REACHED, NEED_PARTS, NEED_TRACE, DEADLOCK, STANDSTILL, OVERFLOW, ENOUGH = range(7)
 NO_ROOM = 7  # for units that are in process at the start
 RULE_FAILED = 8  # a rule of one's own gave no answer that can be taken
+NEED_CHAIN = 9  # for events and their causes
+
+# bits of `clock.ties`: what every timer that is set has to be looked at for
+TIES_OF_LEAVES, CHAINS = 1, 2
+
+# kinds of time on the critical path: a name, and of what there is one each
+PATH_KINDS = (
+    ("processing", "servers"),
+    ("setup", "servers"),
+    ("loading", "servers"),
+    ("conveyor", "servers"),
+    ("pause", "servers"),
+    ("repair", "modes"),
+    ("walk_to_work", "servers"),
+    ("walk_to_repair", "modes"),
+    ("transport", "stations"),
+    ("batch_wait", "stations"),
+    ("vehicle", "fleets"),
+    ("arrival", "products"),
+    ("outside", ""),
+)
 
 # kinds of trace rows
 (
@@ -199,13 +220,13 @@ STATION = _record(
     "i4 first_always first_transport n_transports",
     "i4 dispatch_2 dispatch_3 looks batches load unload first_run leaf prelude",
     "i4 first_need holds first_group n_groups tools speed good preempts own_rule",
-    "i4 conveyor",
+    "i4 conveyor first_tool n_tools",
     "i8 gap_us",
 )
 MODE = _record(
     "i4 clock planned part first_member n_members every repair first crew n_crew",
     "i8 cycles defer",
-    "i4 stock steps worn at_step window urgency",
+    "i4 stock steps worn at_step window urgency first_tool n_tools",
 )
 SERVER_MODE = _record("i4 mode server leaf every_stream repair_stream")
 BUFFER = _record(
@@ -253,7 +274,8 @@ STOCK = _record(  # what is counted, taken and comes back: tools, spares, materi
     "i8 initial lot reorder_point",
     "f8 late_share",
 )
-TAKE = _record("i4 stock quantity slot step until")  # of a part at a step, from a stock
+# from a stock: what a part takes at a step; of setups and repairs, the first two
+TAKE = _record("i4 stock quantity slot step until")
 CURVE = _record(  # how times shrink with experience, or a share grows with time
     "i4 kind first n", "f8 exponent plateau half_life before"
 )
@@ -325,6 +347,7 @@ CLOCK = _record(
     "i8 now n_todo n_requests wip sequence n_moving free_part n_free status who",
     "i8 n_trace tracing finished events next_order begun n_heap n_pending_sources",
     "i8 period period_us n_periods watch enough margin limit ties origin claims",
+    "i8 node n_chain chain_first exit exits outside noted_until path_since path_width",
 )
 SERVER = _record(
     "i4 station part down pending step fails",
@@ -367,18 +390,22 @@ PLACE = _record("i8 since", "i4 idle")  # of the people of a pool at a station
 CURVE_STATE = _record("i8 last", "f8 experience")
 WINDOW_STATE = _record("i4 on next_tick")  # of a calendar in which maintenance begins
 STOCK_STATE = _record(
-    "i8 free out area_us none_us taken waited wait_us n_asked", "i4 head tail n_waiting"
-)
+    "i8 free out area_us none_us taken waited wait_us n_asked",
+    "i4 head tail n_waiting", "i8 kept",
+)  # fmt: skip
 FLEET_STATE = _record(
     "i8 idle_us coming_us carrying_us charging_us trips calls waited wait_us charges"
 )
 VEHICLE = _record("i4 fleet number doing part at charges", "i8 since under_way")
-# what each server, then each server's failure, wants of people and has of them
+# what each server, then each server's failure, wants of people and has of them; and of
+# tools: the stock in whose line it stands, counted from 1, and whether it has them
 CLAIM = _record(
     "i4 wanted n_wanted held n_held prev next", "i8 since", "i4 urgency walking",
-    "i8 number",
+    "i8 number", "i4 lacks has_tools",
 )  # fmt: skip
 NODE = _record("i8 key leaf")
+# an event, what caused it, and what kind of time went by between them
+CAUSE = _record("i4 parent what", "i8 at", "i4 n_after after moved_to wanted")
 ORDER_STATE = _record("i8 done scrapped finished")
 STREAM = _record("u8 key", "i8 held kind", "f8 scale")
 AHEAD = _record("i8 number amount", "i4 stream visit")  # of a server or a source
@@ -393,6 +420,9 @@ class State(NamedTuple):
 
     `asked` is no part of it but a sheet of paper: what a rule of one's own is asked
     about while it is asked, and the address of whom to ask while the kernel runs.
+    `chain`, `causes` and `path` are empty but in runs that follow causes
+    (`kernel.causes`): events; the cause of each leaf's timer, of each part's and
+    vehicle's way, and of each server's pause; sums of common parts of chains.
     """
 
     clock: Records
@@ -426,6 +456,9 @@ class State(NamedTuple):
     asked: Ints
     trace: Ints
     series: Ints
+    chain: Records
+    causes: Ints
+    path: Ints
 
 
 class Draws(NamedTuple):
@@ -468,7 +501,8 @@ class Names:
 # columns of the state that are made with it and never written again
 FIXED_COLUMNS = (
     "state.clock.tracing", "state.clock.n_periods", "state.clock.period_us",
-    "state.clock.ties", "state.clock.origin",
+    "state.clock.ties", "state.clock.origin", "state.clock.path_since",
+    "state.clock.path_width",
     "state.servers.station", "state.servers.number", "state.servers.first_mode",
     "state.servers.n_modes", "state.modes.clock", "state.buffers.slots",
     "state.vehicles.fleet", "state.vehicles.number",
@@ -500,6 +534,7 @@ STATE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "fleets": FLEET_STATE, "vehicles": VEHICLE,
     "heap": _I, "todo": _I,
     "requests": _I, "asked": _I, "trace": _I, "series": _I,
+    "chain": CAUSE, "causes": _I, "path": _I,
 }  # fmt: skip
 DRAWS_DTYPES: dict[str, np.dtype[np.generic]] = {
     "streams": STREAM, "values": _F, "setting": _I, "ahead": AHEAD,

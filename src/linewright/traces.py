@@ -80,8 +80,9 @@ LOG_KINDS: dict[str, str] = {
     "verdict": "an operation with an inspection, defects or samples behind it ended",
     "skip": "a part passes an operation by, not being in its sample",
     "late": "a part came to its operation later than its time limit allows",
-    "take": "a part took a tool, a card of a loop or a material",
-    "give": "a part handed a tool or a card back",
+    "take": "a part took a tool, a card of a loop or a material; or a setup or repair "
+    "at a server took a tool",
+    "give": "a tool or a card was handed back",
     "aside": "a part was set aside for a more urgent one, and waits in its queue",
 }
 
@@ -166,11 +167,14 @@ class _Rows:
         down = event & np.isin(value, (t.FAILURE, t.REPAIRED))
         owners = _at(self.lowered.tables.server_modes["server"], row)
         came = event & (value == t.PEOPLE_CAME)
+        claimants, claimant = _server_of_claimant(self.lowered), self.column("other")
+        lent = self.of_kind(t.T_TAKE, t.T_GIVE) & (claimant > 0)
         return self.pick(
             (self.of_kind(t.T_MODE, t.T_START, t.T_ASIDE) | work, row),
             (self.of_kind(t.T_BLOCK, t.T_OUTPUT), value),
             (down, owners),
-            (came, _at(_server_of_claimant(self.lowered), row)),
+            (came, _at(claimants, row)),
+            (lent, _at(claimants, claimant - 1)),
         )
 
     def stations(self, servers: t.Ints) -> t.Ints:
@@ -231,7 +235,7 @@ def _at(values: t.Ints, rows: t.Ints) -> t.Ints:
 
 
 def _server_of_claimant(lowered: Lowered) -> t.Ints:
-    """Return the server at which each claimant of people is: servers, then repairs."""
+    """Return the server at which each claimant is: servers, then repairs."""
     n_servers = len(lowered.names.servers)
     owners = lowered.tables.server_modes["server"].astype(np.int64)
     return np.concatenate([np.arange(n_servers), owners])

@@ -333,7 +333,8 @@ class _Story:
         name, mode, p = self.names.servers[s], int(server["mode"]), int(server["part"])
         on_it = f" with {self.label(p)} on it" if p >= 0 else ""
         if mode in (t.FAILED, t.MAINTENANCE):
-            return Cause(f"{name} {self.down(s)}{on_it}")
+            missing = self.missing_tool(len(self.state.servers) + int(server["down"]))
+            return Cause(f"{name} {self.down(s)}{on_it}", missing)
         if mode in (t.BREAK, t.OFF_SHIFT):
             shift = "on a break" if mode == t.BREAK else "off shift"
             station = int(server["station"])
@@ -347,7 +348,10 @@ class _Story:
         return Cause(f"{name} {self.doing(s)}{self.left(s)}")
 
     def waits(self, s: int, text: str) -> Cause:
-        """Say whether a server waits for people, or for what a part takes."""
+        """Say whether a server waits for people or tools, or for what a part takes."""
+        if missing := self.missing_tool(s):
+            text = text.format(f" {self.waits_for_tools(s)} to be set up")
+            return Cause(text, missing)
         if (
             self.state.claims["wanted"][s] < 0
             and int(self.state.servers["part"][s]) < 0
@@ -356,6 +360,38 @@ class _Story:
             if found := self.waits_in_vain(k):
                 return Cause(text.format(f" waits: {found.text}"), found.next)
         return Cause(text.format(f" {self.waits_for_people(s)}"))
+
+    def missing_tool(self, c: int) -> Thing | None:
+        """Return the stock of tools in whose line a claimant stands, if it does."""
+        lacks = int(self.state.claims["lacks"][c])
+        return Thing("stock", lacks - 1) if lacks else None
+
+    def waits_for_tools(self, c: int) -> str:
+        k = int(self.state.claims["lacks"][c]) - 1
+        rows = self.lent_to(c)
+        needed = next(int(x["quantity"]) for x in rows if x["stock"] == k)
+        return f"waits for {needed} {self.names.stocks[k]}"
+
+    def lent_to(self, c: int) -> t.Records:
+        """Return the rows of what a setup or a repair takes of tools."""
+        n_servers = len(self.state.servers)
+        if c < n_servers:
+            of = self.line.stations[int(self.state.servers["station"][c])]
+        else:
+            of = self.line.modes[int(self.line.server_modes["mode"][c - n_servers])]
+        first = int(of["first_tool"])
+        return self.line.takes[first : first + int(of["n_tools"])]
+
+    def claimant(self, c: int) -> str:
+        """Return what a claimant of tools does: a setup or a repair at a server."""
+        n_servers = len(self.state.servers)
+        if c < n_servers:
+            return f"the setup of {self.names.servers[c]}"
+        fixed = self.line.server_modes[c - n_servers]
+        server = self.names.servers[int(fixed["server"])]
+        mode = int(fixed["mode"])
+        what = "work" if self.line.modes["planned"][mode] else "repair"
+        return f"the {what} at {server} ({self.names.modes[mode]})"
 
     def waits_for_people(self, c: int) -> str:
         """Say for whom a claimant waits, and where they are."""
@@ -408,6 +444,8 @@ class _Story:
         claim = self.state.claims[len(self.state.servers) + m]
         if claim["wanted"] >= 0 or claim["walking"]:
             until = f"and {self.waits_for_people(len(self.state.servers) + m)}"
+        if claim["lacks"]:
+            until = f"and {self.waits_for_tools(len(self.state.servers) + m)}"
         return f"{verb} ({self.names.modes[fixed['mode']]}) {until}"
 
     def timer(self, leaf: int) -> int:
@@ -603,7 +641,8 @@ class _Story:
         first = int(row["first_take"])
         for take in self.line.takes[first : first + int(row["n_takes"])]:
             k, needed = int(take["stock"]), int(take["quantity"])
-            free = int(self.state.stocks["free"][k])
+            stock = self.state.stocks[k]
+            free = max(int(stock["free"] - stock["kept"]), 0)
             if free < needed:
                 product = self.names.products[row["product"]]
                 text = f"{product} lacks {needed - free} {self.names.stocks[k]}"
@@ -618,17 +657,22 @@ class _Story:
         none = "none" if of else "no"
         text = f"{free or none}{of} {name} {'are' if free > 1 else 'is'} free"
         back = self.coming_back(k)
-        holders = self.holders(k)
-        if holders:
-            labels = [self.label(p) for p in holders[:3]]
-            more = [f"{len(holders) - 3} more"] if len(holders) > 3 else []
-            verb = "has" if len(holders) == 1 else "have"
+        holders, claimants = self.holders(k), self.claimants(k, "has_tools")
+        labels = [self.label(p) for p in holders] + list(map(self.claimant, claimants))
+        if labels:
+            more = [f"{len(labels) - 3} more"] if len(labels) > 3 else []
+            verb = "has" if len(labels) == 1 else "have"
             what = "the rest" if free or back else "it" if verb == "has" else "them"
-            text += f": {_and(labels + more)} {verb} {what}"
+            text += f": {_and(labels[:3] + more)} {verb} {what}"
         if back:
-            text += f"; {back}" if holders else f": {back}"
+            text += f"; {back}" if labels else f": {back}"
         elif fixed["kind"] == t.MATERIAL and not self.state.stocks["out"][k]:
             text += ", and none is ordered"
+        waiting = self.claimants(k, "lacks")
+        if free and waiting:
+            text += f"; kept for {_and(list(map(self.claimant, waiting[:3])))}"
+        if claimants and not holders and not back:
+            return Cause(text, self.at(claimants[0]))
         steps = self.state.parts["step"]
         furthest = max(holders, key=lambda p: (steps[p], -p), default=-1)
         follow = furthest >= 0 and not back
@@ -645,6 +689,17 @@ class _Story:
                 if take["stock"] == k and self.state.memory[at] > 0:
                     found.append(p)
         return found
+
+    def claimants(self, k: int, column: str) -> list[int]:
+        """Return the setups and repairs that have tools of a stock, or wait with it."""
+        having = np.flatnonzero(self.state.claims[column])
+        return [int(c) for c in having if k in self.lent_to(int(c))["stock"]]
+
+    def at(self, c: int) -> Thing:
+        """Return the server at which a setup or a repair is."""
+        n_servers = len(self.state.servers)
+        s = c if c < n_servers else int(self.line.server_modes["server"][c - n_servers])
+        return Thing("server", s)
 
     def coming_back(self, k: int) -> str:
         """Say what of a stock is on its way, and when the next comes; or nothing."""

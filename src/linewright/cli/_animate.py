@@ -12,8 +12,8 @@ from linewright.cli._say import (
     load_line,
     print_json,
     say,
-    slug,
     tell_compiling,
+    title,
     write,
 )
 
@@ -29,7 +29,7 @@ def run_animate(args: Args) -> int:
     line = load_line(args, args.model, args.overlay)
     from_us = 0 if args.from_time is None else instant(args.from_time, line)
     length_us = None if args.length is None else parse_duration_us(args.length)
-    out = Path(args.out or f"{slug(args.model, *args.overlay)}-animation.html")
+    out = Path(args.out or f"{title(args)}-animation.html")
     tell_compiling(args)
     made = animate(
         line,

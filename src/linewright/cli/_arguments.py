@@ -15,6 +15,7 @@ from linewright.cli._look import run_state, run_trace, run_why
 from linewright.cli._model import (
     run_check,
     run_diff,
+    run_expand,
     run_import,
     run_init,
     run_migrate,
@@ -29,6 +30,8 @@ EXAMPLES = {
     "init": "linewright init my-line",
     "check": "linewright check plant.yaml\n"
     "linewright check plant.yaml --overlay saturday-shift.yaml --json",
+    "expand": "linewright expand plant.yaml\n"
+    'linewright expand plant.yaml --set cycle="10 min" --out plain.yaml',
     "schema": "linewright schema > linewright.schema.json",
     "migrate": "linewright migrate old.yaml --out new.yaml",
     "diff": "linewright diff plant.yaml plant-with-second-oven.yaml",
@@ -38,6 +41,7 @@ EXAMPLES = {
     'linewright simulate plant.yaml --horizon "52 weeks" --replications 50\n'
     "linewright simulate plant.yaml --precision 1% --out results/today\n"
     "linewright simulate plant.yaml --overlay saturday-shift.yaml --json\n"
+    'linewright simulate plant.yaml --set cycle="10 min"\n'
     'linewright simulate plant.yaml --from monday.npz --horizon "2 weeks"',
     "compare": "linewright compare plant.yaml second-oven.yaml\n"
     "linewright compare plant.yaml --overlay oven.yaml --overlay shift.yaml\n"
@@ -98,9 +102,30 @@ def _verb(
 
 
 def _add_overlay(verb: argparse.ArgumentParser, text: str) -> None:
+    """Add what changes a model on its way in; `load_line` and `read_model` take it."""
     verb.add_argument(
         "--overlay", metavar="FILE", action="append", default=[], help=text
     )
+    verb.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        dest="parameters",
+        action="append",
+        type=_setting,
+        default=[],
+        help="value of a parameter of the model; may be given again",
+    )
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """Read ``cycle=12 min`` as the model file would."""
+    from linewright.model.source import scalar  # noqa: PLC0415 - slow
+
+    name, equals, value = text.partition("=")
+    if not (name.strip() and equals and value.strip()):
+        msg = f'"{text}" sets nothing; write it like cycle="12 min"'
+        raise argparse.ArgumentTypeError(msg)
+    return name.strip(), scalar(value.strip())
 
 
 def _add_model_verbs(verbs: Any) -> None:
@@ -109,6 +134,12 @@ def _add_model_verbs(verbs: Any) -> None:
     check = _verb(verbs, "check", run_check, "find what is wrong with a model")
     check.add_argument("model", metavar="MODEL")
     _add_overlay(check, _OVERLAY)
+    expand = _verb(
+        verbs, "expand", run_expand, "print a model with all templates copied"
+    )
+    expand.add_argument("model", metavar="MODEL")
+    _add_overlay(expand, _OVERLAY)
+    expand.add_argument("--out", metavar="FILE", help="file to write; else stdout")
     _verb(verbs, "schema", run_schema, "print the JSON Schema of the model file")
     migrate = _verb(verbs, "migrate", run_migrate, "bring an older model up to date")
     migrate.add_argument("model", metavar="MODEL")

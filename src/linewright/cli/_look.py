@@ -17,8 +17,8 @@ from linewright.cli._say import (
     print_json,
     say,
     show,
-    slug,
     tell_compiling,
+    title,
     write,
 )
 from linewright.units import UNITS_US, parse_duration_us
@@ -48,7 +48,7 @@ def run_state(args: Args) -> int:
     tell_compiling(args)
     draws = new_draws(lowered, seed, args.replication)
     _, state = run_until(lowered, new_state(lowered), draws, at_us)
-    out = args.out or f"{slug(args.model, *args.overlay)}.npz"
+    out = args.out or f"{title(args)}.npz"
     path = save_state(out, lowered, state, seed, args.replication, model_hash(line))
     now_us, wip = int(state.clock["now"][0]), int(state.clock["wip"][0])
     if args.json:

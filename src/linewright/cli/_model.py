@@ -1,4 +1,4 @@
-"""The verbs about a model file: init, check, schema, migrate, diff; and version.
+"""The verbs about a model file: init, check, expand, schema, migrate, diff; version.
 
 None of them simulates or imports the kernel.
 """
@@ -32,15 +32,15 @@ def run_init(args: Args) -> int:
 
 def run_check(args: Args) -> int:
     """Find what is wrong with a model; a finding is data, so it goes to stdout."""
-    from linewright.model.check import check  # noqa: PLC0415 - slow
+    from linewright.model.check import check_loaded  # noqa: PLC0415 - slow
     from linewright.model.load import read  # noqa: PLC0415
 
     for path in (args.model, *args.overlay):
         with Path(path).open("rb"):  # a file that is not there is no finding
             pass
     try:
-        loaded = read(args.model, args.overlay)
-        findings = check(loaded.line, loaded.positions)
+        loaded = read(args.model, args.overlay, dict(args.parameters))
+        findings = check_loaded(loaded)
     except ModelError as error:
         findings = list(error.findings)
     if args.json:
@@ -58,6 +58,22 @@ def _with_severity(finding: Finding) -> str:
     if finding.severity == "error":
         return text
     return text.replace(f" {finding.code} ", f" {finding.code} {finding.severity}: ", 1)
+
+
+def run_expand(args: Args) -> int:
+    """Print the plain model: overlays laid over it, all templates copied."""
+    from linewright.model.load import dumps, load, plain, write_whole  # noqa: PLC0415
+
+    line = load(args.model, args.overlay, dict(args.parameters))
+    if args.out:
+        write_whole(Path(args.out), dumps(line))
+    if args.json:
+        print_json(plain(line))
+    elif not args.out:
+        write(dumps(line))
+    if args.out:
+        say(args, f"{args.model}: expanded in {args.out}")
+    return OK
 
 
 def run_schema(args: Args) -> int:

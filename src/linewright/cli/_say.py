@@ -87,7 +87,7 @@ def load_line(args: Args, path: str, overlays: Sequence[str] = ()) -> Line:
     """Return a checked line, and tell of the warnings about it."""
     from linewright.model.check import load_checked  # noqa: PLC0415 - slow
 
-    line, warnings = load_checked(path, overlays)
+    line, warnings = load_checked(path, overlays, dict(args.parameters))
     for finding in warnings:
         say(args, f"{finding}")
     return line
@@ -98,7 +98,16 @@ def is_result(path: str) -> bool:
     return Path(path).is_dir()
 
 
+def title(args: Args) -> str:
+    """Return what results of a model are called: model, overlays and parameters."""
+    settings = (f"{name}={value}" for name, value in args.parameters)
+    return _as_name("+".join([slug(args.model, *args.overlay), *settings]))
+
+
 def slug(*paths: str) -> str:
     """Return the name of a model file, with its overlays, as a name for results."""
-    stems = "+".join(Path(path).stem for path in paths)
-    return re.sub(r"[^\w+.-]+", "-", stems).strip("-.") or "model"
+    return _as_name("+".join(Path(path).stem for path in paths))
+
+
+def _as_name(text: str) -> str:
+    return re.sub(r"[^\w+.-]+", "-", text).strip("-.") or "model"

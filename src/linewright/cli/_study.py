@@ -22,8 +22,8 @@ from linewright.cli._say import (
     print_json,
     say,
     show,
-    slug,
     tell_compiling,
+    title,
     write,
 )
 from linewright.errors import ResultError
@@ -52,7 +52,7 @@ def run_simulate(args: Args) -> int:
     from linewright.console import result_view  # noqa: PLC0415 - slow
 
     line = load_line(args, args.model, args.overlay)
-    out = Path(args.out or Path("results") / slug(args.model, *args.overlay))
+    out = Path(args.out or Path("results") / title(args))
     _refuse_to_replace(out)
     result = simulated(args, line, options_of(args))
     if args.json:
@@ -149,7 +149,7 @@ def run_brief(args: Args) -> int:
         out = Path(args.out or Path(args.model) / "brief.html")
     else:
         line = load_line(args, args.model, args.overlay)
-        out = Path(args.out or f"{slug(args.model, *args.overlay)}.html")
+        out = Path(args.out or f"{title(args)}.html")
         out.parent.mkdir(parents=True, exist_ok=True)
         result = simulated(args, line, options_of(args))
     path = write_brief(result, out)

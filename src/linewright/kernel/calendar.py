@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from linewright.kernel._jit import hot, jit
 from linewright.kernel._views import choose_blindly, unlikely
-from linewright.tables import NEVER, State
+from linewright.kernel.causes import note_timer
+from linewright.tables import CHAINS, NEVER, State
 
 __all__ = ["heap_pop", "heap_push", "set_timer", "timer_key", "timer_of"]
 
@@ -54,7 +55,12 @@ def set_timer(state: State, leaf, key):
 
 @jit
 def _set_among_ties(state: State, leaf, key):
-    """Set a timer as `set_timer` does, with ties by station and part number."""
+    """Set a timer as `set_timer` does, with ties by station and part number.
+
+    What caused it is written down where that is asked for.
+    """
+    if state.clock[0].ties & CHAINS and key < NEVER:
+        note_timer(state, leaf)
     tree = state.tree
     node = (len(tree) >> 1) + leaf
     if key == NEVER:

@@ -29,11 +29,13 @@ from linewright.kernel.entering import (
 )
 from linewright.kernel.learning import learn, mean_share
 from linewright.kernel.leaving import complete, leave, split
+from linewright.kernel.lending import lend
 from linewright.kernel.moves import (
     CALL,
     CAPS,
     ENTRY,
     KIT,
+    LEND,
     NEXT_ARRIVAL,
     OFFER,
     PULL,
@@ -712,6 +714,8 @@ def settle_rare(line: LineTables, state: State, kind, row):
         next_arrival(line, state, row)
     elif kind == CALL:
         call_again(line, state, row)
+    elif kind == LEND:
+        lend(line, state, row)
 
 
 @jit

@@ -30,6 +30,7 @@ __all__ = [
 # kinds of work on the worklist
 OFFER, PULL, ROOM, ROOM_OUTPUT, ENTRY, KIT, CAPS, NEXT_ARRIVAL = range(8)
 CALL = 9  # of a part that waits for a vehicle
+LEND = 10  # tools to those who wait in line for them
 
 
 @jit

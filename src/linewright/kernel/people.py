@@ -64,6 +64,7 @@ __all__ = [
     "send_away",
     "serve",
     "set_out",
+    "show_waiting",
 ]
 
 
@@ -430,7 +431,7 @@ def enter_phase(line: LineTables, state: State, s, phase):
 
 @jit
 def show_waiting(state: State, s):
-    """Book a server that has to wait for people: off shift that is what it shows."""
+    """Book a server that waits for people or tools: off shift that is what it shows."""
     shift = state.stations[state.servers[s].station].shift
     if shift == CALENDAR_ON:
         set_mode(state, s, WAITING)

@@ -27,6 +27,7 @@ from linewright.kernel.calendar import (
     timer_key,
     timer_of,
 )
+from linewright.kernel.causes import chain_is_full, fold, note_event, note_way
 from linewright.kernel.conveyors import advanced
 from linewright.kernel.eligible import (
     fleet_list,
@@ -82,6 +83,7 @@ from linewright.tables import (
     BAD,
     BEGIN,
     CALENDAR_ON,
+    CHAINS,
     CHARGING,
     CLOCK_CYCLES,
     CLOCK_UNITS,
@@ -95,6 +97,7 @@ from linewright.tables import (
     LOADED,
     MATERIAL,
     MOVED,
+    NEED_CHAIN,
     NEED_PARTS,
     NEED_TRACE,
     NEVER,
@@ -130,6 +133,7 @@ __all__ = ["advance", "apply", "external"]
 
 _NO_EVENT = -1
 _GO_ON = -1
+_NOTE = -2  # a limit before all events, for those that are only to be written down
 
 
 @hot
@@ -346,6 +350,8 @@ def come_later(line: LineTables, state: State, kind, station, number, row, amoun
     """Put an event on the heap; ties go by station, then by number."""
     clock = state.clock[0]
     key = timer_key(clock.now + amount, kind)
+    if clock.ties & CHAINS and kind != RETURNED:
+        note_way(state, row, kind == FETCHED)
     heap_push(state.heap, clock.n_heap, key, station, number, row)
     clock.n_heap += 1
     set_timer(state, line.settings[S_MOVE_LEAF], state.heap[0, 0])
@@ -689,7 +695,8 @@ def stands_still(line: LineTables, state: State):
 
     Only shift changes and failures may still come: nobody works, is down or is about to
     get a part, nothing arrives, and what waits at a station off shift lacks its kit.
-    Components that lie in store for no one do not wait.
+    Who is down, or is to be set up, may wait for a tool that never comes. Components
+    that lie in store for no one do not wait.
     """
     if state.clock[0].wip == 0 or state.clock[0].n_heap > 0:
         return False
@@ -708,9 +715,19 @@ def stands_still(line: LineTables, state: State):
     for f in range(len(line.fleets)):
         if state.lists[fleet_list(line, f)].count > 0:
             return False
-    for s in range(len(state.servers)):
+    n_servers = len(state.servers)
+    for m in range(len(state.modes)):
+        claim = state.claims[n_servers + m]
+        if claim.has_tools or (state.modes[m].active and claim.lacks == 0):
+            return False
+    for s in range(n_servers):
         server = state.servers[s]
-        if is_held(state, s) or server.down >= 0 or timer_of(state, s) < NEVER:
+        if timer_of(state, s) < NEVER:
+            return False
+        if server.down >= 0:
+            if state.claims[n_servers + server.down].lacks == 0:
+                return False
+        elif is_held(state, s) and state.claims[s].lacks == 0:
             return False
     for k in range(len(state.stations)):
         leaf = line.stations[k].leaf
@@ -746,6 +763,10 @@ def may_go_on(line: LineTables, state: State, until, enough, time):
     It is asked again before the first event after `clock.limit`.
     """
     clock = state.clock[0]
+    if clock.limit == _NOTE and time <= clock.noted_until:
+        if likely(not chain_is_full(state)):
+            note_event(line, state, state.tree[1].key)
+            return _GO_ON
     while clock.watch < time and clock.watch <= until:
         write_series(line, state)
         clock.watch = NEVER
@@ -762,7 +783,15 @@ def may_go_on(line: LineTables, state: State, until, enough, time):
         return NEED_PARTS
     if clock.tracing and clock.n_trace > len(state.trace) // 2:
         return NEED_TRACE
-    clock.limit = -1 if clock.tracing else min(clock.watch, until)
+    clock.limit = min(clock.watch, until)
+    if clock.tracing:
+        clock.limit = -1
+    if clock.ties & CHAINS:
+        if chain_is_full(state) and not fold(state):
+            return NEED_CHAIN
+        note_event(line, state, state.tree[1].key)
+        clock.noted_until = -1 if clock.tracing else clock.limit
+        clock.limit = _NOTE
     return _GO_ON
 
 

@@ -8,8 +8,11 @@ as an event.
 from __future__ import annotations
 
 from linewright.kernel._jit import hot, jit
+from linewright.kernel._views import unlikely
 from linewright.kernel.calendar import set_timer, timer_key
+from linewright.kernel.causes import note_pause
 from linewright.tables import (
+    CHAINS,
     CLOCK_PROCESSING,
     DONE,
     FAILURE,
@@ -122,6 +125,8 @@ def stop(state: State, s):
     """Stop the work of a server and book what was done of it."""
     clock = state.clock[0]
     server = state.servers[s]
+    if unlikely(clock.ties & CHAINS != 0):
+        note_pause(state, s, server.phase)
     elapsed = clock.now - server.resumed
     server.running = 0
     if server.remaining != UNKNOWN:

@@ -7,6 +7,7 @@ from linewright.kernel._views import unlikely
 from linewright.kernel.choosing import ready_server
 from linewright.kernel.conveyors import enter_belt
 from linewright.kernel.eligible import family_of, needs_setup, next_room, store_list
+from linewright.kernel.lending import begin_setup, hand_in
 from linewright.kernel.moves import (
     ask,
     enter_buffer,
@@ -27,7 +28,6 @@ from linewright.tables import (
     PREEMPT_NEVER,
     PROCESSING,
     S_N_SLOTS,
-    SETTING_UP,
     T_LATE,
     T_START,
     T_USE,
@@ -143,7 +143,7 @@ def begin_prelude(line: LineTables, state: State, p, s):
     if line.stations[server.station].setup_first >= 0:
         if needs_setup(line, state, p, s) >= 0:
             state.stations[server.station].setups += 1
-            enter_phase(line, state, s, SETTING_UP)
+            begin_setup(line, state, s)
             return True
         count_run(line, state, p, s)
     if begin_load(line, state, p, s):
@@ -247,6 +247,7 @@ def setup_done(line: LineTables, state: State, s):
     server = state.servers[s]
     stop(state, s)
     server.setups += 1
+    hand_in(line, state, s)
     count_run(line, state, server.part, s)
     if not begin_load(line, state, server.part, s):
         enter_phase(line, state, s, WORKING)

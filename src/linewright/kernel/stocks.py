@@ -11,7 +11,7 @@ leaves its route.
 from __future__ import annotations
 
 from linewright.kernel._jit import jit
-from linewright.kernel.moves import KIT, ask, push, trace
+from linewright.kernel.moves import KIT, LEND, ask, push, trace
 from linewright.tables import (
     ASK_RETURN,
     MATERIAL,
@@ -27,19 +27,25 @@ __all__ = [
     "give_back",
     "give_back_from",
     "has_stock",
+    "put_back",
     "reorder",
     "take_from_stock",
     "take_what_it_needs",
+    "wake_users",
 ]
 
 
 @jit
 def has_stock(line: LineTables, state: State, k):
-    """Say whether the stocks hold all that a step takes from them."""
+    """Say whether the stocks hold all that a step takes from them.
+
+    What is kept for setups and repairs is not for parts.
+    """
     step = line.steps[k]
     for i in range(step.first_take, step.first_take + step.n_takes):
         take = line.takes[i]
-        if state.stocks[take.stock].free < take.quantity:
+        stock = state.stocks[take.stock]
+        if stock.free - stock.kept < take.quantity:
             return False
     return True
 
@@ -58,13 +64,24 @@ def take_from_stock(state: State, k, n):
 
 @jit
 def add_to_stock(line: LineTables, state: State, k, n):
-    """Put things into a stock, and let the stations look that may wait for them."""
+    """Put things into a stock, and let those look that may wait for them.
+
+    Setups and repairs stand in line and go first, then the stations look.
+    """
     stock = state.stocks[k]
     now = state.clock[0].now
     if stock.free == 0:
         stock.none_us += now
     stock.free += n
     stock.area_us -= n * now
+    wake_users(line, state, k)
+    if stock.n_waiting > 0:
+        push(state, LEND, k)
+
+
+@jit
+def wake_users(line: LineTables, state: State, k):
+    """Let the stations look at which parts take from a stock."""
     fixed = line.stocks[k]
     # the last one pushed goes first: go backward, so that the file's order counts
     last = fixed.first_station + fixed.n_stations - 1
@@ -128,9 +145,15 @@ def hand_over(line: LineTables, state: State, p, i):
         return
     state.memory[row] = 0
     trace(state, T_GIVE, take.stock, p, n, 0)
-    if line.stocks[take.stock].dist < 0:
-        add_to_stock(line, state, take.stock, n)
+    put_back(line, state, take.stock, n)
+
+
+@jit
+def put_back(line: LineTables, state: State, k, n):
+    """Let things that were handed back be there again, after their way back if any."""
+    if line.stocks[k].dist < 0:
+        add_to_stock(line, state, k, n)
         return
-    state.stocks[take.stock].out += n
+    state.stocks[k].out += n
     for _ in range(n):
-        ask(state, ASK_RETURN, take.stock)
+        ask(state, ASK_RETURN, k)

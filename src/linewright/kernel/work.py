@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from linewright.kernel._jit import hot, jit
 from linewright.kernel.calendar import set_timer, timer_key
+from linewright.kernel.causes import drop_pause
 from linewright.kernel.conveyors import update_belt
+from linewright.kernel.lending import (
+    begin_repair,
+    give_up_tools,
+    hand_in,
+    has_tools,
+)
 from linewright.kernel.moves import (
     CALL,
     CAPS,
@@ -25,7 +32,7 @@ from linewright.kernel.moves import (
     set_mode,
     trace,
 )
-from linewright.kernel.people import release, resume, seize, send_away
+from linewright.kernel.people import release, resume, send_away
 from linewright.kernel.running import (
     find_next_failure,
     is_held,
@@ -36,12 +43,12 @@ from linewright.kernel.running import (
 from linewright.kernel.stocks import add_to_stock, give_back_from, take_from_stock
 from linewright.tables import (
     ASK_CLOCK,
-    ASK_REPAIR,
     ASK_RETURN,
     BLOCKED,
     BREAK,
     CALENDAR_BREAK,
     CALENDAR_ON,
+    CHAINS,
     CLOCK_CALENDAR,
     CLOCK_CYCLES,
     CLOCK_OPERATING,
@@ -334,6 +341,8 @@ def _fall(line: LineTables, state: State, s, m):
             if fate == PART_RESTART:
                 server.remaining = server.total
             elif fate == PART_SCRAP:
+                if state.clock[0].ties & CHAINS:
+                    drop_pause(state, s)
                 p = server.part
                 several = server.n_parts > 1
                 server.part = -1
@@ -346,6 +355,7 @@ def _fall(line: LineTables, state: State, s, m):
                     scrap(line, state, p)
                     p = mate
     server.down = m
+    give_up_tools(line, state, s)
     send_away(line, state, s)
     operate(line, state, s)
     show(line, state, s)
@@ -383,7 +393,7 @@ def go_down(line: LineTables, state: State, m):
         ask(state, ASK_RETURN, mode.stock)  # what failed is sent to be repaired
         if not find_spare(state, mode.stock, m):
             return
-    call_crew(line, state, m)
+    begin_repair(line, state, m)
 
 
 @jit
@@ -410,15 +420,6 @@ def update_belts(line: LineTables, state: State, m):
         k = state.servers[line.links[i]].station
         if line.stations[k].conveyor and line.links[i] == line.stations[k].first_server:
             update_belt(line, state, k)
-
-
-@jit
-def call_crew(line: LineTables, state: State, m):
-    """Begin a repair as soon as its crew is there."""
-    mode = line.modes[line.server_modes[m].mode]
-    c = len(state.servers) + m
-    if mode.crew < 0 or seize(line, state, c, mode.crew, mode.n_crew, mode.urgency):
-        ask(state, ASK_REPAIR, m)
 
 
 @jit
@@ -457,7 +458,7 @@ def returned(line: LineTables, state: State, k):
         stock.n_waiting -= 1
         stock.wait_us += state.clock[0].now - state.modes[m].since
         stock.taken += 1
-        call_crew(line, state, m)
+        begin_repair(line, state, m)
         return
     add_to_stock(line, state, k, n)
 
@@ -483,6 +484,7 @@ def repaired(line: LineTables, state: State, m):
     state.modes[m].active = 0
     if mode.crew >= 0:
         release(line, state, len(state.servers) + m)
+    hand_in(line, state, len(state.servers) + m)
     if mode.worn >= 0:
         renew(line, state, fixed.server, mode.worn)
     else:
@@ -583,7 +585,8 @@ def go_on(line: LineTables, state: State, s):
         return  # all of it goes on together
     held = is_held(state, s)
     if held and not server.running and may_work(line, state, s):
-        resume(line, state, s)
+        if has_tools(line, state, s):
+            resume(line, state, s)
         if not server.running and server.waits == NOBODY:
             return  # it is asked how long that takes, and shows it already
     show(line, state, s)
@@ -647,6 +650,7 @@ def shift_change(line: LineTables, state: State, k, shift):
                 if server.running:
                     stop(state, s)
                     set_timer(state, s, NEVER)
+                give_up_tools(line, state, s)
                 send_away(line, state, s)
             operate(line, state, s)
             show(line, state, s)

@@ -12,6 +12,8 @@ grow. `_state` makes what a run starts from.
 from linewright.lower._build import OwnRule, zeros
 from linewright.lower._line import Lowered, lower
 from linewright.lower._state import (
+    following_causes,
+    longer_chain,
     new_draws,
     new_state,
     part_capacity,
@@ -22,6 +24,8 @@ from linewright.lower._state import (
 __all__ = [
     "Lowered",
     "OwnRule",
+    "following_causes",
+    "longer_chain",
     "lower",
     "new_draws",
     "new_state",

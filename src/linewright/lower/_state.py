@@ -110,6 +110,9 @@ def new_state(
         asked=np.zeros(t.ASKED_PARTS, np.int64),
         trace=np.zeros((n_trace, len(t.TRACE_COLUMNS)), np.int64),
         series=np.zeros(max(n_periods + 1, 1) * width, np.int64),
+        chain=zeros(t.CAUSE, 0),
+        causes=np.zeros(0, np.int64),
+        path=np.zeros(0, np.int64),
     )
     state.tree["key"] = t.NEVER + leaves
     state.tree["leaf"] = leaves
@@ -123,7 +126,7 @@ def new_state(
     state.clock["tracing"] = n_trace > 0
     state.clock["n_periods"] = n_periods + 1 if n_periods else 0
     state.clock["period_us"] = period_us
-    state.clock["ties"] = _ties_need_looking(line)
+    state.clock["ties"] = t.TIES_OF_LEAVES if _ties_need_looking(line) else 0
     state.clock["watch"] = 0 if n_periods else t.NEVER
     state.clock["n_pending_sources"] = int(line.settings[t.S_N_CAPPED])
     state.buffers["slots"] = line.buffers["slots"]
@@ -145,9 +148,13 @@ def resumed_state(saved: t.State, n_periods: int, period_us: int) -> t.State:
     state = state._replace(
         series=np.zeros(max(n_periods + 1, 1) * width, np.int64),
         trace=np.zeros((0, len(t.TRACE_COLUMNS)), np.int64),
+        chain=zeros(t.CAUSE, 0),
+        causes=np.zeros(0, np.int64),
+        path=np.zeros(0, np.int64),
     )
     now = int(state.clock["now"][0])
     state.clock["tracing"] = 0
+    state.clock["ties"] &= ~t.CHAINS
     state.clock["n_trace"] = 0
     state.clock["origin"] = now
     state.clock["period"] = 0
@@ -155,6 +162,60 @@ def resumed_state(saved: t.State, n_periods: int, period_us: int) -> t.State:
     state.clock["period_us"] = period_us
     state.clock["watch"] = now if n_periods else t.NEVER
     return state
+
+
+_MIN_CHAIN = 1 << 13
+_N_SUMS = 64
+
+
+def following_causes(state: t.State, since_us: int) -> t.State:
+    """Return the state with room to write down what causes what from now on.
+
+    Args:
+        state: Where the run begins; its other tables are shared.
+        since_us: Time from which the critical path is asked for; earlier events are
+            followed but not counted.
+    """
+    n_leaves = len(state.leaf_station)
+    n_servers, n_modes = len(state.servers), len(state.modes)
+    n_places = n_leaves + len(state.parts) + len(state.vehicles)
+    causes = np.zeros(n_places + n_servers, np.int64)
+    causes[n_places:] = -1  # nothing is paused that was seen to stop
+    sizes = {name: len(getattr(state, name)) for _, name in t.PATH_KINDS if name}
+    width = 1 + sum(sizes.get(name, 1) for _, name in t.PATH_KINDS)
+    n_chain = max(_MIN_CHAIN, 16 * (n_leaves + n_servers + n_modes))
+    chain = zeros(t.CAUSE, n_chain)
+    # the first row is the start, which caused all that goes on now
+    chain[0]["parent"] = -1
+    chain[0]["what"] = width - 2
+    chain[0]["at"] = state.clock["now"][0]
+    chain[0]["moved_to"] = -1
+    clock = state.clock.copy()
+    clock["ties"] |= t.CHAINS
+    clock["node"], clock["n_chain"], clock["exit"] = 0, 1, -1
+    clock["chain_first"] = 0
+    clock["exits"] = clock["finished"]
+    clock["path_since"], clock["path_width"] = since_us, width
+    path = np.zeros(_N_SUMS * width, np.int64)
+    return state._replace(clock=clock, chain=chain, causes=causes, path=path)
+
+
+def longer_chain(state: t.State) -> t.State:
+    """Return the state with twice the room for events and their causes."""
+    first = int(state.clock["chain_first"][0])
+    rows = state.chain[first : int(state.clock["n_chain"][0])]
+    chain = zeros(t.CAUSE, 2 * len(state.chain))
+    chain[: len(rows)] = rows
+    parent = chain["parent"]
+    parent[parent >= 0] -= first
+    causes = np.where(state.causes >= 0, state.causes - first, state.causes)
+    clock = state.clock.copy()
+    clock["n_chain"] -= first
+    clock["node"] -= first
+    if clock["exit"][0] >= 0:
+        clock["exit"] -= first
+    clock["chain_first"] = 0
+    return state._replace(clock=clock, chain=chain, causes=causes)
 
 
 def _n_servers(line: t.LineTables) -> int:
@@ -281,7 +342,12 @@ def part_capacity(lowered: Lowered, state: t.State, n_parts: int) -> t.State:
     todo = np.zeros(work + 4 * margin + n_parts + 1024, np.int64)
     n_requests = work + len(state.modes) + 2 * n_parts + n_returning + 1024
     requests = np.zeros(n_requests, np.int64)
+    causes = state.causes
+    if len(causes):
+        place = len(state.leaf_station) + old
+        causes = np.insert(causes, place, np.full(n_parts - old, -1))
     return state._replace(
+        causes=causes,
         parts=parts,
         memory=memory,
         heap=heap,

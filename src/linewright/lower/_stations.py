@@ -11,7 +11,7 @@ import numpy as np
 from linewright import tables as t
 from linewright.lower._build import Build
 from linewright.lower._curves import add_ramp
-from linewright.lower._stocks import add_spares
+from linewright.lower._stocks import add_spares, lower_lent
 from linewright.model.distribution import Distribution
 from linewright.model.line import (
     Failure,
@@ -112,6 +112,7 @@ def lower_stations(build: Build) -> None:
                 or station.preempt != "never"
             ),
             "first_need": _needs(build, station),
+            **lower_lent(build, station.setup.tools if station.setup else {}),
             "holds": station.holds_when_stopped * t.HOLDS_PARTS
             | (station.conveyor is not None) * t.IS_BELT,
             **_conveyor(station),
@@ -254,6 +255,7 @@ def _mode(
         "cycles": mode.every if isinstance(mode.every, int) else 0,
         "first": _first_stop(build, mode),
         **_crew(build, crew),
+        **lower_lent(build, mode.tools),
         "urgency": station.people_priority,
         "members": 0,
         "stock": -1,
@@ -306,6 +308,7 @@ def _lower_common(build: Build, name: str, first_server: int) -> None:
                 "repair": build.dist(failure.repair),
                 "part": _PART[failure.part],
                 **_crew(build, failure.crew),
+                **lower_lent(build, failure.tools),
                 "urgency": max(station.people_priority for station in stations),
                 "members": 1,
                 "stock": -1,

@@ -15,6 +15,7 @@ from linewright.model.meaning import Taken, materials_of, spares_name, taken_by
 __all__ = [
     "add_spares",
     "lower_held",
+    "lower_lent",
     "lower_stocks",
     "lower_takes",
     "what_is_taken",
@@ -85,6 +86,16 @@ def _row(build: Build, name: str, taken: Taken) -> dict[str, float]:
         "step": first + taken.first,
         "until": first + taken.until,
     }
+
+
+def lower_lent(build: Build, tools: dict[str, int]) -> dict[str, float]:
+    """Return what a setup or a repair takes of tools, and hands back at its end."""
+    rows: list[dict[str, float]] = [
+        {"stock": build.stock_rows[tool], "quantity": n, "slot": -1}
+        for tool, n in tools.items()
+    ]
+    first, n_tools = _rows(build, rows)
+    return {"first_tool": first, "n_tools": n_tools}
 
 
 def _rows(build: Build, rows: list[dict[str, float]]) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 
 from linewright.errors import Finding
 from linewright.model.distribution import Distribution
-from linewright.model.line import Line
+from linewright.model.file_form import ModelFile
 from linewright.model.source import Key, Node, Place, describe
 
 __all__ = ["did_you_mean", "explain", "keys_at", "listed", "place_of"]
@@ -159,7 +159,7 @@ def _pattern(path: Path) -> Iterator[str]:
 def _classes() -> dict[tuple[str, ...], type[BaseModel] | None]:
     """Return the class of the mapping at every path, names and numbers as ``*``."""
     found: dict[tuple[str, ...], type[BaseModel] | None] = {}
-    _collect((), Line, found)
+    _collect((), ModelFile, found)
     return found
 
 

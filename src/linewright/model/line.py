@@ -331,6 +331,31 @@ People = Annotated[
 ]
 
 
+def _read_tools(value: Any) -> Any:
+    """Read tools that are one name, or a list of names."""
+    if not isinstance(value, Mapping):
+        return value
+    tools = value.get("tools")
+    if isinstance(tools, str):
+        return {**value, "tools": {tools: 1}}
+    if isinstance(tools, list | tuple):
+        return {**value, "tools": _counted("tools", tools)}
+    return value
+
+
+def _counted(key: str, names: list[Any] | tuple[Any, ...]) -> dict[str, int]:
+    if not all(isinstance(name, str) for name in names):
+        msg = f"{key} is a list of names, or {{name: quantity}}"
+        raise ValueError(msg)
+    return dict(Counter(names))
+
+
+def _tools(what: str) -> Any:
+    """Return the key of the tools that something needs, which it did not have once."""
+    text = f"Tools {what}: a name, a list, or `{{name: number}}`."
+    return _added({}, text)
+
+
 class Failure(Noun):
     """One way in which a server fails.
 
@@ -369,8 +394,10 @@ class Failure(Noun):
     swap: Distribution | None = _added(
         None, description="Time to swap a failed component; none by default."
     )
+    tools: dict[Name, Count] = _tools("for which the repair waits, and has to its end")
 
     _counts = model_validator(mode="before")(_read_counts)
+    _names = model_validator(mode="before")(_read_tools)
 
 
 class CommonFailure(Noun):
@@ -392,6 +419,9 @@ class CommonFailure(Noun):
         "resume", description="What becomes of the parts that were being processed."
     )
     crew: People | None = Field(None, description="People for whom the repair waits.")
+    tools: dict[Name, Count] = _tools("for which the repair waits, and has to its end")
+
+    _names = model_validator(mode="before")(_read_tools)
 
 
 class Maintenance(Noun):
@@ -422,8 +452,10 @@ class Maintenance(Noun):
     crew: People | None = _added(
         None, description="People for whom the work waits; `people: {repair}` else."
     )
+    tools: dict[Name, Count] = _tools("for which the work waits, and has to its end")
 
     _counts = model_validator(mode="before")(_read_counts)
+    _names = model_validator(mode="before")(_read_tools)
 
 
 RunLengths = Annotated[
@@ -458,6 +490,9 @@ class Setup(Noun):
     first: Distribution | None = Field(
         None, description="Setup of a server never set up."
     )
+    tools: dict[Name, Count] = _tools("needed for every setup, from start to end")
+
+    _names = model_validator(mode="before")(_read_tools)
 
 
 class Attendance(Noun):
@@ -553,9 +588,10 @@ class RampUp(Noun):
 
 
 class Tool(Noun):
-    """Equal things that operations need beside the server: fixtures, moulds, pallets.
+    """Equal things that are needed beside the server: fixtures, moulds, gauges, cranes.
 
-    An operation that names it in `tools` has it from its start to its end.
+    An operation, a setup, a repair or planned maintenance that names it in `tools` has
+    it from its start to its end.
     """
 
     count: Count = Field(1, description="How many there are.")
@@ -956,11 +992,7 @@ class Step(Noun):
     uses: dict[Name, Count] | None = Field(
         None, description="Components taken here; those of the `bom` by default."
     )
-    tools: dict[Name, Count] = _added(
-        {},
-        description="Tools needed here from start to end: a name, a list, or "
-        "`{name: number}`.",
-    )
+    tools: dict[Name, Count] = _tools("needed here from start to end")
     makes: dict[Name, Count] = Field(
         default_factory=dict, description="Units into which the part is split here."
     )
@@ -1022,10 +1054,7 @@ class Step(Noun):
             value = dict(value)
             if isinstance(uses := value.get("uses"), list | tuple):
                 value["uses"] = _counted("uses", uses)
-            if isinstance(tools := value.get("tools"), str):
-                value["tools"] = {tools: 1}
-            elif isinstance(tools, list | tuple):
-                value["tools"] = _counted("tools", tools)
+            value = _read_tools(value)
             if not value.get("operation") and isinstance(value.get("station"), str):
                 value["operation"] = value["station"]
         return value
@@ -1034,13 +1063,6 @@ class Step(Noun):
     def stations(self) -> tuple[str, ...]:
         """Names of the alternatives, in order of preference."""
         return (self.station,) if isinstance(self.station, str) else tuple(self.station)
-
-
-def _counted(key: str, names: list[Any] | tuple[Any, ...]) -> dict[str, int]:
-    if not all(isinstance(name, str) for name in names):
-        msg = f"{key} is a list of names, or {{name: quantity}}"
-        raise ValueError(msg)
-    return dict(Counter(names))
 
 
 class BomItem(Noun):

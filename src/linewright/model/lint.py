@@ -26,6 +26,7 @@ from linewright.model.meaning import (
     places,
     process_time,
     taken_by,
+    tools_lent,
 )
 from linewright.model.notes import Notes
 
@@ -125,8 +126,10 @@ def _nobody_uses(line: Line, notes: Notes) -> None:
     for name in (name for name in line.buffers if name not in buffers):
         notes.warning("LW303", ("buffers", name), f'nobody uses the buffer "{name}"')
     tools = {t for p in products for step in p.route for t in step.tools}
+    tools |= {tool for _, lent in tools_lent(line) for tool in lent}
     for name in (name for name in line.tools if name not in tools):
-        notes.warning("LW303", ("tools", name), f'no operation needs the tool "{name}"')
+        msg = f'no operation, setup or repair needs the tool "{name}"'
+        notes.warning("LW303", ("tools", name), msg)
     for pool, i, name in _unused_skills(line):
         msg = f'nothing asks for people by the skill "{name}"'
         notes.warning("LW303", ("people", pool, "skills", i), msg)

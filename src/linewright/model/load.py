@@ -1,9 +1,14 @@
 """YAML text to `Line` and back; every value keeps its file, line and column.
 
 `read` is the whole way: text → nodes (`source`), overlays laid over them (`overlay`),
-files that the model names read in (`files`), pydantic for the form, its errors turned
-into findings (`explain`). All findings come at once. Whether the model makes sense is
-the business of `check`.
+parameters put in and templates copied (`templates`), files that the model names read in
+(`files`), pydantic for the form, its errors turned into findings (`explain`) that tell
+which copy and which parameter they are about (`origins`). All findings come at once.
+Whether the model makes sense is the business of `check`.
+
+Overlays change parameters, templates and copies first; then the values that the caller
+gives are set, the model is expanded, and overlays change the plain model that this
+gives. So an overlay can name a part of one copy.
 """
 
 from __future__ import annotations
@@ -13,8 +18,8 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,40 +38,64 @@ from linewright.model.explain import (
 from linewright.model.files import Folder, Row
 from linewright.model.line import SCHEMA_VERSION, Line
 from linewright.model.meaning import rules_of
-from linewright.model.overlay import apply, base_of, is_overlay
-from linewright.model.source import Node, Place, describe, parse, read_text, scalar
+from linewright.model.origins import with_origins
+from linewright.model.overlay import apply, base_of, form_of, is_overlay
+from linewright.model.source import (
+    Node,
+    Place,
+    Scalar,
+    describe,
+    parse,
+    read_text,
+    scalar,
+)
+from linewright.model.templates import KEYS, Expansion
 
-__all__ = ["Loaded", "dumps", "load", "loads", "model_hash", "read", "save"]
+__all__ = ["Loaded", "dumps", "load", "loads", "model_hash", "plain", "read", "save"]
 
 MAX_BASES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A line and the nodes that know where each of its values stands."""
+    """A line and the nodes that know where each of its values stands.
+
+    Attributes:
+        line: The line, all templates copied.
+        positions: Where its values stand.
+        warnings: What the file declares and never uses.
+    """
 
     line: Line
     positions: Node
+    warnings: tuple[Finding, ...] = ()
 
 
 def load(
-    path: str | os.PathLike[str], overlays: Iterable[str | os.PathLike[str]] = ()
+    path: str | os.PathLike[str],
+    overlays: Iterable[str | os.PathLike[str]] = (),
+    parameters: Mapping[str, Scalar] | None = None,
 ) -> Line:
     """Return the line in a model file.
 
     Args:
         path: A model in YAML or JSON, or an overlay that names its `base`.
         overlays: Overlay files, laid over the model in this order.
+        parameters: Values of parameters of the model, instead of its own and those of
+            overlays; as in the file, `"12 min"` or `4`.
 
     Raises:
         ModelError: A file cannot be read or breaks the form of a model; the error
             carries every finding.
     """
-    return read(path, overlays).line
+    return read(path, overlays, parameters).line
 
 
 def loads(
-    text: str, file: str = "<text>", folder: str | os.PathLike[str] | None = None
+    text: str,
+    file: str = "<text>",
+    folder: str | os.PathLike[str] | None = None,
+    parameters: Mapping[str, Scalar] | None = None,
 ) -> Line:
     """Return the line in a text.
 
@@ -74,16 +103,19 @@ def loads(
         text: A model in YAML or JSON.
         file: Name that findings show.
         folder: Folder of the files that the model names; none: it may name none.
+        parameters: Values of parameters of the model, instead of its own.
 
     Raises:
         ModelError: The text breaks the form of a model.
     """
-    root, findings = parse(text, file)
-    return _validated(root, findings, Folder(Path(folder) if folder else None)).line
+    where = Folder(Path(folder) if folder else None)
+    return _expanded(*parse(text, file), [], parameters, where).line
 
 
 def read(
-    path: str | os.PathLike[str], overlays: Iterable[str | os.PathLike[str]] = ()
+    path: str | os.PathLike[str],
+    overlays: Iterable[str | os.PathLike[str]] = (),
+    parameters: Mapping[str, Scalar] | None = None,
 ) -> Loaded:
     """Return the line in a model file with its positions; else as `load`."""
     file, layers = os.fspath(path), [parse_file(overlay) for overlay in overlays]
@@ -97,10 +129,36 @@ def read(
         file = _base_file(root, folder)
         root, findings = parse_file(file)
         folder = Path(file).parent
+    readable = []
     for layer, more in layers:
-        root, found = apply(root, layer)
+        is_readable, found = form_of(layer)
         findings = [*findings, *more, *found]
-    return _validated(root, findings, Folder(folder))
+        readable += [layer] if is_readable else []
+    return _expanded(root, findings, readable, parameters, Folder(folder))
+
+
+def _expanded(
+    root: Node,
+    findings: list[Finding],
+    overlays: list[Node],
+    parameters: Mapping[str, Scalar] | None,
+    folder: Folder,
+) -> Loaded:
+    """Lay overlays over a model, expand it, and return the line."""
+    findings = list(findings)
+    for layer in overlays:
+        root, found = apply(root, layer, lambda key: key in KEYS)
+        findings += found
+    expansion = Expansion(root, parameters or {})
+    root = expansion.model()
+    for layer in overlays:
+        changes = expansion.filled(layer)
+        root, found = apply(root, changes, lambda key: key not in KEYS)
+        findings += found
+        root = expansion.led_through(root)
+    wrong = sorted(expansion.findings, key=lambda f: (f.file, f.line, f.column))
+    loaded = _validated(root, [*findings, *wrong], folder)
+    return replace(loaded, warnings=tuple(expansion.warnings()))
 
 
 def parse_file(path: str | os.PathLike[str]) -> tuple[Node, list[Finding]]:
@@ -132,8 +190,11 @@ def _validated(root: Node, findings: list[Finding], folder: Folder) -> Loaded:
         )
     except ValidationError as error:
         form = explain(error.errors(include_url=False), root)
-        form = [f for f in form if f.path != ("schema_version",)]
-        raise ModelError([*findings, *form]) from None  # it says the same, worse
+        form = [f for f in form if f.path != ("schema_version",)]  # the same, worse
+        if findings:  # a copy that could not be made brings no stations
+            form = [f for f in form if f.code != "LW107" or len(f.path) > 1]
+        shown = with_origins(form, root)
+        raise ModelError([*findings, *shown] or form) from None
     if findings:
         raise ModelError(findings)
     _place_rules(line, root, folder)
@@ -234,17 +295,22 @@ def dumps(line: Line) -> str:
     What came from other files (orders, units, samples) is written out, so that the text
     stands alone: ``loads(dumps(line))`` is the same line.
     """
-    data = line.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    for product in data["products"].values():
-        if "route_of" in product:
-            product.pop("route", None)  # it is that of the other, and read from there
-    data = {"schema_version": line.schema_version, **data}
+    data = plain(line)
     yaml = YAML()
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width = 88
     stream = io.StringIO()
     yaml.dump(_styled(data, depth=0), stream)
     return stream.getvalue()
+
+
+def plain(line: Line) -> dict[str, Any]:
+    """Return a line as the keys and values of a model file; else as `dumps`."""
+    data = line.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    for product in data["products"].values():
+        if "route_of" in product:
+            product.pop("route", None)  # it is that of the other, and read from there
+    return {"schema_version": line.schema_version, **data}
 
 
 def _styled(value: Any, depth: int) -> Any:

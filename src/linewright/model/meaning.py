@@ -54,6 +54,7 @@ __all__ = [
     "spares_name",
     "taken_by",
     "too_few",
+    "tools_lent",
     "uses_of",
     "way_between",
     "ways_of",
@@ -252,6 +253,22 @@ def people_asked(
     for name, work in station.maintenance.items():
         if work.crew:
             yield ("maintenance", name, "crew"), work.crew
+
+
+def tools_lent(line: Line) -> Iterator[tuple[tuple[str, ...], dict[str, int]]]:
+    """Yield the tools that setups, repairs and planned work take, and where that is."""
+    for name, station in line.stations.items():
+        at = ("stations", name)
+        if station.setup is not None:
+            yield (*at, "setup", "tools"), station.setup.tools
+        for key, stops in (
+            ("failures", station.failures),
+            ("maintenance", station.maintenance),
+        ):
+            for stop, mode in stops.items():
+                yield (*at, key, stop, "tools"), mode.tools
+    for name, common in line.failures.items():
+        yield ("failures", name, "tools"), common.tools
 
 
 def people_of(people: str | dict[str, int] | None) -> tuple[str | None, int]:

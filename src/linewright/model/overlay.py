@@ -26,30 +26,39 @@ names must be there, one that `add` names must not, so a slip of the pen is an e
 not a new station. An operation is added `after` or `before` another, else at the end.
 Positions stay: what an overlay says is found in the overlay. `overlay_version: 1` may
 stand at the top and is the default.
+
+A model with templates takes overlays in two goes: first what all of them say about its
+parameters, templates and copies, then, on the expanded model, the rest.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from linewright.errors import Finding, ModelError
 from linewright.model.distribution import KINDS
 from linewright.model.explain import did_you_mean, listed
-from linewright.model.source import Node, Place, describe
+from linewright.model.source import Node, Place, describe, items
 
-__all__ = ["OVERLAY_VERSION", "apply", "base_of", "is_overlay"]
+__all__ = ["OVERLAY_VERSION", "apply", "base_of", "form_of", "is_overlay"]
 
 OVERLAY_VERSION = 1
 
 Path = tuple[str, ...]
 
-_KEYS = ("overlay_version", "base", "changes", "add")
+_PARTS = ("changes", "add")
+_KEYS = ("overlay_version", "base", *_PARTS)
 
 _NAMED: dict[Path, str] = {
     ("stations",): "station",
     ("products",): "product",
     ("buffers",): "buffer",
     ("calendars",): "calendar",
+    ("parameters",): "parameter",
+    ("templates",): "template",
+    ("copies",): "copy",
+    ("route",): "operation",  # that of a template
     ("stations", "*", "failures"): "failure",
     ("stations", "*", "maintenance"): "maintenance",
     ("products", "*", "bom"): "component",
@@ -57,11 +66,14 @@ _NAMED: dict[Path, str] = {
 }
 """Mappings of named things, and what one thing in them is called."""
 
-_ROUTE = ("products", "*", "route")
+_ROUTES = {("route",), ("products", "*", "route")}
 _SHORT = {
+    ("parameters", "*"): ("default",),
+    ("copies", "*"): ("of",),
     ("products", "*", "bom", "*"): ("quantity",),
     ("products", "*", "release"): ("kind",),
     ("products", "*", "route", "*"): ("operation", "station"),
+    ("route", "*"): ("operation", "station"),
 }
 """Nouns that can be written as one word, and the keys that the word stands for."""
 
@@ -85,29 +97,40 @@ def base_of(root: Node) -> tuple[str, Place]:
     return node.value, node.place
 
 
-def apply(base: Node, overlay: Node) -> tuple[Node, list[Finding]]:
-    """Return a model with an overlay laid over it, and what is wrong with the overlay.
-
-    Args:
-        base: Nodes of a model; they are not changed.
-        overlay: Nodes of an overlay file.
-    """
+def form_of(overlay: Node) -> tuple[bool, list[Finding]]:
+    """Return whether an overlay can be laid over a model, and what is wrong with it."""
     findings: list[Finding] = []
     if not _is_readable(overlay, findings):
-        return base, findings
+        return False, findings
     for key, place in overlay.keys.items():
         if key not in _KEYS:
             msg = f'unknown key "{key}" in an overlay; allowed are {listed(_KEYS)}'
             _note(findings, place, "LW106", msg, did_you_mean(key, _KEYS))
-    for part in ("changes", "add"):
+    for part in _PARTS:
         node = overlay.child(part)
-        if node is None or node.value is None:
-            continue
-        if isinstance(node.value, dict) and isinstance(base.value, dict):
-            base = _Merge(part == "add", findings).mapping(base, node, ())
-        else:
+        if node is not None and not isinstance(node.value, dict | None):
             msg = f"{part}: found {describe(node.plain())}; allowed is a mapping"
             _note(findings, node.place, "LW108", msg)
+    return True, findings
+
+
+def apply(
+    base: Node, overlay: Node, is_wanted: Callable[[str], bool] = lambda key: True
+) -> tuple[Node, list[Finding]]:
+    """Return a model with an overlay laid over it, and what cannot be.
+
+    Args:
+        base: Nodes of a model; they are not changed.
+        overlay: Nodes of an overlay file.
+        is_wanted: Which top-level keys of a model to change; the others stay.
+    """
+    findings: list[Finding] = []
+    for part in _PARTS:
+        node = overlay.child(part)
+        there = {key: below for key, below in items(node) if is_wanted(key)}
+        if node is not None and there and isinstance(base.value, dict):
+            changes = Node(there, node.place, node.keys)
+            base = _Merge(part == "add", findings).mapping(base, changes, ())
     return base, findings
 
 
@@ -142,8 +165,8 @@ class _Merge:
         """Return a mapping with a mapping of changes laid over it."""
         there = dict(base.value) if isinstance(base.value, dict) else {}
         keys = dict(base.keys)
-        for key, node in _items(over):
-            place, below = over.keys[key], (*path, "*" if path in _NAMED else key)
+        for key, node in items(over):
+            place, below = over.keys[key], (*path, "*" if _noun(path) else key)
             was = there.get(key)
             if not self._has_target(key, was, node, over, path, list(there)):
                 continue
@@ -154,12 +177,12 @@ class _Merge:
             if was is None or there[key] is node:
                 keys[key] = place
         size = 1 + sum(node.size for node in there.values())
-        return Node(there, base.place, keys, size)
+        return Node(there, base.place, keys, size, base.origin)
 
     def route(self, base: Node, over: Node, path: Path) -> Node:
         """Return a list of steps with changes by operation laid over it."""
         steps = list(base.value) if isinstance(base.value, list) else []
-        for name, node in _items(over):
+        for name, node in items(over):
             names = [_operation(step) for step in steps]
             was = steps[names.index(name)] if name in names else None
             if not self._has_target(name, was, node, over, path, names):
@@ -176,9 +199,9 @@ class _Merge:
     def _laid(self, was: Node | None, node: Node, path: Path) -> Node:
         if not isinstance(node.value, dict) or _is_distribution(node):
             return node
-        if path == _ROUTE:
+        if _inside(path) in _ROUTES:
             return self.route(was or Node([], node.place), node, path)
-        if was is None and path not in _NAMED:
+        if was is None and not _noun(path):
             return node
         was = _spelled_out(was, path) if was else Node({}, node.place)
         if not isinstance(was.value, dict) or _is_distribution(was):
@@ -195,14 +218,14 @@ class _Merge:
         there: list[str],
     ) -> bool:
         """Say whether a change has its target, and note it where it has not."""
-        noun, place = _NAMED.get(path, "key"), over.keys[key]
+        noun, place = _noun(path) or "key", over.keys[key]
         if self.is_add:
             is_free = was is None or isinstance(node.value, dict)
             if not is_free:
                 msg = f'the {noun} "{key}" is there already'
                 _note(self.findings, place, "LW120", msg, "say it under changes")
             return is_free
-        if was is not None or (path not in _NAMED and node.value is not None):
+        if was is not None or (not _noun(path) and node.value is not None):
             return True
         msg = f'there is no {noun} "{key}" to change; there are {listed(there)}'
         hint = did_you_mean(key, there) or "a new one goes under add"
@@ -224,8 +247,14 @@ class _Merge:
         return len(names)
 
 
-def _items(node: Node) -> list[tuple[str, Node]]:
-    return list(node.value.items()) if isinstance(node.value, dict) else []
+def _inside(path: Path) -> Path:
+    """Return a path in a template as if its top were that of the model."""
+    return path[2:] if path[:1] == ("templates",) and len(path) > 2 else path
+
+
+def _noun(path: Path) -> str:
+    """Return what one thing in a mapping is called, if the things there have names."""
+    return _NAMED.get(_inside(path), "")
 
 
 def _is_distribution(node: Node) -> bool:
@@ -234,14 +263,16 @@ def _is_distribution(node: Node) -> bool:
 
 def _spelled_out(node: Node, path: Path) -> Node:
     """Return a noun that is written as one word as the mapping it stands for."""
+    path = _inside(path)
     if path not in _SHORT or isinstance(node.value, dict):
         return node
-    keys = _SHORT[path]
-    return Node(dict.fromkeys(keys, node), node.place, dict.fromkeys(keys, node.place))
+    keys, place = dict.fromkeys(_SHORT[path], node), node.place
+    places = dict.fromkeys(keys, place)
+    return Node(dict(keys), place, places, origin=node.origin)
 
 
 def _operation(step: Node) -> str:
-    for key in ("operation", "station"):
+    for key in ("operation", "station", "as", "through"):
         node = step.child(key)
         if node is not None and isinstance(node.value, str) and node.value:
             return node.value
@@ -255,6 +286,7 @@ def _named_step(name: str, node: Node, place: Place) -> Node:
     drop = {"after", "before"}
     fields = {key: below for key, below in node.value.items() if key not in drop}
     keys = {key: at for key, at in node.keys.items() if key not in drop}
-    fields.setdefault("operation", Node(name, place))
-    keys.setdefault("operation", place)
+    what = "as" if "through" in fields else "operation"
+    fields.setdefault(what, Node(name, place))
+    keys.setdefault(what, place)
     return Node(fields, node.place, keys, node.size)

@@ -32,7 +32,19 @@ from ruamel.yaml.scanner import Scanner, ScannerError
 
 from linewright.errors import Finding, ModelError
 
-__all__ = ["MAX_BYTES", "Key", "Node", "Place", "parse", "read_text"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_NODES",
+    "Key",
+    "Node",
+    "Origin",
+    "Place",
+    "Scalar",
+    "Used",
+    "items",
+    "parse",
+    "read_text",
+]
 
 MAX_BYTES = 16 * 2**20
 """Largest file that is read."""
@@ -52,6 +64,36 @@ class Place(NamedTuple):
     column: int = 0
 
 
+class Used(NamedTuple):
+    """A parameter whose value stands in a node: its name, the value, and its place."""
+
+    name: str
+    value: Scalar
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a node came about that does not stand in the file as it is.
+
+    Attributes:
+        copy: Copy of a template to which it belongs, or empty.
+        template: That template.
+        parameters: Parameters whose values are in it, or in the key before it.
+        level: How deep in templates its text was written, 0 in the model itself;
+            none: where the node stands.
+        key_level: The same of the key before it.
+        is_broken: What is wrong with it was said already.
+    """
+
+    copy: str = ""
+    template: str = ""
+    parameters: tuple[Used, ...] = ()
+    level: int | None = None
+    key_level: int | None = None
+    is_broken: bool = False
+
+
 @dataclass(slots=True)
 class Node:
     """A value and its place.
@@ -61,12 +103,14 @@ class Node:
         place: Where the value begins.
         keys: Where each key of a mapping stands.
         size: Number of values in it, itself included, aliases counted at each use.
+        origin: How it came about, if a parameter or a template had a part in it.
     """
 
     value: Scalar | list[Node] | dict[str, Node]
     place: Place
     keys: dict[str, Place] = field(default_factory=dict)
     size: int = 1
+    origin: Origin | None = None
 
     def plain(self) -> Any:
         """Return the value as plain lists and mappings."""
@@ -96,6 +140,12 @@ class Node:
             )
             node = below
         return place
+
+
+def items(node: Node | None) -> list[tuple[str, Node]]:
+    """Return keys and nodes of a mapping; none of anything else."""
+    found = node.value if node else None
+    return list(found.items()) if isinstance(found, dict) else []
 
 
 def read_text(path: Path, name: str) -> str:

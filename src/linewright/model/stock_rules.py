@@ -29,6 +29,7 @@ from linewright.model.meaning import (
     too_few,
 )
 from linewright.model.notes import Notes, Path
+from linewright.model.tool_rules import check_lent, check_lent_names
 
 __all__ = ["check_stock_names", "check_stocks"]
 
@@ -44,6 +45,7 @@ def check_stock_names(line: Line, notes: Notes) -> None:
                 if tool not in line.tools:
                     path = ("products", name, "route", i, "tools", tool)
                     notes.unknown(path, tool, "tool", line.tools)
+    check_lent_names(line, notes)
     for name in line.loops:
         _loop_names(line, name, notes)
     _one_stock_each(line, notes)
@@ -136,6 +138,7 @@ def check_stocks(line: Line, notes: Notes) -> None:
     for name in line.materials:
         _material(line, name, notes)
     _circles(line, notes)
+    check_lent(line, notes)
     for name, station in line.stations.items():
         for failure_name, failure in station.failures.items():
             _spares(("stations", name, "failures", failure_name), failure, notes)
@@ -227,7 +230,7 @@ def _loop_ends(
 def _circles(line: Line, notes: Notes) -> None:
     """Two parts may wait for ever, each for the card that the other has.
 
-    A tool is in no circle: who has one is at work, and waits for nothing else.
+    A tool is in no circle of cards: who has one is at work, and waits for no card.
     """
     takes: dict[str, set[str]] = {}
     for name in line.products:

@@ -30,9 +30,10 @@ def section(facts: Facts) -> Section | None:
     if lent:
         tables.append(_lent(facts, lent, about, shares))
         notes.append(
-            "Out are those that parts have, that are on their way back, or that are "
-            "being repaired. None free is the share of all time in which whoever asked "
-            "for one would have had to wait. Taken is a number for each replication."
+            "Out are those that parts, setups or repairs have, that are on their way "
+            "back, or that are being repaired. None free is the share of all time in "
+            "which whoever asked for one would have had to wait. Taken is a number for "
+            "each replication."
         )
     if bought:
         tables.append(_bought(facts, bought, about, shares))
@@ -119,7 +120,7 @@ def _none(share: Estimate) -> Bar:
 
 
 def _waits(facts: Facts) -> list[str]:
-    """Say which repairs waited for a spare, how often and how long."""
+    """Say for what setups and repairs waited, how often and how long."""
     waited = facts.per_replication("stocks", "stock", "waited")
     waits_s = facts.mean("stocks", "stock", "wait_mean_s")
     scale = time_scale([wait for wait in waits_s.values() if np.isfinite(wait)])
@@ -131,4 +132,6 @@ def _waits(facts: Facts) -> list[str]:
     ]
     if not late:
         return []
-    return [f"In a replication repairs waited on average {join(late)}."]
+    lent = any(row["kind"] != "spare" and row["waited"] for row in facts.rows("stocks"))
+    who = "setups and repairs" if lent else "repairs"
+    return [f"In a replication {who} waited on average {join(late)}."]
