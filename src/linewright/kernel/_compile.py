@@ -13,16 +13,18 @@ function of 300 KB that keeps nothing in registers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numba
 from llvmlite import binding
 from numba import njit, types
-from numba.core import cgutils
+from numba.core import cgutils, typed_passes, untyped_passes
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.compiler_machinery import PassManager
 from numba.core.registry import cpu_target
 
 from linewright.kernel import _numba_types
@@ -30,6 +32,17 @@ from linewright.kernel._jit import cache_folder
 
 __all__ = ["compile_entry", "dispatcher", "made", "type_of"]
 
+_PASSES: tuple[Any, ...] = (
+    untyped_passes.TranslateByteCode,
+    untyped_passes.FixupArgs,
+    untyped_passes.IRProcessing,
+    untyped_passes.ReconstructSSA,
+    typed_passes.NopythonTypeInference,
+    typed_passes.PreLowerStripPhis,
+    typed_passes.IRLegalization,
+    typed_passes.NativeLowering,
+    typed_passes.NoPythonBackend,
+)
 _FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
 
 
@@ -74,7 +87,11 @@ class _Whole(JITCodeLibrary):
             shared = function.linkage.name == "linkonce_odr"
             if shared and not function.is_declaration:
                 function.linkage = "internal"
-        super()._optimize_final_module()
+        # Numba's own order inlines before anything is simplified, for the sake of
+        # reference counts, of which the kernel has none
+        self._optimize_functions(self._final_module)
+        passes, builder = self._codegen._module_pass_manager()  # noqa: SLF001
+        passes.run(self._final_module, builder)
 
 
 class _Object(_Whole):
@@ -117,6 +134,18 @@ class _Compiler(Compiler):
         super().__init__(typingctx, targetctx, library, *rest)
         self.state.flags.no_cpython_wrapper = True
         self.state.flags.no_cfunc_wrapper = True
+
+    def define_pipelines(self) -> list[PassManager]:
+        """Return the passes that plain functions need.
+
+        Numba's others are for closures, `with`, literals, array expressions and the
+        like, of which the kernel has none; they took a sixth of the time.
+        """
+        passes = PassManager("linewright")
+        for step in _PASSES:
+            passes.add_pass(step, step.name())
+        passes.finalize()
+        return [passes]
 
 
 class _HelperCompiler(_Compiler):
@@ -178,10 +207,36 @@ def type_of(found: Any) -> Any:
     return cpu_target.typing_context.resolve_value_type(found)
 
 
+@contextmanager
+def _remembered_calls() -> Iterator[None]:
+    """Remember what an operation on numbers gives while something is compiled.
+
+    Numba looks it up anew at every place, among all that overloads the operation.
+    """
+    context = cpu_target.typing_context
+    resolve = context.resolve_function_type
+    known: dict[Any, Any] = {}
+
+    def remembered(function: Any, args: Any, kws: Any) -> Any:
+        plain = all(isinstance(kind, types.Number | types.Boolean) for kind in args)
+        if kws or not plain or not args:
+            return resolve(function, args, kws)
+        key = function, tuple(args)
+        if key not in known:
+            known[key] = resolve(function, args, kws)
+        return known[key]
+
+    context.resolve_function_type = remembered
+    try:
+        yield
+    finally:
+        del context.resolve_function_type
+
+
 def compile_entry(function: Callable[..., Any], n_numbers: int) -> bytes:
     """Compile a function of whole numbers: its name, a newline and object code."""
     compiled = njit(pipeline_class=_ObjectCompiler, **_FLAGS)(function)
-    with global_compiler_lock:
+    with global_compiler_lock, _remembered_calls():
         compiled.compile((types.int64,) * n_numbers)
         (found,) = compiled.overloads.values()
         name: str = found.fndesc.llvm_func_name
