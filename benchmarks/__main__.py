@@ -280,7 +280,9 @@ def start(args: argparse.Namespace, away: list[str]) -> str:
         model.write_text(SMALL, encoding="utf-8")
         out = ["--out", str(Path(folder) / "result")]
         verb = [sys.executable, "-m", "linewright", "simulate", str(model), *out]
+        # Python keeps its bytecode, as it does for users
         cache = {"LINEWRIGHT_CACHE_DIR": str(Path(folder) / "cache")}
+        cache["PYTHONDONTWRITEBYTECODE"] = ""
         print("first use", file=sys.stderr, flush=True)
         first = wall_s(verb, cache)
         later = [wall_s(verb, cache) for _ in range(args.runs)]

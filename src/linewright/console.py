@@ -15,14 +15,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from rich import box
 from rich.console import Console, Group, RenderableType
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
@@ -42,6 +34,9 @@ from linewright.report.words import (
 from linewright.units import format_duration
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
     from linewright.improve.bottleneck import Bottleneck
     from linewright.improve.changes import Change
     from linewright.improve.decisions import Decision
@@ -588,23 +583,15 @@ class ProgressBar:
 
     def __init__(self, stream: TextIO, label: str, precision: float | None) -> None:
         self._precision = precision
-        self._bar = Bar(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[width]}", markup=False),
-            console=Console(file=stream),
-            transient=True,
-            disable=not stream.isatty(),
-        )
+        self._bar = _new_bar(stream) if stream.isatty() else None
         self._label = label
         self._task: TaskID | None = None
 
     def __enter__(self) -> ProgressBar:
         """Show the bar."""
-        self._bar.start()
-        self._task = self._bar.add_task(self._label, total=None, width="")
+        if self._bar:
+            self._bar.start()
+            self._task = self._bar.add_task(self._label, total=None, width="")
         return self
 
     def __exit__(
@@ -614,10 +601,13 @@ class ProgressBar:
         trace: TracebackType | None,
     ) -> None:
         """Take the bar away."""
-        self._bar.stop()
+        if self._bar:
+            self._bar.stop()
 
     def __call__(self, progress: Progress) -> None:
         """Show how far a simulation is."""
+        if not self._bar:
+            return
         assert self._task is not None
         self._bar.update(
             self._task,
@@ -625,6 +615,20 @@ class ProgressBar:
             total=progress.asked,
             width=half_width(progress.throughput, self._precision),
         )
+
+
+def _new_bar(stream: TextIO) -> Bar:
+    from rich import progress  # noqa: PLC0415 - slow
+
+    return progress.Progress(
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeRemainingColumn(),
+        progress.TextColumn("{task.fields[width]}", markup=False),
+        console=Console(file=stream),
+        transient=True,
+    )
 
 
 def half_width(found: Interval | None, precision: float | None) -> str:

@@ -497,21 +497,19 @@ def build_result(
 
 def _empty(name: str) -> pa.Table:
     kinds = {"station": pa.string(), "state": pa.string(), "product": pa.string()}
-    fields = [(column, kinds.get(column, pa.int64())) for column in COLUMNS[name]]
-    return _described(name, pa.schema(fields).empty_table())
-
-
-def _described(name: str, table: pa.Table) -> pa.Table:
-    """Return a table whose columns carry their meaning."""
-    fields = [
-        field.with_metadata({"description": COLUMNS[name][field.name]})
-        for field in table.schema
-    ]
-    return table.cast(pa.schema(fields, metadata={"table": name}))
+    columns = {c: pa.array([], kinds.get(c, pa.int64())) for c in COLUMNS[name]}
+    return _table(name, columns)
 
 
 def _table(name: str, columns: Mapping[str, Any]) -> pa.Table:
-    return _described(name, pa.table({c: pa.array(columns[c]) for c in COLUMNS[name]}))
+    """Return a table whose columns carry their meaning."""
+    arrays = {c: pa.array(columns[c]) for c in COLUMNS[name]}
+    fields = [
+        pa.field(c, array.type, metadata={"description": COLUMNS[name][c]})
+        for c, array in arrays.items()
+    ]
+    schema = pa.schema(fields, metadata={"table": name})
+    return pa.Table.from_arrays(list(arrays.values()), schema=schema)
 
 
 @dataclass

@@ -10,7 +10,6 @@ import argparse
 import importlib
 import json
 import math
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -66,7 +65,7 @@ def show(view: Any) -> None:
 
 
 def _load_numba() -> None:
-    """Load what Numba loads at its first call, without SciPy's linear algebra.
+    """Load what Numba loads before it compiles, without SciPy's linear algebra.
 
     Numba takes that in where it is there: a third of a second for what no verb needs.
     """
@@ -81,12 +80,12 @@ def _load_numba() -> None:
 
 
 def tell_compiling(args: Args) -> None:
-    """Make ready for the kernel, and say so where the first run will take a minute."""
-    _load_numba()
+    """Say so where the first run will take a minute, and make ready for it."""
     from linewright.kernel._jit import is_compiled  # noqa: PLC0415 - slow
 
-    if os.environ.get("NUMBA_DISABLE_JIT") in {None, "", "0"} and not is_compiled():
+    if not is_compiled():
         say(args, "compiling the kernel once; about a minute")
+        _load_numba()
 
 
 def load_line(args: Args, path: str, overlays: Sequence[str] = ()) -> Line:

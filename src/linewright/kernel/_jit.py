@@ -1,135 +1,134 @@
 """The one way to compile: every kernel function comes through here.
 
 `jit` compiles a function that others call, `hot` one that is inlined into its caller
-because the event loop runs through it, `entry` one that Python calls. Only entries are
-kept on disk. Numba keys its disk cache by the file of the cached function alone, so an
-edit in a helper would leave the old machine code in use, and it ignores a change of the
-flags; our cache therefore lies in a folder named by a hash of all kernel sources, the
+because the event loop runs through it, `entry` one that Python calls with whole
+numbers, and `builtin` stands for a few instructions that Numba has no word for.
+
+Numba compiles, and is imported for that alone (`_compile`): loading it, and what it
+keeps of its own on disk, would be most of a later start. What lies on disk instead is
+the object code of each entry, with all that it calls, and LLVM's loader needs
+milliseconds for it. It lies in a folder named by a hash of all kernel sources, the
 versions, the processor and the flags.
+
+With ``NUMBA_DISABLE_JIT=1`` nothing is compiled: all of these return the function.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import hashlib
+import inspect
 import os
 import platform
 import sys
+import threading
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import llvmlite
-import numba
-from numba import njit, types
-from numba.core.compiler import Compiler
+from llvmlite import binding
 
-__all__ = ["cache_folder", "entry", "hot", "is_compiled", "jit"]
+from linewright.drafts import write_whole
+from linewright.errors import ResultError
+
+__all__ = ["PLAIN", "builtin", "cache_folder", "entry", "hot", "is_compiled", "jit"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-_FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
+
+PLAIN = os.environ.get("NUMBA_DISABLE_JIT", "") not in {"", "0"}
+"""Whether the kernel runs as plain Python."""
 
 
-class _HelperCompiler(Compiler):
-    """Compile a function that only other compiled functions call.
+class _Later:
+    """A function of the kernel that Numba compiles when it meets a call of it."""
 
-    Three things differ from Numba's own compiler. The function has no wrapper for
-    Python and becomes no machine code of its own: its module is linked into those of
-    its callers, and the entry's module, which holds everything, is compiled once. Nor
-    is its own module optimized, for the same reason. And LLVM is told to inline our
-    `hot` functions and no others: left to itself it inlines what is called from one
-    place, however rarely, and the event loop becomes one function of 300 KB that keeps
-    nothing in registers.
+    def __init__(self, function: Any, kind: str) -> None:
+        self._function, self._kind = function, kind
+        self._made: Any = None
+
+    @property
+    def _numba_type_(self) -> Any:
+        """Return the type of what was compiled; Numba asks for it by this name."""
+        from linewright.kernel import _compile  # noqa: PLC0415 - slow
+
+        if self._made is None:
+            self._made = _compile.made(self._function, self._kind)
+        return _compile.type_of(self._made)
+
+
+class _Entry:
+    """A function that Python calls with whole numbers and that returns one."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._lock = threading.Lock()
+        self._code: _Code | None = None
+
+    def __call__(self, *numbers: int) -> int:
+        """Run the machine code; other threads go on meanwhile.
+
+        Raises:
+            IndexError: A table has no such row; said with ``NUMBA_BOUNDSCHECK=1`` only.
+        """
+        if self._code is None:
+            with self._lock:  # the first replications come at once
+                self._code = self._code or self._load()
+        return self._code.run(*numbers)
+
+    def _load(self) -> _Code:
+        """Return the machine code from disk, or make it and leave it there."""
+        n = len(inspect.signature(self._function).parameters)
+        path = _FOLDER / f"{self._function.__name__}.o"
+        with contextlib.suppress(OSError):
+            return _Code(path.read_bytes(), n)
+        from linewright.kernel import _compile  # noqa: PLC0415 - slow
+
+        found = _compile.compile_entry(self._function, n)
+        with contextlib.suppress(OSError, ResultError):  # it is made again next time
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, lambda draft: draft.write_bytes(found))
+        return _Code(found, n)
+
+
+class _Code:
+    """Machine code in memory.
+
+    It is the function's name in the object code, a newline and the object code. By
+    Numba's convention it writes what it returns to its first argument and what it
+    raises to its second, and returns whether it raised.
     """
 
-    def __init__(
-        self, typingctx: Any, targetctx: Any, library: Any, *rest: Any
-    ) -> None:
-        if library is None:
-            library = targetctx.codegen().create_library("linewright helper")
-            add_ir_module = library.add_ir_module
+    def __init__(self, found: bytes, n_numbers: int) -> None:
+        name, _, code = found.partition(b"\n")
+        binding.initialize_native_target()
+        binding.initialize_native_asmprinter()
+        target = binding.Target.from_triple(binding.get_process_triple())
+        self._engine = binding.create_mcjit_compiler(
+            binding.parse_assembly(""), target.create_target_machine()
+        )
+        self._engine.add_object_file(binding.ObjectFileRef.from_data(code))
+        self._engine.finalize_object()
+        kinds = (ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int64] * n_numbers)
+        address = self._engine.get_function_address(name.decode())
+        self._call = ctypes.CFUNCTYPE(ctypes.c_int32, *kinds)(address)
 
-            def add_marked(module: Any) -> None:
-                for function in module.functions:
-                    inline = "alwaysinline" in function.attributes
-                    if not function.is_declaration and not inline:
-                        function.attributes.add("noinline")
-                add_ir_module(module)
-
-            library.add_ir_module = add_marked
-            _only_to_link(targetctx, library)
-        super().__init__(typingctx, targetctx, library, *rest)
-        self.state.flags.no_cpython_wrapper = True
-        self.state.flags.no_cfunc_wrapper = True
-
-
-def _only_to_link(targetctx: Any, library: Any) -> None:
-    """Keep a library from being optimized and made machine code on its own."""
-
-    def finish() -> None:
-        library._finalize_dynamic_globals()  # noqa: SLF001
-        library._finalized = True  # noqa: SLF001
-
-    library._optimize_final_module = lambda: None  # noqa: SLF001
-    library._finalize_final_module = finish  # noqa: SLF001
-    library.is_only_to_link = True
-    if "get_executable" in vars(targetctx):
-        return
-    get_executable = targetctx.get_executable
-
-    def executable(library: Any, *rest: Any) -> Any:
-        if not hasattr(library, "is_only_to_link"):
-            return get_executable(library, *rest)
-        library._ensure_finalized()  # noqa: SLF001
-        # Numba tells functions apart by this object, which has to be one of C; called
-        # from Python it raises.
-        return {}.__getitem__
-
-    targetctx.get_executable = executable
-
-
-class _EntryCompiler(Compiler):
-    """Compile a function that Python calls, with a copy of every helper of its own.
-
-    The copies are made internal to the module. Otherwise the loader would bind calls to
-    the helpers' first copies, which were never optimized.
-    """
-
-    def __init__(
-        self, typingctx: Any, targetctx: Any, library: Any, *rest: Any
-    ) -> None:
-        if library is None:
-            library = targetctx.codegen().create_library("linewright entry")
-            library.enable_object_caching()
-            optimize = library._optimize_final_module  # noqa: SLF001
-
-            def optimize_with_own_copies() -> None:
-                for function in library._final_module.functions:  # noqa: SLF001
-                    shared = function.linkage.name == "linkonce_odr"
-                    if shared and not function.is_declaration:
-                        function.linkage = "internal"
-                optimize()
-
-            library._optimize_final_module = optimize_with_own_copies  # noqa: SLF001
-        super().__init__(typingctx, targetctx, library, *rest)
-
-
-def _helper(function: Any, **flags: Any) -> Any:
-    """Compile a helper for plain types: constants do not make new variants of it."""
-    compiled = njit(pipeline_class=_HelperCompiler, **_FLAGS, **flags)(function)
-    if numba.config.DISABLE_JIT:
-        return compiled
-    template = compiled.get_call_template
-    compiled.get_call_template = lambda args, kws: template(
-        tuple(map(types.unliteral, args)), kws
-    )
-    return compiled
+    def run(self, *numbers: int) -> int:
+        """Call it."""
+        value, error = ctypes.c_int64(), ctypes.c_void_p()
+        if self._call(ctypes.addressof(value), ctypes.addressof(error), *numbers):
+            msg = "a table has no such row"
+            raise IndexError(msg)
+        return value.value
 
 
 def _key() -> str:
     """Return a hash of everything that the machine code depends on."""
-    parts = [numba.__version__, llvmlite.__version__, sys.version, platform.machine()]
-    parts.append(llvmlite.binding.get_host_cpu_name())
-    parts.append(llvmlite.binding.get_host_cpu_features().flatten())
+    parts = [version("numba"), llvmlite.__version__, sys.version, platform.machine()]
+    parts.append(binding.get_host_cpu_name())
+    parts.append(binding.get_host_cpu_features().flatten())
     parts += [
         f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("NUMBA_")
     ]
@@ -157,31 +156,32 @@ def cache_folder() -> Path:
 
 
 def is_compiled() -> bool:
-    """Say whether a compiled kernel lies ready on disk."""
-    return any(_FOLDER.rglob("run._drive*.nbi"))
+    """Say whether nothing has to be compiled: the kernel lies on disk, or is plain."""
+    return PLAIN or any(_FOLDER.glob("*.o"))
 
 
 def jit(function: _Function) -> _Function:
     """Compile a function that other kernel functions call."""
-    # said, because a helper inherits its first caller's flags where it says nothing
-    compiled: _Function = _helper(function, forceinline=False)
-    return compiled
+    return _later(function, "jit")
 
 
 def hot(function: _Function) -> _Function:
     """Compile a function and inline it where it is called."""
-    compiled: _Function = _helper(function, forceinline=True)
-    return compiled
+    return _later(function, "hot")
+
+
+def builtin(function: _Function) -> _Function:
+    """Stand for the instructions of this name in `_numba_types`.
+
+    The function is what they are in plain Python.
+    """
+    return _later(function, "builtin")
 
 
 def entry(function: _Function) -> _Function:
     """Compile a function that Python calls, and keep its machine code on disk."""
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(_FOLDER)
-    try:
-        compiled: _Function = njit(cache=True, pipeline_class=_EntryCompiler, **_FLAGS)(
-            function
-        )
-    finally:
-        numba.config.CACHE_DIR = before
-    return compiled
+    return function if PLAIN else cast("_Function", _Entry(function))
+
+
+def _later(function: _Function, kind: str) -> _Function:
+    return function if PLAIN else cast("_Function", _Later(function, kind))

@@ -6,7 +6,7 @@ import heapq
 
 import numpy as np
 
-from linewright.kernel._jit import entry
+from linewright.kernel._arrays import entry
 from linewright.tables import Ints
 
 __all__ = ["longest_periods"]

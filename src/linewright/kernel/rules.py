@@ -13,12 +13,7 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-import numba
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
-
-from linewright.kernel._jit import jit
+from linewright.kernel._jit import builtin, jit
 from linewright.kernel.choosing import batch_is_due, pick
 from linewright.kernel.eligible import bound_to, breaks_run, eligible
 from linewright.tables import (
@@ -39,25 +34,10 @@ CALL = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)
 """Type of the function: (rule, station or product, server or -1, parts) -> answer."""
 
 
-if numba.config.DISABLE_JIT:
-
-    def call_at(address: Any, rule: Any, row: Any, s: Any, n: Any) -> Any:
-        """Call the function at an address."""
-        return CALL(int(address))(rule, row, s, n)
-
-else:
-
-    @intrinsic
-    def call_at(typingctx: Any, address: Any, rule: Any, row: Any, s: Any, n: Any):
-        """Call the function at an address."""
-
-        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            i64 = ir.IntType(64)
-            kind = ir.FunctionType(i64, [i64] * 4)
-            function = builder.inttoptr(args[0], kind.as_pointer())
-            return builder.call(function, args[1:])
-
-        return types.int64(*[types.int64] * 5), codegen
+@builtin
+def call_at(address: Any, rule: Any, row: Any, s: Any, n: Any) -> Any:
+    """Call the function at an address."""
+    return CALL(int(address))(rule, row, s, n)
 
 
 @jit

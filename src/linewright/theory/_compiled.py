@@ -1,8 +1,8 @@
 """Compiled parts of the formulas: elimination in a band, and two-station blocks.
 
 All compiled code of this package lies in this one file: Numba notices an edit of the
-file of an entry, and of no other (see `kernel._jit`). Functions write into arrays that
-their caller made, and know rows only. Times are in any one unit.
+file of an entry, and of no other (see `kernel._arrays`). Functions write into arrays
+that their caller made, and know rows only. Times are in any one unit.
 
 A distribution of time is phase-type with up to four phases that are passed through
 upwards, held in one record (`PHASES`): the probability to start in each phase, and the
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from linewright.kernel._jit import entry, jit
+from linewright.kernel._arrays import entry, jit
 
 __all__ = ["MOST_PHASES", "PHASES", "band_throughputs", "decompose"]
 
