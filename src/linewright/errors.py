@@ -26,7 +26,8 @@ class Finding:
 
     Attributes:
         code: Stable code: ``LW1xx`` form, ``LW2xx`` meaning (``LW25x`` parameters
-            and templates), ``LW3xx`` lint, ``LW4xx`` import.
+            and templates, ``LW27x`` options), ``LW3xx`` lint, ``LW4xx`` import,
+            ``LW5xx`` files of tasks and lots.
         message: What was found and what is allowed, in one sentence.
         severity: ``error`` or ``warning``.
         file: Path as the user gave it, or empty for a model built in Python.

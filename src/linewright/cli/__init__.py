@@ -6,7 +6,8 @@ argument or a bad model, 130 interrupted. What goes wrong is one clear line and 
 traceback. Modules that are slow to import are imported by the verbs that need them.
 
 `_main` is the module to read first, then `_arguments`, which names all verbs. The verbs
-are in `_model`, `_study`, `_compare` and `_look`; `_say` is what they share.
+are in `_model`, `_study`, `_balance`, `_compare` and `_look`; `_say` is what they
+share.
 """
 
 from linewright.cli._main import main

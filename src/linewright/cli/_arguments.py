@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from linewright.cli._animate import run_animate
+from linewright.cli._balance import run_balance
 from linewright.cli._compare import run_compare
 from linewright.cli._improve import (
     run_bottleneck,
@@ -66,6 +67,9 @@ EXAMPLES = {
     'linewright ledger plant.yaml --realised 1=43.2 --by "Production control"',
     "brief": "linewright brief plant.yaml --out plant.html\n"
     "linewright brief results/plant",
+    "balance": "linewright balance tasks.csv --cycle-time 12min\n"
+    "linewright balance tasks.csv --stations 8 --json\n"
+    "linewright balance tasks.csv --stations 6..10 --mix A=3,B=2",
     "why": "linewright why plant.yaml --at 3d10:42 weld\n"
     'linewright why plant.yaml --at "2027-01-07 10:42" frame:17',
     "trace": "linewright trace plant.yaml --out log.parquet\n"
@@ -206,6 +210,24 @@ def _add_study_verbs(verbs: Any) -> None:
     brief.add_argument(
         "--out", metavar="FILE", help="NAME.html or RESULT/brief.html by default"
     )
+    _add_balance(verbs)
+
+
+def _add_balance(verbs: Any) -> None:
+    balance = _verb(verbs, "balance", run_balance, "put tasks on stations")
+    add = balance.add_argument
+    text = "CSV with the columns task, time, after; or .IN2, .alb"
+    add("tasks", metavar="TASKS", help=text)
+    asked = balance.add_mutually_exclusive_group(required=True)
+    text = "fewest stations for it: 12min, or a number where the file has no units"
+    asked.add_argument("--cycle-time", metavar="TIME", help=text)
+    text = "shortest cycle time for N, or least idle time over a range: 6..10"
+    asked.add_argument("--stations", metavar="N", help=text)
+    text = "how many of each product: A=3,B=2; one of each by default"
+    add("--mix", metavar="MIX", help=text)
+    text = "every product fits into the cycle time; else their average does"
+    add("--each-product", action="store_true", help=text)
+    add("--time-limit", metavar="TIME", default="60s", help="of the search; 60s")
 
 
 def _add_improve_verbs(verbs: Any) -> None:

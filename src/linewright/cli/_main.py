@@ -10,26 +10,24 @@ import dataclasses
 import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib.abc import MetaPathFinder
 from typing import Any
 
 from linewright.cli._arguments import new_parser
-from linewright.cli._say import FOUND, INTERRUPTED, PIPE_CLOSED, WRONG, Args, print_json
+from linewright.cli._say import (
+    FOUND,
+    INTERRUPTED,
+    PIPE_CLOSED,
+    WRONG,
+    Args,
+    NoPandas,
+    print_json,
+)
 from linewright.errors import (
     DeadlockError,
     KernelError,
     LinewrightError,
     ModelError,
 )
-
-
-class _NoPandas(MetaPathFinder):
-    """Keeps Arrow from importing pandas: half a second for what no verb needs."""
-
-    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
-        """Refuse pandas; leave everything else to the others."""
-        if fullname == "pandas":
-            raise ModuleNotFoundError(name=fullname)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments without the command's name; those of the process by default.
     """
     if argv is None:
-        sys.meta_path.insert(0, _NoPandas())
+        sys.meta_path.insert(0, NoPandas())
     try:
         args = new_parser().parse_args(argv)
     except SystemExit as stop:  # argparse has said why

@@ -13,6 +13,7 @@ import math
 import re
 import sys
 from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,20 @@ if TYPE_CHECKING:
 OK, FOUND, WRONG, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
 
 Args = argparse.Namespace
+
+
+class NoPandas(MetaPathFinder):
+    """Keeps Arrow from importing pandas: half a second for what hardly a verb needs."""
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
+        """Refuse pandas; leave everything else to the others."""
+        if fullname == "pandas":
+            raise ModuleNotFoundError(name=fullname)
+
+
+def allow_pandas() -> None:
+    """Let pandas be imported again, for a library that needs it."""
+    sys.meta_path[:] = [f for f in sys.meta_path if not isinstance(f, NoPandas)]
 
 
 def say(args: Args, text: str) -> None:
