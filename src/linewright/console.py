@@ -11,7 +11,7 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -37,12 +37,28 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
+    from linewright.improve.bottleneck import Bottleneck
+    from linewright.improve.changes import Change
+    from linewright.improve.decisions import Decision
+    from linewright.improve.losses import Losses
+    from linewright.improve.search import Improvement
+    from linewright.improve.worth import Worth
     from linewright.results import Result
     from linewright.simulate import Progress
     from linewright.stats.compare import Comparison
     from linewright.stats.intervals import Interval
 
-__all__ = ["ProgressBar", "as_text", "comparison_view", "result_view", "table_view"]
+__all__ = [
+    "ProgressBar",
+    "as_text",
+    "bottleneck_view",
+    "comparison_view",
+    "improvement_view",
+    "ledger_view",
+    "losses_view",
+    "result_view",
+    "table_view",
+]
 
 PIPE_WIDTH = 1000  # nothing is wrapped or cut where no terminal sets the width
 TOP_STATIONS = 8
@@ -316,6 +332,247 @@ def _compared(c: Comparison, units: dict[str, str]) -> tuple[str, ...]:
         share,
         "*" if c.significant else "",
     )
+
+
+# ---------------------------------------------------------------- improvements
+
+_METHOD_COLUMNS = {
+    "critical_path": "critical path",
+    "utilisation": "busy",
+    "active_period": "active period",
+    "shifting": "longest of all",
+    "turning_point": "turning point",
+}
+
+
+def bottleneck_view(
+    title: str,
+    found: Bottleneck,
+    value: Worth,
+    gains: Sequence[tuple[Change, float, Interval]],
+    about: dict[str, Any],
+) -> RenderableType:
+    """Return what holds a line back, by all methods, and the worth of its times.
+
+    Args:
+        title: Name of the line.
+        found: What the methods say.
+        value: Shares of the critical path.
+        gains: Changes that were tried, the gain promised, and the one found.
+        about: Seed, model hash and size of the study.
+    """
+    head = Text(f"{title}: {about['replications']} replications of ")
+    head.append(format_duration(about["horizon_us"] - about["warmup_us"]))
+    head.append(f"; ± is the {about['confidence']:.0%} interval")
+    views: list[RenderableType] = [head]
+    tied = " and ".join(name(s) for s in found.tied[:3])
+    verdict = f"What holds the line back: {name(found.first)}"
+    if tied:
+        verdict += f", or {tied}"
+        verdict += " and more" if found.tied[3:] else ""
+        verdict += " (they cannot be told apart)"
+    views.append(Text(verdict, style="bold"))
+    views += [
+        _methods(found),
+        *(Text(f"{r[0].upper()}{r[1:]}.") for r in found.remarks),
+    ]
+    views += [_worth(value), *_doubts(value)]
+    if gains:
+        views.append(_gains(gains, about))
+    views.append(
+        Text(
+            f"Seed {about['seed']}, model {about['model_hash'][:12]}, "
+            f"Linewright {about['version']}."
+        )
+    )
+    return Group(*views)
+
+
+def _methods(found: Bottleneck) -> Table:
+    path = found.findings["critical_path"]
+    order = sorted(path.scores, key=lambda s: -path.scores[s].mean)
+    rows = []
+    for station in order[:TOP_STATIONS]:
+        row = [name(station, 24)]
+        for method in _METHOD_COLUMNS:
+            finding = found.findings[method]
+            score, chance = finding.scores[station], finding.probability[station]
+            scale = 1.0 if method == "active_period" else 100.0
+            unit = " s" if method == "active_period" else "%"
+            if method == "turning_point":
+                shown = "here" if station == finding.first else DASH
+            else:
+                shown = number(score.mean * scale, score.half_width * scale) + unit
+            mark = f" [{percent(chance)}]" if chance >= 0.005 else ""
+            row.append(shown + mark)
+        rows.append(row)
+    columns = ("station", *_METHOD_COLUMNS.values())
+    title = "Bottleneck by five methods [chance that the method names the station]"
+    return _grid(columns, rows, title)
+
+
+def _worth(value: Worth) -> Table:
+    rows = []
+    for lever in value.levers[: 2 * TOP_STATIONS]:
+        share = lever.elasticity
+        what = lever.kind.replace("_", " ")
+        what += f" ({lever.name})" if lever.name else ""
+        where = name(lever.place, 24) if lever.place else "shifts, orders, deliveries"
+        gain = lever.kind != "calendar"
+        rows.append(
+            (
+                where,
+                what,
+                number(100 * share.mean, 100 * share.half_width) + "%",
+                f"+{share.mean:.2f}%" if gain else DASH,
+            )
+        )
+    columns = ("place", "time", "share of the critical path", "1% less gives")
+    return _grid(columns, rows, "What each time is worth")
+
+
+def _doubts(value: Worth) -> list[Text]:
+    fewer = (
+        "Less processing also brings fewer failures that count it, beyond its share."
+    )
+    more = [Text(fewer)] if value.wears else []
+    if not value.doubts:
+        exact = Text("The shares are derivatives of the throughput in this line.")
+        return [exact, *more]
+    reasons = "; ".join(value.doubts)
+    return [
+        Text(
+            f"The shares are estimates here, because {reasons}. "
+            "What counts is what was confirmed."
+        ),
+        *more,
+    ]
+
+
+def _gains(
+    gains: Sequence[tuple[Change, float, Interval]], about: dict[str, Any]
+) -> Table:
+    rows = [
+        (
+            change.name,
+            f"{100 * promised:+.1f}%",
+            number(100 * gain.mean, 100 * gain.half_width) + "%",
+        )
+        for change, promised, gain in gains
+    ]
+    columns = ("change", "gain by its share", "gain confirmed")
+    seed = about["seed_of_confirmation"]
+    return _grid(columns, rows, f"Confirmed by paired runs on another seed ({seed})")
+
+
+def losses_view(title: str, found: Losses, about: dict[str, Any]) -> RenderableType:
+    """Return the gap to a line without losses, cause by cause.
+
+    Args:
+        title: Name of the line.
+        found: What `losses` returned.
+        about: Seed, model hash and size of the study.
+    """
+    span_h = (about["horizon_us"] - about["warmup_us"]) / 3.6e9
+    gap = found.ideal.mean - found.actual.mean
+    rows = [("without any loss", *_lost(found.ideal, span_h, ""), "", "")]
+    for loss in found.losses:
+        share = f"{loss.units_per_h.mean / gap:.0%}" if gap > 0 else DASH
+        alone = number(loss.alone.mean, loss.alone.half_width)
+        lost = _lost(loss.units_per_h, span_h, "-")
+        rows.append((loss.cause, *lost, share, f"+{alone}"))
+    rows.append(("as it is", *_lost(found.actual, span_h, ""), "", ""))
+    columns = ("", "units/h", "units in all", "of the gap", "gain if it alone goes")
+    how = "all variants" if found.is_exact else "orders of causes drawn by chance"
+    return Group(
+        _grid(columns, rows, f"{title}: where units are lost"),
+        Text(
+            f"Shapley values over {how}; they sum to the gap. "
+            f"{about['replications']} replications, ± is the "
+            f"{about['confidence']:.0%} interval, {found.n_runs:,} runs in all."
+        ),
+        Text(
+            f"Seed {about['seed']}, model {about['model_hash'][:12]}, "
+            f"Linewright {about['version']}."
+        ),
+    )
+
+
+def _lost(rate: Interval, span_h: float, sign: str) -> tuple[str, str]:
+    return (
+        sign + number(rate.mean, rate.half_width),
+        sign + number(rate.mean * span_h, rate.half_width * span_h),
+    )
+
+
+def improvement_view(title: str, found: Improvement, currency: str) -> RenderableType:
+    """Return the best set of options, what it gains, and the frontier."""
+    study = found.study
+    unit = f" {currency}" if currency else ""
+    objective = study.objective.replace("_", " ")
+    head = Text(f"{title}: the best for {found.budget:,.10g}{unit} by {objective}")
+    head.stylize("bold")
+    views: list[RenderableType] = [head]
+    if not found.chosen:
+        views.append(Text("Nothing on offer is better than the line as it is."))
+    else:
+        views.append(_grid(("chosen",), [(one,) for one in found.chosen], ""))
+        late = ""
+        if found.lead_time_us:
+            late = f"; all of it is there after {format_duration(found.lead_time_us)}"
+        views.append(Text(f"Cost {found.cost:,.10g}{unit}{late}."))
+    relative = found.relative_gain
+    views.append(
+        Text(
+            f"Gain confirmed on seed {study.seed + 1}: "
+            f"{number(100 * relative.mean, 100 * relative.half_width)}% of "
+            f"{number(abs(found.base.mean), found.base.half_width)} "
+            f"({study.confidence:.0%} interval, {relative.n} pairs)."
+        )
+    )
+    views.append(Text(found.guarantee))
+    scale = abs(found.base.mean) or math.nan
+    rows = [
+        (
+            ", ".join(one.options) or "as it is",
+            f"{one.cost:,.10g}",
+            number(100 * one.gain.mean / scale, 100 * one.gain.half_width / scale) + "%"
+            if one.options
+            else DASH,
+        )
+        for one in found.frontier
+    ]
+    views.append(_grid(("set", f"cost{unit}", "gain"), rows, "Gain for money"))
+    views.append(
+        Text(
+            f"{found.n_evaluations:,} replications, {found.n_reused:,} of them kept "
+            f"from before. Seed {study.seed}, model {found.model_hash[:12]}."
+        )
+    )
+    return Group(*views)
+
+
+def ledger_view(decisions: Sequence[Decision]) -> RenderableType:
+    """Return decisions, with what was promised and what came of them."""
+    rows = []
+    for one in decisions:
+        mean, low, high = one.promised
+        last = one.realised[-1] if one.realised else None
+        rows.append(
+            (
+                f"{one.number}: {', '.join(one.options)}",
+                one.on,
+                one.by,
+                f"{one.cost:,.10g}",
+                f"{mean:+.4g} ({low:+.4g} to {high:+.4g})",
+                DASH if last is None else f"{last.value - one.base:+.4g}",
+                one.verdict,
+            )
+        )
+    columns = (
+        "decision", "ratified", "by", "cost", "gain promised", "realised", "verdict"
+    )  # fmt: skip
+    return _grid(columns, rows, "Decisions")
 
 
 # ---------------------------------------------------------------- progress

@@ -11,6 +11,13 @@ from typing import Any
 
 from linewright.cli._animate import run_animate
 from linewright.cli._compare import run_compare
+from linewright.cli._improve import (
+    run_bottleneck,
+    run_improve,
+    run_ledger,
+    run_losses,
+    run_ratify,
+)
 from linewright.cli._look import run_state, run_trace, run_why
 from linewright.cli._model import (
     run_check,
@@ -46,6 +53,17 @@ EXAMPLES = {
     "compare": "linewright compare plant.yaml second-oven.yaml\n"
     "linewright compare plant.yaml --overlay oven.yaml --overlay shift.yaml\n"
     "linewright compare results/monday results/tuesday",
+    "bottleneck": "linewright bottleneck plant.yaml\n"
+    'linewright bottleneck plant.yaml --horizon "52 weeks" --confirm 5',
+    "improve": "linewright improve plant.yaml --options options.yaml --budget 120000\n"
+    "linewright improve plant.yaml --options options.yaml --budget 5e4 "
+    "--objective flow_time",
+    "losses": "linewright losses plant.yaml\n"
+    'linewright losses plant.yaml --horizon "4 weeks" --replications 20',
+    "ratify": "linewright ratify plant.yaml results/plant-improve "
+    '--by "Works council, 12 May" --reason "second oven before the autumn"',
+    "ledger": "linewright ledger plant.yaml\n"
+    'linewright ledger plant.yaml --realised 1=43.2 --by "Production control"',
     "brief": "linewright brief plant.yaml --out plant.html\n"
     "linewright brief results/plant",
     "why": "linewright why plant.yaml --at 3d10:42 weld\n"
@@ -78,7 +96,12 @@ def new_parser() -> argparse.ArgumentParser:
         "--version", action="version", version=f"linewright {__version__}"
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for add in (_add_model_verbs, _add_study_verbs, _add_look_verbs):
+    for add in (
+        _add_model_verbs,
+        _add_study_verbs,
+        _add_improve_verbs,
+        _add_look_verbs,
+    ):
         add(verbs)
     return parser
 
@@ -185,6 +208,66 @@ def _add_study_verbs(verbs: Any) -> None:
     )
 
 
+def _add_improve_verbs(verbs: Any) -> None:
+    text = "say what holds the line back, and the worth of every minute"
+    holds = _verb(verbs, "bottleneck", run_bottleneck, text)
+    holds.add_argument("model", metavar="MODEL")
+    _add_overlay(holds, _OVERLAY)
+    _add_span(holds)
+    text = "gains to confirm by paired runs, the largest first; 3 by default"
+    holds.add_argument("--confirm", metavar="N", type=int, default=3, help=text)
+    text = "say where the units are lost, cause by cause"
+    lost = _verb(verbs, "losses", run_losses, text)
+    lost.add_argument("model", metavar="MODEL")
+    _add_overlay(lost, _OVERLAY)
+    _add_span(lost)
+    text = "find the best set of options for a budget"
+    better = _verb(verbs, "improve", run_improve, text)
+    better.add_argument("model", metavar="MODEL")
+    _add_overlay(better, _OVERLAY)
+    add = better.add_argument
+    text = "file with the options and what they cost"
+    add("--options", metavar="FILE", required=True, help=text)
+    text = "what may be spent, in the currency of the options"
+    add("--budget", metavar="MONEY", type=float, required=True, help=text)
+    text = "what is made better: good units or flow time"
+    add(
+        "--objective", choices=("throughput", "flow_time"), default="throughput",
+        help=text,
+    )  # fmt: skip
+    text = "difference that is worth detecting, as a share: 0.5%%"
+    _add_share(add, "--indifference", 0.005, text)
+    text = "replications of one set at most; 500 by default"
+    add("--most", metavar="N", type=int, default=500, help=text)
+    text = "folder of the proposal and of all evaluations; results/NAME-improve"
+    add("--out", metavar="DIR", help=text)
+    _add_span(better)
+    text = "sign a proposal of `linewright improve`: it becomes an overlay"
+    sign = _verb(verbs, "ratify", run_ratify, text)
+    sign.add_argument("model", metavar="MODEL")
+    sign.add_argument("proposal", metavar="PROPOSAL", help="folder that improve wrote")
+    sign.add_argument("--by", metavar="NAME", required=True, help="who ratifies it")
+    sign.add_argument("--reason", metavar="TEXT", required=True, help="why")
+    sign.add_argument("--on", metavar="DATE", help="2027-03-01; today by default")
+    text = "show decisions: what was promised against what was realised"
+    book = _verb(verbs, "ledger", run_ledger, text)
+    book.add_argument("model", metavar="MODEL")
+    text = "write down what came of a decision: 1=43.2"
+    book.add_argument("--realised", metavar="NUMBER=VALUE", type=_outcome, help=text)
+    book.add_argument("--by", metavar="NAME", help="who says so")
+    book.add_argument("--on", metavar="DATE", help="2027-03-01; today by default")
+    book.add_argument("--note", metavar="TEXT", help="where it comes from")
+
+
+def _outcome(text: str) -> tuple[int, float]:
+    """Read ``1=43.2``."""
+    number, _, value = text.partition("=")
+    return int(number), float(value)
+
+
+_outcome.__name__ = "NUMBER=VALUE"  # argparse names it: invalid NUMBER=VALUE value
+
+
 def _add_study(verb: argparse.ArgumentParser) -> None:
     add = verb.add_argument_group("study (as in the model by default)").add_argument
     add("--horizon", metavar="TIME", help='length of a replication, "52 weeks"')
@@ -199,6 +282,17 @@ def _add_study(verb: argparse.ArgumentParser) -> None:
     text = "begin from a state that `linewright state` saved"
     add("--from", metavar="STATE", dest="start_from", help=text)
     _add_allow(verb)
+
+
+def _add_span(verb: argparse.ArgumentParser) -> None:
+    """Add what a study of improvements takes; it stops at no precision."""
+    add = verb.add_argument_group("study (as in the model by default)").add_argument
+    add("--horizon", metavar="TIME", help='length of a replication, "52 weeks"')
+    add("--replications", metavar="N", type=int, help="independent runs")
+    add("--warmup", metavar="TIME", help='time cut from the start, or "auto"')
+    add("--seed", metavar="N", type=int, help="same seed, same numbers")
+    _add_share(add, "--confidence", 0.95, "confidence of intervals: 95%%")
+    add("--workers", metavar="N", type=int, help="threads; all cores by default")
 
 
 def _add_allow(verb: argparse.ArgumentParser) -> None:

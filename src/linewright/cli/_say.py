@@ -38,7 +38,12 @@ def write(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Write a value to stdout as JSON."""
-    write(json.dumps(_plain(value), indent=2, ensure_ascii=False) + "\n")
+    write(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """Return a value as JSON."""
+    return json.dumps(_plain(value), indent=2, ensure_ascii=False) + "\n"
 
 
 def _plain(value: Any) -> Any:

@@ -39,7 +39,13 @@ from linewright.model.files import Folder, Row
 from linewright.model.line import SCHEMA_VERSION, Line
 from linewright.model.meaning import rules_of
 from linewright.model.origins import with_origins
-from linewright.model.overlay import apply, base_of, form_of, is_overlay
+from linewright.model.overlay import (
+    OVERLAY_VERSION,
+    apply,
+    base_of,
+    form_of,
+    is_overlay,
+)
 from linewright.model.source import (
     Node,
     Place,
@@ -51,7 +57,17 @@ from linewright.model.source import (
 )
 from linewright.model.templates import KEYS, Expansion
 
-__all__ = ["Loaded", "dumps", "load", "loads", "model_hash", "plain", "read", "save"]
+__all__ = [
+    "Loaded",
+    "Variants",
+    "dumps",
+    "load",
+    "loads",
+    "model_hash",
+    "plain",
+    "read",
+    "save",
+]
 
 MAX_BASES = 10
 
@@ -159,6 +175,42 @@ def _expanded(
     wrong = sorted(expansion.findings, key=lambda f: (f.file, f.line, f.column))
     loaded = _validated(root, [*findings, *wrong], folder)
     return replace(loaded, warnings=tuple(expansion.warnings()))
+
+
+class Variants:
+    """A line and what it becomes with changes laid over it, any number of them.
+
+    Args:
+        line: The line that is changed; what it read from other files is part of it.
+    """
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self._root, _ = parse(json.dumps(plain(line)), "<model>")
+
+    def changed(self, *changes: Mapping[str, Any] | Node) -> Line:
+        """Return the line with changes laid over it, one after the other.
+
+        Args:
+            changes: Each as under `changes` in an overlay file; nodes know where they
+                stand, and errors say it.
+
+        Raises:
+            ModelError: A change names what is not there, or breaks the model's form.
+        """
+        layers, findings = [], []
+        for change in changes:
+            node = change
+            if not isinstance(node, Node):
+                node, _ = parse(json.dumps(change), "<change>")
+            there = {
+                "overlay_version": Node(OVERLAY_VERSION, node.place),
+                "changes": node,
+            }
+            layer = Node(there, node.place, dict.fromkeys(there, node.place))
+            findings += form_of(layer)[1]
+            layers.append(layer)
+        return _expanded(self._root, findings, layers, None, Folder(None)).line
 
 
 def parse_file(path: str | os.PathLike[str]) -> tuple[Node, list[Finding]]:

@@ -48,11 +48,12 @@ _STATION: dict[str, Any] = {
     "process": _PRODUCT,
     "people": dict.fromkeys(("setup", "load", "process", "unload", "repair"), "people"),
     "setup": {
+        "tools": "tools",
         "matrix": {_KEYS: _PRODUCT, "*": _PRODUCT},
         "minimum_run": _PRODUCT,
     },
-    "failures": {"*": {"crew": "people"}},
-    "maintenance": {"*": {"crew": "people", "window": "calendars"}},
+    "failures": {"*": {"crew": "people", "tools": "tools"}},
+    "maintenance": {"*": {"crew": "people", "tools": "tools", "window": "calendars"}},
 }
 REFERENCES: dict[str, Any] = {
     "people": {"*": {"calendar": "calendars"}},
@@ -65,7 +66,7 @@ REFERENCES: dict[str, Any] = {
         }
     },
     "vehicles": {"*": {"home": "stations"}},
-    "failures": {"*": {"stations": "stations", "crew": "people"}},
+    "failures": {"*": {"stations": "stations", "crew": "people", "tools": "tools"}},
     "stations": {"*": _STATION},
     "products": {
         "*": {

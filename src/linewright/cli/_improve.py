@@ -1,0 +1,323 @@
+"""The verbs that improve a line: bottleneck, losses, improve, ratify, ledger."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from linewright.cli._say import (
+    FOUND,
+    OK,
+    Args,
+    json_text,
+    load_line,
+    print_json,
+    say,
+    show,
+    tell_compiling,
+    title,
+    write,
+)
+from linewright.version import __version__
+
+if TYPE_CHECKING:
+    from linewright.experiment import Experiment
+    from linewright.improve.bottleneck import Bottleneck
+    from linewright.improve.changes import Change
+    from linewright.improve.search import Improvement
+    from linewright.improve.trials import Span
+    from linewright.improve.worth import Worth
+    from linewright.model.line import Line
+    from linewright.stats.intervals import Interval
+
+LESS = 0.1
+"""How much less of a time is tried to confirm its worth: a tenth."""
+
+_PILOTS = 5  # replications from which the warm-up is found
+
+
+def run_bottleneck(args: Args) -> int:
+    """Say what holds the line back, and what less of each time would gain."""
+    from linewright.console import bottleneck_view  # noqa: PLC0415 - slow
+    from linewright.improve.bottleneck import bottleneck, observe  # noqa: PLC0415
+    from linewright.improve.worth import worth_of  # noqa: PLC0415
+
+    line = load_line(args, args.model, args.overlay)
+    tell_compiling(args)
+    experiment, span = span_of(args, line)
+    n, seed, workers = experiment.replications, experiment.seed, args.workers
+    seen = observe(line, span, seed=seed, numbers=range(n), workers=workers)
+    found = bottleneck(seen, seed=seed, confidence=args.confidence)
+    value = worth_of(line, seen.levers, seen.shares, seen.throughput, args.confidence)
+    gains = _confirmed(args, line, span, value, n, seed + 1)
+    about = _about(args, line, experiment, span) | {"seed_of_confirmation": seed + 1}
+    if args.json:
+        print_json(_as_json(found, value, gains) | {"about": about})
+    else:
+        show(bottleneck_view(line.name, found, value, gains, about))
+    return OK
+
+
+def span_of(args: Args, line: Line) -> tuple[Experiment, Span]:
+    """Return the study, and what is looked at in each run of it.
+
+    A warm-up that is to be found is found from a few runs first.
+    """
+    from linewright.experiment import experiment_of  # noqa: PLC0415 - slow
+    from linewright.improve.trials import Span  # noqa: PLC0415
+    from linewright.simulate import simulate  # noqa: PLC0415
+
+    experiment = experiment_of(
+        line,
+        horizon=args.horizon,
+        replications=args.replications,
+        warmup=args.warmup,
+        seed=args.seed,
+        confidence=args.confidence,
+    )
+    warmup_us = experiment.warmup_us
+    if warmup_us is None:
+        pilots = min(experiment.replications, _PILOTS)
+        result = simulate(
+            line,
+            horizon=args.horizon,
+            replications=pilots,
+            seed=args.seed,
+            workers=args.workers,
+        )
+        warmup_us = int(result.manifest["warmup_us"])
+        say(args, f"warm-up: {warmup_us / 3.6e9:.3g} h, found from {pilots} runs")
+    return experiment, Span(warmup_us, experiment.horizon_us)
+
+
+def _confirmed(
+    args: Args, line: Line, span: Span, value: Worth, n: int, seed: int
+) -> list[tuple[Change, float, Interval]]:
+    """Try a tenth less of the times with the largest shares, on another seed.
+
+    Returns each change, the gain that its share promises, and the one that was found.
+    """
+    from linewright.improve.changes import TIMES, shorter  # noqa: PLC0415 - slow
+    from linewright.improve.worth import confirmed  # noqa: PLC0415
+
+    tried: list[tuple[Change, float]] = []
+    for lever in value.levers:
+        if len(tried) >= args.confirm:
+            break
+        if lever.kind in TIMES:
+            change = shorter(line, lever.kind, lever.place, LESS, lever.name)
+            if change is not None:
+                share = lever.elasticity.mean
+                tried.append((change, share * LESS / (1 - share * LESS)))
+    found = confirmed(
+        line,
+        [change for change, _ in tried],
+        span,
+        replications=n,
+        seed=seed,
+        confidence=args.confidence,
+        workers=args.workers,
+    )
+    return [(*one, gain) for one, gain in zip(tried, found, strict=True)]
+
+
+def _as_json(
+    found: Bottleneck, value: Worth, gains: list[tuple[Change, float, Interval]]
+) -> dict[str, Any]:
+    return {
+        "bottleneck": {"first": found.first, "tied": found.tied},
+        "methods": {
+            method: {
+                "first": finding.first,
+                "tied": finding.tied,
+                "probability": finding.probability,
+                "scores": {
+                    station: dataclasses.asdict(score)
+                    for station, score in finding.scores.items()
+                },
+            }
+            for method, finding in found.findings.items()
+        },
+        "remarks": found.remarks,
+        "throughput_per_h": dataclasses.asdict(value.throughput),
+        "worth": [dataclasses.asdict(lever) for lever in value.levers],
+        "doubts": value.doubts,
+        "confirmed": [
+            {
+                "change": change.name,
+                "changes": change.changes,
+                "promised": promised,
+                "gain": dataclasses.asdict(gain),
+            }
+            for change, promised, gain in gains
+        ],
+    }
+
+
+def run_improve(args: Args) -> int:
+    """Find the best set of options for a budget."""
+    from linewright.console import improvement_view  # noqa: PLC0415 - slow
+    from linewright.improve.options import read_options  # noqa: PLC0415
+    from linewright.improve.search import Store, Study, improve  # noqa: PLC0415
+    from linewright.model.load import write_whole  # noqa: PLC0415
+
+    line = load_line(args, args.model, args.overlay)
+    options = read_options(args.options, line)
+    tell_compiling(args)
+    experiment, span = span_of(args, line)
+    study = Study(
+        span,
+        experiment.seed,
+        args.objective,
+        args.indifference,
+        args.confidence,
+        experiment.replications,
+        args.most,
+        args.workers,
+    )
+    out = Path(args.out or Path("results") / f"{title(args)}-improve")
+    store = Store(out / "evaluations.jsonl")
+    found = improve(options, args.budget, study, store, _teller(args))
+    said = _improvement_json(found)
+    write_whole(out / PROPOSAL, json_text(said))
+    if args.json:
+        print_json(said | {"out": str(out)})
+    else:
+        show(improvement_view(line.name, found, line.currency or ""))
+    say(args, f"saved in {out}")
+    return OK if found.is_complete else FOUND
+
+
+PROPOSAL = "improvement.json"
+
+
+def _teller(args: Args) -> Callable[[int, int], None] | None:
+    """Return what tells how far a search is, where somebody looks."""
+    if args.quiet or not sys.stderr.isatty():
+        return None
+
+    def tell(replications: int, sets: int) -> None:
+        text = f"\r{sets} sets looked at, {replications:,} replications "
+        print(text, end="", file=sys.stderr, flush=True)
+
+    return tell
+
+
+def _improvement_json(found: Improvement) -> dict[str, Any]:
+    from linewright.improve.search import OBJECTIVES  # noqa: PLC0415 - slow
+
+    said = dataclasses.asdict(found)
+    study = said.pop("study")
+    span = study.pop("span")
+    said |= {
+        "objective": f"{study['objective']}, {OBJECTIVES[study['objective']][1]}",
+        "seed": study["seed"],
+        "version": __version__,
+    }
+    return {"improvement": said, "study": study | span}
+
+
+def _today() -> str:
+    # the one thing here that needs the clock: on which day somebody signed
+    now = datetime.datetime.now(tz=datetime.UTC)  # noqa: TID251
+    return now.astimezone().date().isoformat()
+
+
+def run_ratify(args: Args) -> int:
+    """Sign a proposal."""
+    from linewright.improve.decisions import DecisionError, ratify  # noqa: PLC0415
+
+    path = Path(args.proposal)
+    path = path / PROPOSAL if path.is_dir() else path
+    try:
+        proposal = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        msg = f"{path} is not a proposal of linewright improve: {error}"
+        raise DecisionError(msg) from error
+    made = ratify(
+        args.model, proposal, by=args.by, reason=args.reason, on=args.on or _today()
+    )
+    if args.json:
+        print_json(dataclasses.asdict(made))
+    else:
+        where = Path(args.model).parent / made.overlay
+        write(f"{where}\n")
+    say(args, f"decision {made.number} ratified on {made.on} by {made.by}")
+    return OK
+
+
+def run_ledger(args: Args) -> int:
+    """Show decisions, promised against realised, or write down what came of one."""
+    from linewright.console import ledger_view  # noqa: PLC0415 - slow
+    from linewright.improve.decisions import (  # noqa: PLC0415
+        DecisionError,
+        Realised,
+        read_ledger,
+        realise,
+    )
+
+    folder = Path(args.model).parent
+    if args.realised:
+        number, value = args.realised
+        if not (args.by or "").strip():
+            msg = "who says so is missing (--by)"
+            raise DecisionError(msg)
+        said = Realised(args.on or _today(), args.by, value, args.note or "")
+        realise(folder, number, said)
+    decisions = read_ledger(folder)
+    if args.json:
+        rows = [
+            dataclasses.asdict(decision) | {"verdict": decision.verdict}
+            for decision in decisions
+        ]
+        print_json({"decisions": rows})
+    elif decisions:
+        show(ledger_view(decisions))
+    else:
+        say(args, f"no decision was ratified for {args.model}")
+    return OK
+
+
+def run_losses(args: Args) -> int:
+    """Say where the units are lost."""
+    from linewright.console import losses_view  # noqa: PLC0415 - slow
+    from linewright.improve.losses import losses  # noqa: PLC0415
+
+    line = load_line(args, args.model, args.overlay)
+    tell_compiling(args)
+    experiment, span = span_of(args, line)
+    found = losses(
+        line,
+        span,
+        replications=experiment.replications,
+        seed=experiment.seed,
+        confidence=args.confidence,
+        workers=args.workers,
+    )
+    about = _about(args, line, experiment, span)
+    if args.json:
+        print_json(dataclasses.asdict(found) | {"about": about})
+    else:
+        show(losses_view(line.name, found, about))
+    return OK
+
+
+def _about(
+    args: Args, line: Line, experiment: Experiment, span: Span
+) -> dict[str, Any]:
+    from linewright.model.load import model_hash  # noqa: PLC0415 - slow
+
+    return {
+        "model_hash": model_hash(line),
+        "seed": experiment.seed,
+        "replications": experiment.replications,
+        "warmup_us": span.warmup_us,
+        "horizon_us": span.horizon_us,
+        "confidence": args.confidence,
+        "version": __version__,
+    }
