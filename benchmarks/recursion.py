@@ -12,14 +12,14 @@ from __future__ import annotations
 import numpy as np
 
 try:  # the one way to compile in the project, or Numba alone beside other tools
-    from linewright.kernel._jit import entry
+    from linewright.kernel._jit import array_entry
 except ImportError:
-    from numba import njit as entry  # type: ignore[assignment]
+    from numba import njit as array_entry  # type: ignore[assignment]
 
 __all__ = ["observe_designs"]
 
 
-@entry
+@array_entry
 def _observe(rates, slots, draws, warmup, out, column):  # type: ignore[no-untyped-def]
     """Write the throughput of each design in one replication."""
     n_parts, n_stations = draws.shape

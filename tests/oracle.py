@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linewright import tables as t
-from linewright.kernel._compile import dispatcher
+from linewright.kernel._jit import array_entry
 from linewright.kernel._views import open_draws, open_line, pack
 from linewright.kernel.sample import sample, uniform
 from linewright.kernel.streams import uniform_at
@@ -44,8 +44,8 @@ def _uniform_all(  # type: ignore[no-untyped-def]
             out[i] = uniform_at(draws, stream, numbers[i], visit, j)
 
 
-_sample: Callable[..., Any] = dispatcher(_sample_all)
-_uniform: Callable[..., Any] = dispatcher(_uniform_all)
+_sample: Callable[..., Any] = array_entry(_sample_all)
+_uniform: Callable[..., Any] = array_entry(_uniform_all)
 
 
 class Source:

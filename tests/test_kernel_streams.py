@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from linewright import tables as t
-from linewright.kernel._compile import dispatcher
+from linewright.kernel._jit import array_entry
 from linewright.kernel._views import open_draws, pack
 from linewright.kernel.leaving import bucket_of as kernel_bucket_of
 from linewright.kernel.streams import philox, standard, time_ahead
@@ -46,9 +46,9 @@ def _times_of(directory, asked, ahead, plain):  # type: ignore[no-untyped-def]
         plain[i] = int(standard(draws, stream, n, visit))
 
 
-compiled_times: Callable[..., None] = dispatcher(_times_of)
-compiled_philox: Callable[..., None] = dispatcher(_philox_of)
-compiled_buckets: Callable[..., None] = dispatcher(_buckets_of)
+compiled_times: Callable[..., None] = array_entry(_times_of)
+compiled_philox: Callable[..., None] = array_entry(_philox_of)
+compiled_buckets: Callable[..., None] = array_entry(_buckets_of)
 
 
 # ------------------------------------------------------------------ the generator

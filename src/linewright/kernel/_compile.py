@@ -87,15 +87,21 @@ class _Whole(JITCodeLibrary):
             shared = function.linkage.name == "linkonce_odr"
             if shared and not function.is_declaration:
                 function.linkage = "internal"
+        self._optimize()
+
+    def _optimize(self) -> None:
+        super()._optimize_final_module()
+
+
+class _Object(_Whole):
+    """The code of an entry that is written to disk and run from there."""
+
+    def _optimize(self) -> None:
         # Numba's own order inlines before anything is simplified, for the sake of
         # reference counts, of which the kernel has none
         self._optimize_functions(self._final_module)
         passes, builder = self._codegen._module_pass_manager()  # noqa: SLF001
         passes.run(self._final_module, builder)
-
-
-class _Object(_Whole):
-    """The code of an entry that is written to disk and run from there."""
 
     def _finalize_final_module(self) -> None:
         self._finalized = True
@@ -152,6 +158,10 @@ class _HelperCompiler(_Compiler):
     library_class = _Helper
 
 
+class _ArrayHelperCompiler(_HelperCompiler):
+    define_pipelines = Compiler.define_pipelines
+
+
 class _ObjectCompiler(_Compiler):
     library_class = _Object
 
@@ -193,7 +203,8 @@ def made(function: Callable[..., Any], kind: str) -> Any:
         return getattr(_numba_types, function.__name__)
     # said, because a helper inherits its first caller's flags where it says nothing
     flags = _FLAGS | {"forceinline": kind == "hot"}
-    compiled = njit(pipeline_class=_HelperCompiler, **flags)(function)
+    compiler = _ArrayHelperCompiler if kind == "array_jit" else _HelperCompiler
+    compiled = njit(pipeline_class=compiler, **flags)(function)
     template = compiled.get_call_template
     # plain types: constants do not make new variants of it
     compiled.get_call_template = lambda args, kws: template(
@@ -245,10 +256,9 @@ def compile_entry(function: Callable[..., Any], n_numbers: int) -> bytes:
 
 
 def dispatcher(function: Callable[..., Any]) -> Any:
-    """Compile a function of any arguments that calls the kernel's; tests have such.
+    """Compile a function of any arguments; what Numba keeps of it lies in our folder.
 
-    Numba's own cache on disk lies in our folder, because it does not see an edit made
-    in another file.
+    The folder is named by the kernel's sources, in which Numba would not see an edit.
     """
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(cache_folder())

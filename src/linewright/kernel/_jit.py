@@ -2,7 +2,9 @@
 
 `jit` compiles a function that others call, `hot` one that is inlined into its caller
 because the event loop runs through it, `entry` one that Python calls with whole
-numbers, and `builtin` stands for a few instructions that Numba has no word for.
+numbers, and `builtin` stands for a few instructions that Numba has no word for. These
+work on tables. `array_entry` and `array_jit` are for formulas on arrays, of any kinds,
+and Numba's own way; who calls such an entry waits for Numba to load.
 
 Numba compiles, and is imported for that alone (`_compile`): loading it, and what it
 keeps of its own on disk, would be most of a later start. What lies on disk instead is
@@ -34,7 +36,17 @@ from llvmlite import binding
 from linewright.drafts import write_whole
 from linewright.errors import ResultError
 
-__all__ = ["PLAIN", "builtin", "cache_folder", "entry", "hot", "is_compiled", "jit"]
+__all__ = [
+    "PLAIN",
+    "array_entry",
+    "array_jit",
+    "builtin",
+    "cache_folder",
+    "entry",
+    "hot",
+    "is_compiled",
+    "jit",
+]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -57,6 +69,22 @@ class _Later:
         if self._made is None:
             self._made = _compile.made(self._function, self._kind)
         return _compile.type_of(self._made)
+
+
+class _ArrayEntry:
+    """A function that Python calls with arrays; Numba's, from the first call on."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._made: Any = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run the machine code."""
+        if self._made is None:
+            from linewright.kernel import _compile  # noqa: PLC0415 - slow
+
+            self._made = _compile.dispatcher(self._function)
+        return self._made(*arguments)
 
 
 class _Entry:
@@ -181,6 +209,19 @@ def builtin(function: _Function) -> _Function:
 def entry(function: _Function) -> _Function:
     """Compile a function that Python calls, and keep its machine code on disk."""
     return function if PLAIN else cast("_Function", _Entry(function))
+
+
+def array_jit(function: _Function) -> _Function:
+    """Compile a function of arrays that other compiled functions call."""
+    return _later(function, "array_jit")
+
+
+def array_entry(function: _Function) -> _Function:
+    """Compile a function of arrays that Python calls, and keep what Numba keeps.
+
+    Numba sees an edit of this function's file, and of no other but the kernel's.
+    """
+    return function if PLAIN else cast("_Function", _ArrayEntry(function))
 
 
 def _later(function: _Function, kind: str) -> _Function:

@@ -6,13 +6,13 @@ import heapq
 
 import numpy as np
 
-from linewright.kernel._arrays import entry
+from linewright.kernel._jit import array_entry
 from linewright.tables import Ints
 
 __all__ = ["longest_periods"]
 
 
-@entry
+@array_entry
 def longest_periods(starts: Ints, ends: Ints, edges: Ints) -> Ints:
     """Return at each span between two edges which period around it is the longest.
 

@@ -1,8 +1,8 @@
 """Compiled parts of the formulas: elimination in a band, and two-station blocks.
 
 All compiled code of this package lies in this one file: Numba notices an edit of the
-file of an entry, and of no other (see `kernel._arrays`). Functions write into arrays
-that their caller made, and know rows only. Times are in any one unit.
+file of an entry, and of no other (see `kernel._jit`). Functions write into arrays that
+their caller made, and know rows only. Times are in any one unit.
 
 A distribution of time is phase-type with up to four phases that are passed through
 upwards, held in one record (`PHASES`): the probability to start in each phase, and the
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from linewright.kernel._arrays import entry, jit
+from linewright.kernel._jit import array_entry, array_jit
 
 __all__ = ["MOST_PHASES", "PHASES", "band_throughputs", "decompose"]
 
@@ -32,7 +32,7 @@ PHASES = np.dtype(
 # ---------------------------------------------------------------- elimination in a band
 
 
-@entry
+@array_entry
 def band_throughputs(source, target, which, last_works, rates, band, found):
     """Write the throughput of lines that share their states, by state reduction.
 
@@ -67,7 +67,7 @@ def band_throughputs(source, target, which, last_works, rates, band, found):
         found[line] = rates[line, rates.shape[1] - 1] * working / total
 
 
-@jit
+@array_jit
 def _reduce(flow, law, band):
     """Write a law that is stationary, up to a factor; `flow` is used up."""
     n = law.shape[0]
@@ -95,7 +95,7 @@ def _reduce(flow, law, band):
 # ---------------------------------------------------------------- distributions
 
 
-@jit
+@array_jit
 def _fit(r, n_moments, to):
     """Write phases with the reduced moments r_k = E[T^k] / k!, as many as can be had.
 
@@ -134,7 +134,7 @@ def _fit(r, n_moments, to):
     to["end"][1] = 1 / second
 
 
-@jit
+@array_jit
 def _fit_erlang(mean, scv, to):
     k = int(np.ceil(1 / scv - 1e-9))
     root = max(0.0, k * (1 + scv) - k * k * scv)
@@ -148,7 +148,7 @@ def _fit_erlang(mean, scv, to):
     to["end"][k - 1] = rate
 
 
-@jit
+@array_jit
 def _remaining(phases, at, w, e):
     """Write the reduced moments of the time that remains from the phases `at`.
 
@@ -170,7 +170,7 @@ def _remaining(phases, at, w, e):
         e[k] = x
 
 
-@jit
+@array_jit
 def _add(r, e, probability):
     """Add to a time an independent one that comes with a probability, in moments."""
     r[2] += probability * (r[1] * e[0] + r[0] * e[1] + e[2])
@@ -178,7 +178,7 @@ def _add(r, e, probability):
     r[0] += probability * e[0]
 
 
-@jit
+@array_jit
 def _add_stop(r, wait, probability, stops, scratch):
     """Add the repair that may be left when a wait ends, if stops go on in waits.
 
@@ -196,7 +196,7 @@ def _add_stop(r, wait, probability, stops, scratch):
 # ---------------------------------------------------------------- two-station blocks
 
 
-@jit
+@array_jit
 def _block(up, down, n, y, law, starving, blocking, out):
     """Solve two stations with phase-type times and n - 2 places between them.
 
@@ -249,7 +249,7 @@ def _block(up, down, n, y, law, starving, blocking, out):
     _back(up, down, n, y, z, law, starving, blocking, out)
 
 
-@jit
+@array_jit
 def _rows_of_inverse(flow, leaving, start, m, k, y):
     """Write the mean time in each state before leaving, begun in e_a times `start`.
 
@@ -292,7 +292,7 @@ def _rows_of_inverse(flow, leaving, start, m, k, y):
                 row[j] += row[i] * flow[i, j]
 
 
-@jit
+@array_jit
 def _back(up, down, n, y, z, law, starving, blocking, out):
     """Go from the highest level to the lowest and add up what is asked for."""
     m, k = up["n"], down["n"]
@@ -344,7 +344,7 @@ def _back(up, down, n, y, z, law, starving, blocking, out):
     out[5] = full / mass
 
 
-@jit
+@array_jit
 def _single(up, down, n, starving, blocking, out):
     """Solve a block of exponential times: a birth-death chain.
 
@@ -380,7 +380,7 @@ def _single(up, down, n, starving, blocking, out):
 # ---------------------------------------------------------------- decomposition
 
 
-@entry
+@array_entry
 def decompose(moments, stops, slots, successor, n_moments, until, found, levels):
     """Write what the decomposition says of lines of one shape.
 
@@ -453,7 +453,7 @@ def decompose(moments, stops, slots, successor, n_moments, until, found, levels)
         found[line, 3 + n_buffers] = throughput * moments[line, n_buffers, 0]
 
 
-@jit
+@array_jit
 def _time(k, is_first, block, station, successor, out, starved, blocked, r, scratch):
     """Write the moments of a part's time on a station, as seen from one block.
 
