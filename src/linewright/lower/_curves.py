@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from linewright import tables as t
 from linewright.lower._build import Build
-from linewright.lower._moments import tick_of
+from linewright.model.moments import tick_of
 from linewright.model.line import RampPoint, Step
 
 __all__ = ["add_ramp", "lower_learning"]

@@ -1,0 +1,1 @@
+"""How much in each period: what targets ask for, what holds, and how sure that is."""
