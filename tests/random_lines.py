@@ -738,8 +738,8 @@ def _take_out(model: dict[str, Any], code: str, path: tuple[Any, ...]) -> None:
     """Take out of a model what a rule of the shop floor forbids."""
     if path[0] == "loops":
         model["loops"].pop(path[1], None)
-    elif path[0] == "materials":
-        model["materials"] = {}
+    elif path[0] in {"materials", "changes"}:
+        model.pop(path[0])
     elif path[0] == "stations" and code == "LW231":
         model["stations"][path[1]].pop(path[2], None)
     elif code == "LW227" and path[0] in {"stations", "failures"}:
@@ -751,8 +751,6 @@ def _take_out(model: dict[str, Any], code: str, path: tuple[Any, ...]) -> None:
         model["stations"][path[1]].pop("maintenance", None)
     elif code == "LW226":
         model["people"]["fitters"]["count"] = model["people"]["operators"]["count"] = 2
-    elif path[0] == "changes":
-        model["changes"] = []
     elif path[0] == "stations" and code in _OF_STATIONS:
         model["stations"][path[1]].pop(_OF_STATIONS[code], None)
     elif path[0] == "products" and code in _OF_STEPS | _OF_STATIONS:

@@ -185,7 +185,7 @@ def test_a_line_whose_servers_are_gone_for_good_stands_still() -> None:
         changes=[change("10 h", mill={"servers": 0})],
     )
     lowered = lower(line, 40 * HOUR)
-    code, state = run_until(
+    code, _ = run_until(
         lowered, new_state(lowered), new_draws(lowered, 1, 0), 40 * HOUR
     )
     assert code == t.STANDSTILL
@@ -194,7 +194,7 @@ def test_a_line_whose_servers_are_gone_for_good_stands_still() -> None:
         update={"changes": (*line.changes, *a_line(changes=[later]).changes)}
     )
     lowered = lower(line, 40 * HOUR)
-    code, state = run_until(
+    code, _ = run_until(
         lowered, new_state(lowered), new_draws(lowered, 1, 0), 20 * HOUR
     )
     assert code == t.REACHED

@@ -339,15 +339,8 @@ class _Story:
         if mode in (t.FAILED, t.MAINTENANCE):
             missing = self.missing_tool(len(self.state.servers) + int(server["down"]))
             return Cause(f"{name} {self.down(s)}{on_it}", missing)
-        if self.is_away(s):
-            m = int(self.state.servers["down"][s])
-            comes = int(self.line.modes["cycles"][self.line.server_modes["mode"][m]])
-            until = "any more" if comes < 0 else f"until {self.when(comes)}"
-            return Cause(f"{name} is not there {until}{on_it}")
         if mode in (t.BREAK, t.OFF_SHIFT):
-            shift = "on a break" if mode == t.BREAK else "off shift"
-            station = int(server["station"])
-            return Cause(f"{name} is {shift} {self.back_on_shift(station)}{on_it}")
+            return Cause(f"{name} {self.off(s)}{on_it}")
         if mode == t.BLOCKED:
             return self.blocked(s)
         if mode == t.STARVED:
@@ -355,6 +348,18 @@ class _Story:
         if mode == t.WAITING:
             return self.waits(s, f"{name}{{}}{on_it}")
         return Cause(f"{name} {self.doing(s)}{self.left(s)}")
+
+    def off(self, s: int) -> str:
+        """Say that a server is off shift, or not there, and until when."""
+        if not self.is_away(s):
+            is_break = self.state.servers["mode"][s] == t.BREAK
+            shift = "on a break" if is_break else "off shift"
+            station = int(self.state.servers["station"][s])
+            return f"is {shift} {self.back_on_shift(station)}"
+        m = int(self.state.servers["down"][s])
+        comes = int(self.line.modes["cycles"][self.line.server_modes["mode"][m]])
+        until = "any more" if comes < 0 else f"until {self.when(comes)}"
+        return f"is not there {until}"
 
     def is_away(self, s: int) -> bool:
         """Say whether a server is not there: it has not come yet, or is gone."""

@@ -10,13 +10,13 @@ import numpy as np
 
 from linewright import tables as t
 from linewright.lower._build import Build
-from linewright.model.moments import tick_of
 from linewright.lower._routes import kit, lower_step, memory_slots
 from linewright.lower._stocks import lower_held
 from linewright.model.changes import schedule_ticks, schedules_of
 from linewright.model.distribution import Distribution
 from linewright.model.line import InProcessFile, Line, Order, OrderFile
 from linewright.model.meaning import uses_of
+from linewright.model.moments import tick_of
 from linewright.units import UNITS_US
 
 _FULL = {"wait": t.FULL_WAIT, "block": t.FULL_BLOCK, "lose": t.FULL_LOSE}

@@ -34,6 +34,7 @@ from linewright.model.notes import Notes
 
 __all__ = ["lint"]
 
+
 def lint(line: Line, notes: Notes) -> None:
     """Note what is likely not meant in a line without errors."""
     flows = {name: flow_of(product) for name, product in line.products.items()}
@@ -244,7 +245,8 @@ def _asked_too_much(
                 most = sum(capacity[s] / us for s, us in each.items())
                 share = visits_per_us / most if most else 0.0
                 shares[stations] = max(shares[stations], share)
-    for stations, load in pooled(loads).items():
+    for stations, work in pooled(loads).items():
+        load = float(work)
         there = sum(capacity[name] for name in stations)
         share = max(load / there if there else 0.0, shares[stations])
         if share > 1 + 1e-9:

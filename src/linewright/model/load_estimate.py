@@ -13,6 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
+import numpy as np
+from numpy.typing import NDArray
+
 from linewright.model.calendars import on_share
 from linewright.model.changes import servers_over_time, station_schedule
 from linewright.model.distribution import Distribution
@@ -39,6 +42,8 @@ __all__ = [
     "stops_of",
     "work_us",
 ]
+
+Amount = float | NDArray[np.float64]
 
 MAX_LOOPS = 1000
 MAX_SETS = 300
@@ -114,15 +119,16 @@ def _outcomes(product: Product) -> list[tuple[float, float, int]]:
 def starts_per_s(line: Line, flows: dict[str, Flow]) -> dict[str, float]:
     """Return the units of each product that must be started per second."""
     least = {name: _arrivals_per_s(product) for name, product in line.products.items()}
-    return starts_of(line, flows, _asked_per_s(line), least)
+    starts = starts_of(line, flows, _asked_per_s(line), least)
+    return {name: float(units) for name, units in starts.items()}
 
 
 def starts_of(
     line: Line,
     flows: dict[str, Flow],
-    asked: Mapping[str, float],
-    least: Mapping[str, float] | None = None,
-) -> dict[str, float]:
+    asked: Mapping[str, Amount],
+    least: Mapping[str, Amount] | None = None,
+) -> dict[str, Amount]:
     """Return the units of each product that must be started for what is asked.
 
     Bills of material and splits are exploded; scrap makes the numbers larger.
@@ -130,27 +136,28 @@ def starts_of(
     Args:
         line: The line.
         flows: What becomes of a unit of each product (`flow_of`).
-        asked: Good units of each product, or such per second.
+        asked: Good units of each product, or such per second; or arrays of them.
         least: Units of each that are started in any case, in the same terms.
     """
     needed = {name: asked.get(name, 0.0) for name in line.products}
     least = least or {}
-    starts: dict[str, float] = {}
+    starts: dict[str, Amount] = {}
     order = list(TopologicalSorter(_users(line)).static_order())
     for name in order:  # products before their components and what they are split from
         product, flow = line.products[name], flows[name]
         for child, count in _splits(product).items():
-            needed[name] = max(needed[name], starts[child] / count)
+            needed[name] = np.maximum(needed[name], starts[child] / count)
         starts[name] = needed[name] / flow.good if flow.good > 0 else 0.0
-        starts[name] = max(starts[name], least.get(name, 0.0))
+        starts[name] = np.maximum(starts[name], least.get(name, 0.0))
         for visits, uses in zip(flow.visits, uses_of(product), strict=True):
             for component, count in uses.items():
                 if not product.bom[component].bought:
-                    needed[component] += starts[name] * visits * count
+                    more = starts[name] * visits * count
+                    needed[component] = needed[component] + more
     for name in reversed(order):
         for child, count in _splits(line.products[name]).items():
             made = starts[name] * flows[name].good * count
-            starts[child] = max(starts[child], made)
+            starts[child] = np.maximum(starts[child], made)
     return starts
 
 
@@ -197,11 +204,11 @@ def _arrivals_per_s(product: Product) -> float:
 # ---------------------------------------------------------------- stations
 
 
-def pooled(loads: dict[frozenset[str], float]) -> dict[frozenset[str], float]:
+def pooled(loads: Mapping[frozenset[str], Amount]) -> dict[frozenset[str], Amount]:
     """Return for each set of stations the work that can be done nowhere else.
 
     Args:
-        loads: Work by the stations that can do it.
+        loads: Work by the stations that can do it; numbers, or arrays of them.
     """
     several = [stations for stations in loads if len(stations) > 1][:MAX_SETS]
     totals = {stations: load for stations, load in loads.items() if len(stations) == 1}

@@ -157,11 +157,22 @@ def _repeated(line: Line, at: Path, target: Target, notes: Notes) -> None:
         msg = f"a target per {per} says to when it goes on"
         notes.error("LW260", at, msg, f"add to: {_sample(line, per)}")
         return
-    if _is_far(line, target.end) or _is_far(line, target.start):
-        key = "to" if _is_far(line, target.end) else "from"
-        msg = f"{key} lies outside the years 1900 to {_LAST_YEAR}"
-        notes.error("LW260", (*at, key), msg)
-        return
+    for key, day in (("to", target.end), ("from", target.start)):
+        if _is_far(line, day):
+            msg = f"{key} lies outside the years 1900 to {_LAST_YEAR}"
+            notes.error("LW260", (*at, key), msg)
+            return
+    _spans(line, at, target, notes)
+    if target.ramp is not None and target.ramp.start > target.quantity:
+        msg = f"it rises from {target.ramp.start} to the quantity, {target.quantity}"
+        notes.error("LW260", (*at, "ramp", "from"), msg, "begin with fewer")
+
+
+def _spans(line: Line, at: Path, target: Target, notes: Notes) -> None:
+    """Note what is wrong with the first and the last day of a repeated target."""
+    per, end = target.per, target.end
+    assert per is not None
+    assert end is not None
     own = period_of(line.start.date(), per)
     if target.start is not None:
         period = period_of(target.start, per)
@@ -173,9 +184,9 @@ def _repeated(line: Line, at: Path, target: Target, notes: Notes) -> None:
             msg = f"{target.start} is not the first day of a {per}"
             hint = f"that is {first_day(period, per)}, or {first_day(period + 1, per)}"
             notes.error("LW260", (*at, "from"), msg, hint)
-    last = period_of(target.end, per)
-    if last_day(last, per) != target.end:
-        msg = f"{target.end} is not the last day of a {per}"
+    last = period_of(end, per)
+    if last_day(last, per) != end:
+        msg = f"{end} is not the last day of a {per}"
         notes.error("LW260", (*at, "to"), msg, f"that is {last_day(last, per)}")
     first = own if target.start is None else period_of(target.start, per)
     if last < first:
@@ -188,9 +199,6 @@ def _repeated(line: Line, at: Path, target: Target, notes: Notes) -> None:
             f"these are {n_periods(line, target):,} periods; the most are {MAX_GOALS:,}"
         )
         notes.error("LW260", (*at, "to"), msg)
-    if target.ramp is not None and target.ramp.start > target.quantity:
-        msg = f"it rises from {target.ramp.start} to the quantity, {target.quantity}"
-        notes.error("LW260", (*at, "ramp", "from"), msg, "begin with fewer")
 
 
 def _sample(line: Line, per: str) -> date:

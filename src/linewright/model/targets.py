@@ -149,7 +149,7 @@ def last_day(period: int, per: str) -> date:
 
 
 def period_label(period: int, per: str) -> str:
-    """Return what a period is called: ``2027``, ``2027 Q1``, ``2027-03``, ``2027 W5``."""
+    """Return what a period is called: ``2027 Q1``, ``2027-03``, ``2027 W5``."""
     first = first_day(period, per)
     if per == "year":
         return f"{first.year}"

@@ -37,7 +37,6 @@ from linewright.model.changes import (
 )
 from linewright.model.line import Learning, Line, RampPoint, Step
 from linewright.model.load_estimate import (
-    Flow,
     availability,
     flow_of,
     pooled,
@@ -54,6 +53,8 @@ __all__ = ["Entity", "Overload", "RoughCut", "demand_by", "rough_cut"]
 
 Floats = NDArray[np.float64]
 HOUR_US = 3.6e9
+_POINTS = 16  # of a period, at which what is learned is averaged
+_WORKING = "processing"  # the clock that goes while there is work
 
 
 class Entity(NamedTuple):
@@ -236,7 +237,9 @@ class _RoughCutMaker:
     ) -> None:
         self._line, self._periods, self._edges = line, periods, edges
         self._asked = asked
-        self._flows = {name: flow_of(product) for name, product in line.products.items()}
+        self._flows = {
+            name: flow_of(product) for name, product in line.products.items()
+        }
         self._on: dict[Schedule, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
         self._starts = self._started()
 
@@ -246,19 +249,20 @@ class _RoughCutMaker:
         by_set: dict[frozenset[str], Floats] = defaultdict(self._none)
         people: dict[str, Floats] = defaultdict(self._none)
         for name, i, step, visits in self._visited():
-            share = self._learned(name, step)
+            share = self._learned(step)
             each = {s: work_us(line, name, i, s) for s in step.stations}
             by_set[frozenset(each)] += visits * share * min(each.values())
             for skill, us in self._people_us(name, step):
                 people[skill] += visits * share * us
-        for skill, us in self._repairs_us(stations):
-            people[skill] += us
+        for skill, repairs in self._repairs_us(stations):
+            people[skill] += repairs
         rows: list[tuple[Entity, Floats, Floats]] = []
-        for names, work in _pooled(by_set).items():
+        for names, work in pooled(by_set).items():
             there = [name for name in line.stations if name in names]
             kind = "station" if len(there) == 1 else "stations"
             hours = sum((stations[name] for name in there), self._none())
-            rows.append((Entity(kind, ", ".join(there)), work, hours))
+            entity = Entity(kind, ", ".join(there))
+            rows.append((entity, self._none() + work, hours))
         having = skills_of(line)
         for skill, work in people.items():
             hours = sum((self._pool_us(pool) for pool in having[skill]), self._none())
@@ -281,18 +285,8 @@ class _RoughCutMaker:
 
     def _started(self) -> dict[str, Floats]:
         """Return the units of each product that are started in each period."""
-        columns = [
-            starts_of(
-                self._line,
-                self._flows,
-                {name: float(units[i]) for name, units in self._asked.items()},
-            )
-            for i in range(len(self._periods))
-        ]
-        return {
-            name: np.array([column[name] for column in columns])
-            for name in self._line.products
-        }
+        starts = starts_of(self._line, self._flows, self._asked)
+        return {name: self._none() + units for name, units in starts.items()}
 
     def _visited(self) -> Iterator[tuple[str, int, Step, Floats]]:
         """Yield every operation of what is made with its visits in each period."""
@@ -302,10 +296,10 @@ class _RoughCutMaker:
                 for i, step in enumerate(product.route):
                     yield name, i, step, starts * flow.visits[i]
 
-    def _learned(self, name: str, step: Step) -> Floats | float:
+    def _learned(self, step: Step) -> Floats:
         """Return the share of its first time that an operation takes, by period."""
         if step.learning is None:
-            return 1.0
+            return self._none() + 1.0
         done = self._none()
         for product, other in self._line.products.items():
             lot = other.lot_size if step.process_per == "lot" else 1
@@ -313,8 +307,11 @@ class _RoughCutMaker:
                 if own.operation == step.operation and own.learning is not None:
                     visits = self._starts[product] * self._flows[product].visits[i]
                     done += visits / lot
-        before = step.learning.done + done.cumsum() - done / 2
-        return np.array([_learned_share(step.learning, n + 1) for n in before])
+        before = step.learning.done + done.cumsum() - done
+        inside = before + done * ((np.arange(_POINTS) + 0.5) / _POINTS)[:, None]
+        shares = [_learned_share(step.learning, n + 0.5) for n in inside.ravel()]
+        mean: Floats = np.array(shares).reshape(inside.shape).mean(axis=0)
+        return mean
 
     def _people_us(self, name: str, step: Step) -> Iterator[tuple[str, float]]:
         """Yield the time of people by skill that a unit takes at an operation."""
@@ -338,16 +335,22 @@ class _RoughCutMaker:
             if skill is not None and us > 0:
                 yield skill, n * us / (lot * max(parts, 1.0))
 
-    def _repairs_us(self, stations: Mapping[str, Floats]) -> Iterator[tuple[str, Floats]]:
+    def _repairs_us(
+        self, stations: Mapping[str, Floats]
+    ) -> Iterator[tuple[str, Floats]]:
         """Yield the time of people for the stops that come by the clock and by work."""
         work: dict[str, Floats] = defaultdict(self._none)
         visits: dict[str, Floats] = defaultdict(self._none)
         for name, i, step, visited in self._visited():
-            station = step.stations[0]
-            work[station] += visited * work_us(self._line, name, i, station)
-            visits[station] += visited / self._line.products[name].lot_size
+            first = step.stations[0]
+            work[first] += visited * work_us(self._line, name, i, first)
+            batch = batch_of(self._line, step)
+            lots = visited / self._line.products[name].lot_size
+            visits[first] += lots / (batch.max if batch else 1)
         for name, station in self._line.stations.items():
             by_default = station.people.repair if station.people else None
+            times = [stop_times(s) for s in stops_of(station) if s.clock == _WORKING]
+            whole = 1 + sum(down / up for up, down in times)
             for stop in stops_of(station):
                 skill, n = people_of(stop.crew if stop.crew else by_default)
                 if skill is None:
@@ -355,8 +358,8 @@ class _RoughCutMaker:
                 up, down = stop_times(stop)
                 if stop.clock in {"calendar", "operating"}:
                     yield skill, n * stations[name] * down / up
-                elif stop.clock == "processing":
-                    yield skill, n * work[name] * down / (up + down)
+                elif stop.clock == _WORKING:
+                    yield skill, n * work[name] / whole * down / up
                 else:
                     yield skill, n * visits[name] * down / up
 
@@ -371,13 +374,17 @@ class _RoughCutMaker:
         ends = [at_us for at_us, _ in steps[1:]]
         for (begin, n), end in zip(steps, [*ends, int(self._edges[-1])], strict=True):
             if n and begin < end:
-                total += n * np.diff(self._on_us(schedule, self._edges.clip(begin, end)))
+                total += n * np.diff(
+                    self._on_us(schedule, self._edges.clip(begin, end))
+                )
         speed = station.ramp_up.speed if station.ramp_up else ()
         return total * availability(station) * self._ramped(speed)
 
     def _pool_us(self, name: str) -> Floats:
         schedule = pool_schedule(self._line, name)
-        return self._line.people[name].count * np.diff(self._on_us(schedule, self._edges))
+        return self._line.people[name].count * np.diff(
+            self._on_us(schedule, self._edges)
+        )
 
     def _on_us(self, schedule: Schedule, at_us: NDArray[np.int64]) -> Floats:
         """Return the time on shift from the start to some instants."""
@@ -401,13 +408,6 @@ class _RoughCutMaker:
         inside = np.linspace(self._edges[:-1], self._edges[1:], 9)
         mean: Floats = np.interp(inside, times, shares).mean(axis=0)
         return mean
-
-
-def _pooled(by_set: dict[frozenset[str], Floats]) -> dict[frozenset[str], Floats]:
-    """Return `pooled` for work in periods."""
-    n = len(next(iter(by_set.values()), ()))
-    columns = [pooled({k: float(v[i]) for k, v in by_set.items()}) for i in range(n)]
-    return {k: np.array([column[k] for column in columns]) for k in by_set}
 
 
 def _learned_share(learning: Learning, n: float) -> float:
