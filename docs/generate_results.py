@@ -1,7 +1,8 @@
 """Write `results.md`: the result folder and every column of its tables, from the code.
 
 The columns and their meanings are `results.COLUMNS`, those of the event log
-`traces.LOG_COLUMNS`; what the manifest and the measures of `summary` mean stands here.
+`traces.LOG_COLUMNS` and those of a plan `plan.outcome.PLAN_COLUMNS`; what the manifests
+and the measures of `summary` mean stands here.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from linewright.plan.outcome import PLAN_COLUMNS, PLAN_SCHEMA_VERSION
 from linewright.results import COLUMNS, RESULT_SCHEMA_VERSION
 from linewright.traces import LOG_COLUMNS, LOG_KINDS
 
-__all__ = ["MANIFEST", "MEASURES", "PAGE", "results"]
+__all__ = ["MANIFEST", "MEASURES", "PAGE", "PLAN_MANIFEST", "results"]
 
 PAGE = Path(__file__).parent / "results.md"
 
@@ -78,6 +80,34 @@ MANIFEST: Mapping[str, str] = {
     "standstill_reason": "what was waited for in the first of them",
 }
 """Keys of the manifest and what they mean."""
+
+PLAN_MANIFEST: Mapping[str, str] = {
+    "kind": "`plan`",
+    "plan_schema_version": "version of this format",
+    "linewright_version": "version that wrote it",
+    "model_name": "`name` of the model",
+    "description": "`description` of the model",
+    "model_hash": "hash of the model's content; comments and layout do not change it",
+    "seed": "seed of all random numbers",
+    "replications": "replications in the tables",
+    "replications_asked": "the most that were asked for",
+    "horizon_us": "end of the time simulated, microseconds from the model's start",
+    "from_us": "its begin: 0, or the instant of the state it begins from",
+    "actual_to_us": "up to when what was really made is counted, or null",
+    "precision": "half-width of the probabilities at which to stop, or null",
+    "confidence": "confidence of all intervals",
+    "resolution_us": "step of time to which dates are told, upward",
+    "goals_left_out": "targets that are due before or after the time simulated",
+    "start": "local date and time of instant 0",
+    "time_zone": "zone of the line",
+    "rules_given": "as of a result",
+    "events": "events of all replications",
+    "stopped_early": "whether it was interrupted; what was done by then is here",
+    "standstill": "numbers of the replications in which the line stood still for good",
+    "checks": "how often a law of the kernel was held against a replication",
+    "failed_checks": "laws that were broken; empty in a sound run",
+}
+"""Keys of a plan's manifest and what they mean."""
 
 MEASURES: Mapping[str, tuple[str, str]] = {
     "throughput_per_h": ("product", "units that finished their route, per hour"),
@@ -168,6 +198,28 @@ _TABLES: Mapping[str, str] = {
     "checks": "The laws that each replication was held against, over the whole run.",
 }
 
+_PLAN_TABLES: Mapping[str, str] = {
+    "goals": "A row for each target and period of it, then one for all periods of each "
+    "target that has some, then one for all together.",
+    "capacity": "Work against hours, by averages: a row for each period, station and "
+    "skill of people that has work.",
+    "asked": "Units asked for and to be started, a row for each period and product.",
+    "fan": "What has left by the end of each period: the course of the plan.",
+    "replications": "A row for each replication.",
+    "counts": "Exact counts, a row for each replication, instant and product.",
+    "promises": "Dates for new orders; no rows unless they were asked for.",
+    "readiness": "The targets as they are, then times the factors asked about.",
+}
+
+_PLAN = f"""\
+## The folder of a plan
+
+`linewright plan MODEL --out FOLDER` writes a folder of the same form, with other
+tables; `linewright.Plan.load(folder)` reads it. `plan_schema_version` is now
+{PLAN_SCHEMA_VERSION}. What the figures mean stands in [plan](methods/plan.md). Its
+manifest:
+"""
+
 _LOG = """\
 ## The event log
 
@@ -190,6 +242,12 @@ def results() -> str:
             sections += ["The measures are:", _measures()]
     sections += [_LOG, _table(("Kind", "What happened"), LOG_KINDS)]
     sections += ["Its columns are:", _table(("Column", "Meaning"), LOG_COLUMNS)]
+    assert set(_PLAN_TABLES) == set(PLAN_COLUMNS), "every table has its line here"
+    sections += [_PLAN, _table(("Key", "Meaning"), PLAN_MANIFEST)]
+    for name, texts in PLAN_COLUMNS.items():
+        meanings = {column: text for column, (_, text) in texts.items()}
+        sections += [f"### {name}", _PLAN_TABLES[name]]
+        sections += [_table(("Column", "Meaning"), meanings)]
     return "\n\n".join(section.strip() for section in sections) + "\n"
 
 

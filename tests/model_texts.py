@@ -92,6 +92,16 @@ transport: [{from: any, to: test, time: 1 min}]
 orders:
   - {id: A, product: desk, quantity: 2, due: 2027-03-05}
   - {product: desk, release: 1 d, due: 4 d 6 h, priority: 3}
+targets:
+  first: {product: desk, quantity: 3, by: 2027-03-12, since: 2 h, note: for the fair}
+  weekly:
+    {product: shelf, quantity: 9, per: week, to: 2027-04-04, ramp: {from: 4, over: 3}}
+demand:
+  as planned: {probability: 0.75}
+  strong: {probability: 0.25, factor: {desk: 1.2}}
+changes:
+  - {on: 2027-03-09, stations: {press: {servers: 2, calendar: always}}, note: new}
+  - {on: 10 d, calendars: {day: always}}
 study: {horizon: 2 weeks, kind: terminating, replications: 4}
 """
 

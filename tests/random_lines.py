@@ -341,7 +341,31 @@ class _Maker:
             self.vehicles(out)
         if "tools" in out:
             self.lent(out)
+        if self.maybe(0.35):
+            self.changes(out)
         return out
+
+    # ------------------------------------------------------------ changes
+
+    def changes(self, line: dict[str, Any]) -> None:
+        """Let servers come and go, and calendars follow each other."""
+        names = [n for n, s in line["stations"].items() if "conveyor" not in s]
+        found: list[dict[str, Any]] = []
+        for _ in range(self.whole(1, 3)):
+            change: dict[str, Any] = {"on": self.seconds(0, 90_000), "stations": {}}
+            for name in self.some(names, self.whole(0, len(names))):
+                at = {"servers": self.whole(0, 3)} if self.maybe(0.7) else {}
+                if not at or self.maybe(0.3):
+                    at["calendar"] = self.pick(list(_CALENDARS))
+                change["stations"][name] = at
+            if "people" in line and self.maybe(0.4):
+                pool = self.pick(list(line["people"]))
+                calendar = {"calendar": self.pick(list(_CALENDARS))}
+                change["people"] = {pool: calendar}
+            if self.maybe(0.3) or not change["stations"]:
+                change["calendars"] = {"day": "always", "always": "night"}
+            found.append(change)
+        line["changes"] = found
 
     # ------------------------------------------------------------ vehicles
 
@@ -714,8 +738,8 @@ def _take_out(model: dict[str, Any], code: str, path: tuple[Any, ...]) -> None:
     """Take out of a model what a rule of the shop floor forbids."""
     if path[0] == "loops":
         model["loops"].pop(path[1], None)
-    elif path[0] == "materials":
-        model["materials"] = {}
+    elif path[0] in {"materials", "changes"}:
+        model.pop(path[0])
     elif path[0] == "stations" and code == "LW231":
         model["stations"][path[1]].pop(path[2], None)
     elif code == "LW227" and path[0] in {"stations", "failures"}:

@@ -335,7 +335,7 @@ def test_the_bottleneck_is_asked_for_what_was_published(fab: Line) -> None:
     }
     assert max(found, key=lambda name: found[name]) == "Litho_BE_110"
     assert found["Litho_BE_110"] == pytest.approx(0.974, abs=0.005)
-    ours = capacity_us(fab, fab.stations["Litho_BE_110"], {}) / 28
+    ours = capacity_us(fab, "Litho_BE_110", {}) / 28
     assert ours == pytest.approx(up["Litho_BE_110"], abs=0.01)
 
 

@@ -286,7 +286,8 @@ def allowed_modes(sight: Sight, s: int) -> tuple[int, ...]:
     shift = sight.state.stations["shift"][k]
     if server["down"] >= 0:
         mode = sight.line.server_modes["mode"][server["down"]]
-        return (t.MAINTENANCE if sight.line.modes["planned"][mode] else t.FAILED,)
+        planned = int(sight.line.modes["planned"][mode])
+        return ((t.FAILED, t.MAINTENANCE, t.OFF_SHIFT, t.OFF_SHIFT)[planned],)
     if server["running"]:
         shown = {t.SETTING_UP: t.SETUP, t.WORKING: t.PROCESSING}
         return (shown.get(int(server["phase"]), t.LOADING),)

@@ -122,7 +122,7 @@ def test_work_and_capacity_know_failures_lots_and_calendars() -> None:
     minutes = (3 * (1 + 1 / 9) + 1 / 10) / 2  # a lot of two, with its repairs
     assert work_us(line, "leg", 0, "cut") / 60e6 == pytest.approx(minutes)
     share = 2 * 0.5 * 0.75
-    assert capacity_us(line, line.stations["cut"], {}) == pytest.approx(share)
+    assert capacity_us(line, "cut", {}) == pytest.approx(share)
 
 
 @given(st.dictionaries(st.sampled_from("abcdef"), st.sets(st.sampled_from("abcdef"))))

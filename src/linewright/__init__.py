@@ -12,6 +12,8 @@ from linewright.errors import (
 from linewright.model.check import check, load_checked
 from linewright.model.line import Line
 from linewright.model.load import load, loads
+from linewright.plan.outcome import Plan
+from linewright.plan.planning import Promise, plan_line
 from linewright.results import Result
 from linewright.simulate import simulate
 from linewright.version import __version__
@@ -23,6 +25,8 @@ __all__ = [
     "Line",
     "LinewrightError",
     "ModelError",
+    "Plan",
+    "Promise",
     "Result",
     "ResultError",
     "RuleError",
@@ -31,5 +35,6 @@ __all__ = [
     "load",
     "load_checked",
     "loads",
+    "plan_line",
     "simulate",
 ]

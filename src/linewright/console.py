@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from linewright import tables as t
+from linewright.model.moments import date_text
 from linewright.report.basis import is_one_run, of_one_run
 from linewright.report.words import (
     DASH,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from linewright.improve.losses import Losses
     from linewright.improve.search import Improvement
     from linewright.improve.worth import Worth
+    from linewright.plan.outcome import Plan
     from linewright.results import Result
     from linewright.simulate import Progress
     from linewright.stats.compare import Comparison
@@ -56,12 +58,14 @@ __all__ = [
     "improvement_view",
     "ledger_view",
     "losses_view",
+    "plan_view",
     "result_view",
     "table_view",
 ]
 
 PIPE_WIDTH = 1000  # nothing is wrapped or cut where no terminal sets the width
 TOP_STATIONS = 8
+MOST_ROWS = 60
 _OFF = ("break", "off_shift")
 _DOWN = ("failed", "maintenance")
 
@@ -575,6 +579,167 @@ def ledger_view(decisions: Sequence[Decision]) -> RenderableType:
     return _grid(columns, rows, "Decisions")
 
 
+# ---------------------------------------------------------------- a plan
+
+
+def plan_view(plan: Plan) -> RenderableType:
+    """Return what a plan found, small enough for a screen."""
+    m = plan.manifest
+    n = m["replications"]
+    end = date_text(plan.line, m["horizon_us"])[:10]
+    head = Text(name(m["model_name"]), style="bold")
+    head.append(f": {n:,} replication{'s' * (n != 1)} to {end}")
+    views: list[RenderableType] = [head]
+    if m["failed_checks"]:
+        text = f"SELF-CHECK FAILED: {len(m['failed_checks'])} laws are broken"
+        views.append(Text(text, style="bold red"))
+    views += [_tightest(plan), _goals(plan)]
+    notes = [*_plan_notes(plan), *_readiness(plan), *_promises(plan)]
+    return Group(*views, *map(Text, notes))
+
+
+def _tightest(plan: Plan) -> Table:
+    """Return the most loaded station or people of each period."""
+    rows = plan.rows("capacity")
+    shown = []
+    for period in dict.fromkeys(row["period"] for row in rows):
+        here = [row for row in rows if row["period"] == period]
+        most = max(here, key=lambda row: row["load"])
+        so_far = max(here, key=lambda row: row["load_to_date"])
+        shown.append(
+            (
+                period,
+                name(most["entity"]),
+                f"{most['load']:.0%}",
+                f"{most['work_h']:,.0f}",
+                f"{most['hours']:,.0f}",
+                f"{name(so_far['entity'])} {so_far['load_to_date']:.0%}",
+            )
+        )
+    columns = ("period", "most loaded", "load", "work, h", "hours", "all to date")
+    return _grid(columns, shown[:MOST_ROWS], "Work against hours, by averages")
+
+
+def _goals(plan: Plan) -> Table:
+    rows = plan.rows("goals")
+    each = [row for row in rows if row["quantity"] is not None]
+    left_out = len(each) - MOST_ROWS
+    if left_out > 0:
+        each = sorted(each, key=lambda row: row["probability"])[:MOST_ROWS]
+    title = "Targets" if left_out <= 0 else f"Targets, without the {left_out} surest"
+    shown = [
+        (
+            f"{name(row['target'])}: {row['goal']}",
+            f"{row['quantity']:,} {row['product']}",
+            _chance(row),
+            f"{row['made_mean']:,.1f}",
+            f"{row['shortfall_mean']:,.2f}",
+            *(_day(plan, row[f"reached_p{share}_us"]) for share in (50, 80, 95)),
+        )
+        for row in each
+    ]
+    for row in rows:
+        if row["quantity"] is None:
+            who = f"{name(row['target'])}: all" if row["target"] else "all targets"
+            shown.append((who, "", _chance(row), "", "", "", "", ""))
+    columns = ("target", "asked", "met with", "made", "short")
+    return _grid((*columns, "half by", "80% by", "95% by"), shown, title)
+
+
+def _chance(row: dict[str, Any]) -> str:
+    share = f"{row['probability']:.1%} ({row['low']:.1%} to {row['high']:.1%})"
+    return share.replace(" ", NBSP)
+
+
+def _day(plan: Plan, at_us: int | None) -> str:
+    if at_us is None or at_us < 0:
+        return "later"
+    step_us = int(plan.manifest["resolution_us"])
+    text = date_text(plan.line, at_us)
+    return text[:10] if step_us >= 6 * 3_600_000_000 else text
+
+
+def _plan_notes(plan: Plan) -> list[str]:
+    m, notes = plan.manifest, []
+    rows = plan.rows("readiness")
+    first = rows[0]
+    if first["impossible_entity"]:
+        notes.append(
+            f"By averages the targets cannot be met: {first['impossible_entity']} has "
+            f"more work than hours up to the end of {first['impossible_period']}."
+        )
+    elif first["first_entity"]:
+        notes.append(
+            f"{first['first_entity']} first has more work than hours in "
+            f"{first['first_period']} ({first['first_load']:.0%}); some of it has to "
+            "be done before."
+        )
+    released = first["released_factor"]  # not a number where orders release nothing
+    if released < 1:
+        notes.append(
+            f"The orders release {released:.0%} of what the targets ask for: whatever "
+            "the line could do, no more can be made."
+        )
+    if m["goals_left_out"]:
+        n = m["goals_left_out"]
+        notes.append(f"{n} target{'s' * (n != 1)} lie outside the time simulated.")
+    if m["actual_to_us"] is not None:
+        day = date_text(plan.line, m["actual_to_us"])
+        text = f"What was made up to {day} is counted"
+        if not m["from_us"]:
+            text += (
+                "; the line then stands as it would after a start from the model, for "
+                "no state was given"
+            )
+        notes.append(f"{text}.")
+    if m["standstill"]:
+        n = len(m["standstill"])
+        notes.append(f"The line stood still with parts in it in {n} replications.")
+    return notes
+
+
+def _readiness(plan: Plan) -> list[str]:
+    notes = []
+    for row in plan.rows("readiness")[1:]:
+        if row["is_highest"]:
+            high = row["high"]
+            upper = f"{high:.3g}" if math.isfinite(high) else "?"
+            text = (
+                f"All targets times {row['factor']:.3g} ({row['low']:.3g} to {upper})"
+            )
+            text += f" are met with {row['probability']:.0%}"
+        else:
+            text = f"All targets times {row['factor']:g} are met with {_chance(row)}"
+        if row["first_entity"]:
+            text += f"; {row['first_entity']} first has more work than hours, in "
+            text += f"{row['first_period']} ({row['first_load']:.0%})"
+        else:
+            text += "; by averages there are hours enough everywhere"
+        released = row["released_factor"]  # not a number where orders release nothing
+        if row["factor"] > released:
+            text += (
+                f"; the orders release no more than {released:.3g} times the targets"
+            )
+        elif released > 0 and row["is_highest"]:
+            text += f"; the orders release {released:.3g} times the targets"
+        notes.append(f"{text}.".replace(NBSP, " "))
+    return notes
+
+
+def _promises(plan: Plan) -> list[str]:
+    notes = []
+    for row in plan.rows("promises"):
+        who = f"{row['quantity']:,} {row['product']} more"
+        share = f"{row['probability']:.0%}"
+        if row["date_us"] < 0:
+            notes.append(f"{who}, with {share}: not within the horizon.")
+            continue
+        low, high = (_day(plan, row[key]) for key in ("low_us", "high_us"))
+        day = _day(plan, row["date_us"])
+        notes.append(f"{who}, with {share}: by {day} ({low} to {high}).")
+    return notes
+
+
 # ---------------------------------------------------------------- progress
 
 
@@ -606,15 +771,13 @@ class ProgressBar:
 
     def __call__(self, progress: Progress) -> None:
         """Show how far a simulation is."""
-        if not self._bar:
-            return
-        assert self._task is not None
-        self._bar.update(
-            self._task,
-            completed=progress.done,
-            total=progress.asked,
-            width=half_width(progress.throughput, self._precision),
-        )
+        width = half_width(progress.throughput, self._precision)
+        self.show(progress.done, progress.asked, width)
+
+    def show(self, done: int, asked: int, width: str) -> None:
+        """Show how many of the replications are done, and how wide an interval is."""
+        if self._bar and self._task is not None:
+            self._bar.update(self._task, completed=done, total=asked, width=width)
 
 
 def _new_bar(stream: TextIO) -> Bar:

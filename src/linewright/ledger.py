@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from linewright import tables as t
 from linewright.lower import Lowered
+from linewright.model.changes import absent_us
 from linewright.model.line import Line, Power
 from linewright.model.meaning import leaves_line, power_of
 from linewright.replicate import Snapshot
@@ -74,9 +75,18 @@ class Counted:
         return np.array(steps, np.float64)
 
     def server_us(self) -> Floats:
-        """Return server-time in each state: (replication, station, state)."""
-        pairs = zip(self.first, self.last, strict=True)
-        return np.array([b.accounts - a.accounts for a, b in pairs], np.float64)
+        """Return server-time in each state: (replication, station, state).
+
+        That of servers which are not there, as changes of the line have it, is taken
+        out of what is off shift.
+        """
+        pairs = list(zip(self.first, self.last, strict=True))
+        found = np.array([b.accounts - a.accounts for a, b in pairs], np.float64)
+        for k, name in enumerate(self.line.stations if self.line.changes else ()):
+            away = [absent_us(self.line, name, a.at_us, b.at_us) for a, b in pairs]
+            off_us = found[:, k, t.OFF_SHIFT] - away
+            found[:, k, t.OFF_SHIFT] = np.maximum(off_us, 0.0)
+        return found
 
     def shift_us(self, calendar: int) -> Floats:
         """Return the time on shift by a calendar; all the time if it is none (-1)."""

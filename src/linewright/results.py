@@ -43,7 +43,13 @@ from linewright.stats.intervals import (
 from linewright.stats.oee import oee
 from linewright.version import __version__
 
-__all__ = ["COLUMNS", "RESULT_SCHEMA_VERSION", "Result", "build_result"]
+__all__ = [
+    "COLUMNS",
+    "RESULT_SCHEMA_VERSION",
+    "Result",
+    "build_result",
+    "write_folder",
+]
 
 RESULT_SCHEMA_VERSION = 1
 
@@ -300,23 +306,7 @@ class Result:
         Raises:
             ResultError: The folder holds something that is not a result.
         """
-        folder = Path(folder)
-        if _is_something_else(folder):
-            msg = f"{folder} exists and is not a result; choose another name"
-            raise ResultError(msg)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
-            for name, table in self.tables.items():
-                pq.write_table(table, fresh / f"{name}.parquet")
-            (fresh / "model.json").write_text(dumps(self.line), encoding="utf-8")
-            text = json.dumps(self.manifest, indent=2, ensure_ascii=False)
-            (fresh / "manifest.json").write_text(text + "\n", encoding="utf-8")
-            fresh.chmod(0o777 & ~_umask())
-            _swap(fresh, folder)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-        return folder
+        return write_folder(folder, self.manifest, self.line, self.tables)
 
     @classmethod
     def load(cls, folder: str | Path) -> Result:
@@ -330,6 +320,9 @@ class Result:
             manifest = json.loads(
                 (folder / "manifest.json").read_text(encoding="utf-8")
             )
+            if manifest.get("kind", "result") != "result":
+                msg = f"{folder} is a {manifest['kind']}, and not a simulation's result"
+                raise ResultError(msg)
             version = manifest["result_schema_version"]
             if version != RESULT_SCHEMA_VERSION:
                 msg = (
@@ -374,6 +367,38 @@ class Result:
         """Return a line of what it is."""
         parts = [f"{k or 'line'} {v}/h" for k, v in self.throughput.items()]
         return f"<Result of {self.manifest['model_name']}: {', '.join(parts)}>"
+
+
+def write_folder(
+    folder: str | Path,
+    manifest: Mapping[str, Any],
+    line: Line,
+    tables: Mapping[str, pa.Table],
+) -> Path:
+    """Write a manifest, a model and tables as a folder, whole or not at all.
+
+    An older folder with a manifest is replaced as a whole.
+
+    Raises:
+        ResultError: The folder holds something that is not a result.
+    """
+    folder = Path(folder)
+    if _is_something_else(folder):
+        msg = f"{folder} exists and is not a result; choose another name"
+        raise ResultError(msg)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for name, table in tables.items():
+            pq.write_table(table, fresh / f"{name}.parquet")
+        (fresh / "model.json").write_text(dumps(line), encoding="utf-8")
+        text = json.dumps(manifest, indent=2, ensure_ascii=False)
+        (fresh / "manifest.json").write_text(text + "\n", encoding="utf-8")
+        fresh.chmod(0o777 & ~_umask())
+        _swap(fresh, folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return folder
 
 
 def _read_table(folder: Path, name: str) -> pa.Table:

@@ -99,6 +99,8 @@ SKIP_BITS = 3
 
 # clocks of failures
 CLOCK_PROCESSING, CLOCK_OPERATING, CLOCK_CALENDAR, CLOCK_CYCLES, CLOCK_UNITS = range(5)
+# what takes a server down: a failure, planned work, or that it is not there
+UNPLANNED, PLANNED, AWAY, AWAY_AT_START = range(4)
 PART_RESUME, PART_RESTART, PART_SCRAP = range(3)
 END_INTERRUPT, END_FINISH, END_FIT = range(3)
 CHOOSE_PREFERENCE, CHOOSE_SHORTEST, CHOOSE_FIRST_FREE = range(3)

@@ -305,9 +305,11 @@ class _Story:
     # ------------------------------------------------------------ stations, servers
 
     def station(self, k: int) -> Cause:
-        servers, name = self.servers_of(k), self.names.stations[k]
-        modes = [int(self.state.servers["mode"][s]) for s in servers]
-        worst = min(servers, key=lambda s: (_RANK.index(modes[s - servers[0]]), s))
+        name, every = self.names.stations[k], self.servers_of(k)
+        servers = [s for s in every if not self.is_away(s)] or [*every]
+        mode_of = {s: int(self.state.servers["mode"][s]) for s in servers}
+        modes = list(mode_of.values())
+        worst = min(servers, key=lambda s: (_RANK.index(mode_of[s]), s))
         text, following = self.server(worst)
         found = Counter(t.MODE_NAMES[mode].replace("_", " ") for mode in modes)
         if len(servers) == 1:
@@ -321,6 +323,8 @@ class _Story:
     def all_alike(self, k: int, mode: int, s: int, text: str) -> str:
         """Return the clause of a station whose servers are all in one state."""
         name, state = self.names.stations[k], t.MODE_NAMES[mode].replace("_", " ")
+        if self.is_away(s):
+            return f"no server of {name} is there; {text}"
         if mode in (t.OFF_SHIFT, t.BREAK):
             shift = "on a break" if mode == t.BREAK else "off shift"
             return f"{name} is {shift} {self.back_on_shift(k)}"
@@ -336,9 +340,7 @@ class _Story:
             missing = self.missing_tool(len(self.state.servers) + int(server["down"]))
             return Cause(f"{name} {self.down(s)}{on_it}", missing)
         if mode in (t.BREAK, t.OFF_SHIFT):
-            shift = "on a break" if mode == t.BREAK else "off shift"
-            station = int(server["station"])
-            return Cause(f"{name} is {shift} {self.back_on_shift(station)}{on_it}")
+            return Cause(f"{name} {self.off(s)}{on_it}")
         if mode == t.BLOCKED:
             return self.blocked(s)
         if mode == t.STARVED:
@@ -346,6 +348,26 @@ class _Story:
         if mode == t.WAITING:
             return self.waits(s, f"{name}{{}}{on_it}")
         return Cause(f"{name} {self.doing(s)}{self.left(s)}")
+
+    def off(self, s: int) -> str:
+        """Say that a server is off shift, or not there, and until when."""
+        if not self.is_away(s):
+            is_break = self.state.servers["mode"][s] == t.BREAK
+            shift = "on a break" if is_break else "off shift"
+            station = int(self.state.servers["station"][s])
+            return f"is {shift} {self.back_on_shift(station)}"
+        m = int(self.state.servers["down"][s])
+        comes = int(self.line.modes["cycles"][self.line.server_modes["mode"][m]])
+        until = "any more" if comes < 0 else f"until {self.when(comes)}"
+        return f"is not there {until}"
+
+    def is_away(self, s: int) -> bool:
+        """Say whether a server is not there: it has not come yet, or is gone."""
+        m = int(self.state.servers["down"][s])
+        if m < 0:
+            return False
+        planned = self.line.modes["planned"][self.line.server_modes["mode"][m]]
+        return bool(planned >= t.AWAY)
 
     def waits(self, s: int, text: str) -> Cause:
         """Say whether a server waits for people or tools, or for what a part takes."""

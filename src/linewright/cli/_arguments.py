@@ -30,6 +30,7 @@ from linewright.cli._model import (
     run_schema,
     run_version,
 )
+from linewright.cli._plan import run_plan
 from linewright.cli._say import Args
 from linewright.cli._study import run_brief, run_simulate
 from linewright.version import __version__
@@ -70,6 +71,9 @@ EXAMPLES = {
     "balance": "linewright balance tasks.csv --cycle-time 12min\n"
     "linewright balance tasks.csv --stations 8 --json\n"
     "linewright balance tasks.csv --stations 6..10 --mix A=3,B=2",
+    "plan": "linewright plan plant.yaml --precision 2%\n"
+    "linewright plan plant.yaml --goal 1.2 --promise trainer=10@90%\n"
+    "linewright plan plant.yaml --from today.npz --actual made.csv --goal auto",
     "why": "linewright why plant.yaml --at 3d10:42 weld\n"
     'linewright why plant.yaml --at "2027-01-07 10:42" frame:17',
     "trace": "linewright trace plant.yaml --out log.parquet\n"
@@ -203,6 +207,7 @@ def _add_study_verbs(verbs: Any) -> None:
         compare, "a scenario of its own over the one model; may be given again"
     )
     _add_study(compare)
+    _add_plan(verbs)
     brief = _verb(verbs, "brief", run_brief, "write the brief, one HTML file")
     brief.add_argument("model", metavar="MODEL_OR_RESULT")
     _add_overlay(brief, _OVERLAY)
@@ -288,6 +293,58 @@ def _outcome(text: str) -> tuple[int, float]:
 
 
 _outcome.__name__ = "NUMBER=VALUE"  # argparse names it: invalid NUMBER=VALUE value
+
+
+def _add_plan(verbs: Any) -> None:
+    plan = _verb(verbs, "plan", run_plan, "say whether targets will be met, and when")
+    plan.add_argument("model", metavar="MODEL")
+    _add_overlay(plan, _OVERLAY)
+    text = "time simulated from the line's start; to the last target by default"
+    plan.add_argument("--horizon", metavar="TIME", help=text)
+    text = "independent runs, or the most"
+    plan.add_argument("--replications", metavar="N", type=int, help=text)
+    plan.add_argument("--seed", metavar="N", type=int, help="as in the model")
+    text = "stop when every probability is known to so much: 2%%; else to 5%%"
+    _add_share(plan.add_argument, "--precision", None, text)
+    text = "confidence of intervals: 95%%"
+    _add_share(plan.add_argument, "--confidence", 0.95, text)
+    text = "threads; all cores by default"
+    plan.add_argument("--workers", metavar="N", type=int, help=text)
+    text = "begin from a state that `linewright state` saved"
+    plan.add_argument("--from", metavar="STATE", dest="start_from", help=text)
+    text = "CSV file of what was really made: date, product, quantity"
+    plan.add_argument("--actual", metavar="FILE", help=text)
+    plan.add_argument(
+        "--promise",
+        metavar="PRODUCT=QTY@SHARE",
+        dest="promises",
+        action="append",
+        type=_promise,
+        default=[],
+        help="date for a new order, kept with this probability; may be given again",
+    )
+    text = (
+        "targets times a factor, such as 1.2; auto: the highest that is met with 90%%"
+    )
+    plan.add_argument("--goal", metavar="FACTOR", help=text)
+    plan.add_argument(
+        "--out", metavar="DIR", help="folder of the plan; none is written by default"
+    )
+    _add_allow(plan)
+
+
+def _promise(text: str) -> tuple[str, int, float]:
+    """Read ``trainer=10@90%``; the share is 90 % if it is not said."""
+    product, equals, rest = text.rpartition("=")
+    number, _, share = rest.partition("@")
+    try:
+        quantity, probability = int(number), _share_of_one(share or "90%")
+    except ValueError:
+        equals = ""
+    if not (product.strip() and equals):
+        msg = f'"{text}" is no order; write it like trainer=10@90%'
+        raise argparse.ArgumentTypeError(msg)
+    return product.strip(), quantity, probability
 
 
 def _add_study(verb: argparse.ArgumentParser) -> None:

@@ -53,7 +53,7 @@ def run_simulate(args: Args) -> int:
 
     line = load_line(args, args.model, args.overlay)
     out = Path(args.out or Path("results") / title(args))
-    _refuse_to_replace(out)
+    refuse_to_replace(out)
     result = simulated(args, line, options_of(args))
     if args.json:
         print_json(_result_json(result) | {"out": str(out)})
@@ -64,7 +64,7 @@ def run_simulate(args: Args) -> int:
     return verdict(args, result)
 
 
-def _refuse_to_replace(out: Path) -> None:
+def refuse_to_replace(out: Path) -> None:
     """Raise before the work where the result could not be saved after it."""
     if not out.exists() or (out / "manifest.json").is_file():
         return

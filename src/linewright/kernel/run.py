@@ -59,6 +59,7 @@ from linewright.kernel.vehicles import empty_us, fetched
 from linewright.kernel.waiting import waiting_for
 from linewright.kernel.work import (
     due,
+    go_down,
     repaired,
     returned,
     set_clock,
@@ -80,6 +81,8 @@ from linewright.tables import (
     ASK_UNLOAD,
     ASK_WALK,
     ASKED_CALL,
+    AWAY,
+    AWAY_AT_START,
     BAD,
     BEGIN,
     CALENDAR_ON,
@@ -243,7 +246,10 @@ def begin_line(line: LineTables, state: State):
     """Set the line going at time 0: clocks, sources, servers looking for work."""
     state.clock[0].begun = 1
     for m in range(len(line.server_modes)):
-        if line.modes[line.server_modes[m].mode].worn < 0:
+        mode = line.modes[line.server_modes[m].mode]
+        if mode.planned == AWAY_AT_START:
+            go_down(line, state, m)
+        elif mode.worn < 0:
             push_request(state, ASK_CLOCK, m)
     for k in range(len(line.stocks)):
         if line.stocks[k].kind == MATERIAL:
@@ -539,6 +545,9 @@ def draw_rare(line: LineTables, state: State, draws: Draws, kind, row):
         fixed = line.server_modes[row]
         mode = line.modes[fixed.mode]
         n = state.modes[row].n
+        now = state.clock[0].now
+        if kind == ASK_REPAIR and mode.planned >= AWAY:
+            return UNKNOWN if mode.cycles < 0 else max(mode.cycles - now, 0)
         if kind == ASK_REPAIR:
             return sample(line, draws, mode.repair, fixed.repair_stream, n, 0)
         if mode.steps > 1:
@@ -546,6 +555,8 @@ def draw_rare(line: LineTables, state: State, draws: Draws, kind, row):
         if mode.clock == CLOCK_CYCLES or mode.clock == CLOCK_UNITS:
             return mode.first if n == 0 else mode.cycles
         dist = mode.first if n == 0 else mode.every
+        if dist < 0:
+            return UNKNOWN
         return sample(line, draws, dist, fixed.every_stream, n, 0)
     if kind == ASK_MOVE:
         return draw_move(line, state, draws, row)
@@ -725,7 +736,9 @@ def stands_still(line: LineTables, state: State):
         if timer_of(state, s) < NEVER:
             return False
         if server.down >= 0:
-            if state.claims[n_servers + server.down].lacks == 0:
+            mode = line.modes[line.server_modes[server.down].mode]
+            is_gone = mode.planned >= AWAY and mode.cycles < 0
+            if state.claims[n_servers + server.down].lacks == 0 and not is_gone:
                 return False
         elif is_held(state, s) and state.claims[s].lacks == 0:
             return False

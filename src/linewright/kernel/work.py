@@ -44,6 +44,7 @@ from linewright.kernel.stocks import add_to_stock, give_back_from, take_from_sto
 from linewright.tables import (
     ASK_CLOCK,
     ASK_RETURN,
+    AWAY,
     BLOCKED,
     BREAK,
     CALENDAR_BREAK,
@@ -87,6 +88,7 @@ __all__ = [
     "come_up",
     "count_cycle",
     "due",
+    "go_down",
     "leave_line",
     "next_pending",
     "returned",
@@ -137,7 +139,10 @@ def show(line: LineTables, state: State, s):
     shift = state.stations[server.station].shift
     if server.down >= 0:
         planned = line.modes[line.server_modes[server.down].mode].planned
-        set_mode(state, s, MAINTENANCE if planned else FAILED)
+        if planned >= AWAY:
+            set_mode(state, s, OFF_SHIFT)
+        else:
+            set_mode(state, s, MAINTENANCE if planned else FAILED)
     elif server.running or is_about_to_run(line, state, s):
         mode = PROCESSING
         if server.phase == SETTING_UP:
@@ -217,6 +222,34 @@ def operate(line: LineTables, state: State, s):
 
 
 @jit
+def is_away(line: LineTables, state: State, s):
+    """Say whether a server is not there: it has not come yet, or is gone."""
+    m = state.servers[s].down
+    return m >= 0 and line.modes[line.server_modes[m].mode].planned >= AWAY
+
+
+@jit
+def ages_there(line: LineTables, m):
+    """Say whether a clock of calendar time stands while its server is not there."""
+    mode = line.modes[line.server_modes[m].mode]
+    if mode.planned >= AWAY or mode.n_members > 0:
+        return False
+    return mode.clock == CLOCK_CALENDAR
+
+
+@jit
+def come_or_go(line: LineTables, state: State, s, is_there):
+    """Start or stop a server's clocks of calendar time: it comes, or goes away."""
+    server = state.servers[s]
+    for m in range(server.first_mode, server.first_mode + server.n_modes):
+        if ages_there(line, m):
+            if is_there:
+                _run_clock(line, state, m)
+            else:
+                _stop_clock(line, state, m)
+
+
+@jit
 def set_clock(line: LineTables, state: State, m, amount):
     """Take the driver's answer: how long, on its clock, until this failure."""
     mode = state.modes[m]
@@ -226,7 +259,8 @@ def set_clock(line: LineTables, state: State, m, amount):
     mode.due = NEVER
     server = state.servers[fixed.server]
     if clock == CLOCK_CALENDAR:
-        _run_clock(line, state, m)
+        if not (is_away(line, state, fixed.server) and ages_there(line, m)):
+            _run_clock(line, state, m)
     elif clock == CLOCK_OPERATING:
         operate(line, state, fixed.server)
     elif clock == CLOCK_PROCESSING:
@@ -386,8 +420,11 @@ def go_down(line: LineTables, state: State, m):
     if mode.n_members > 0:
         fall_together(line, state, m)
     else:
-        state.stations[state.servers[fixed.server].station].failures += 1
+        if mode.planned < AWAY:
+            state.stations[state.servers[fixed.server].station].failures += 1
         _fall(line, state, fixed.server, m)
+        if mode.planned >= AWAY:
+            come_or_go(line, state, fixed.server, False)
     if mode.stock >= 0:
         state.stocks[mode.stock].out += 1
         ask(state, ASK_RETURN, mode.stock)  # what failed is sent to be repaired
@@ -489,6 +526,8 @@ def repaired(line: LineTables, state: State, m):
         renew(line, state, fixed.server, mode.worn)
     else:
         ask(state, ASK_CLOCK, m)
+    if mode.planned >= AWAY:
+        come_or_go(line, state, fixed.server, True)
     if mode.n_members == 0 and state.servers[fixed.server].down == m:
         come_up(line, state, fixed.server)
     for i in range(mode.first_member, mode.first_member + mode.n_members):

@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from linewright import tables as t
+from linewright.model.changes import Schedule
 from linewright.model.distribution import KINDS, Distribution
 from linewright.model.line import Line, PythonRule
 from linewright.model.meaning import Taken
@@ -69,7 +70,7 @@ class Build:
     station_rows: dict[str, int] = field(default_factory=dict)
     product_rows: dict[str, int] = field(default_factory=dict)
     buffer_rows: dict[str, int] = field(default_factory=dict)
-    calendar_rows: dict[str, int] = field(default_factory=dict)
+    calendar_rows: dict[Schedule, int] = field(default_factory=dict)
     families: dict[str, int] = field(default_factory=dict)
     first_steps: dict[str, int] = field(default_factory=dict)
     dest_rows: dict[Any, int] = field(default_factory=dict)

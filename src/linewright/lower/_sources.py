@@ -10,13 +10,13 @@ import numpy as np
 
 from linewright import tables as t
 from linewright.lower._build import Build
-from linewright.lower._moments import tick_of
 from linewright.lower._routes import kit, lower_step, memory_slots
 from linewright.lower._stocks import lower_held
-from linewright.model.calendars import expand
+from linewright.model.changes import schedule_ticks, schedules_of
 from linewright.model.distribution import Distribution
 from linewright.model.line import InProcessFile, Line, Order, OrderFile
 from linewright.model.meaning import uses_of
+from linewright.model.moments import tick_of
 from linewright.units import UNITS_US
 
 _FULL = {"wait": t.FULL_WAIT, "block": t.FULL_BLOCK, "lose": t.FULL_LOSE}
@@ -31,16 +31,11 @@ _BEYOND_US = 28 * UNITS_US["d"]
 
 
 def lower_calendars(build: Build) -> None:
-    """Add the calendars that somebody keeps, and their ticks."""
-    line = build.line
-    used = [s.calendar or line.calendar for s in line.stations.values()]
-    used += [pool.calendar for pool in line.people.values()]
-    for station in line.stations.values():
-        used += [work.window for work in station.maintenance.values()]
-    for name in dict.fromkeys(filter(None, used)):
+    """Add the calendars that somebody keeps, one after the other, and their ticks."""
+    for schedule in schedules_of(build.line):
         # beyond the end, so that what fits into a shift does not depend on the horizon
         until_us = build.horizon_us + _BEYOND_US
-        ticks = expand(line.calendars[name], line.start, line.time_zone, until_us)
+        ticks = schedule_ticks(build.line, schedule, until_us)
         first = len(build.ticks)
         end = max(until_us, int(ticks.at_us[-1])) + 1
         ends = np.append(ticks.at_us[1:], end)
@@ -55,7 +50,7 @@ def lower_calendars(build: Build) -> None:
             on_left.append(int(left))
         for (at, _, mode), left_us in zip(rows, reversed(on_left), strict=True):
             build.ticks.append((int(at), int(mode), left_us))
-        build.calendar_rows[name] = len(build.calendars)
+        build.calendar_rows[schedule] = len(build.calendars)
         build.calendars.append({"first": first, "n": len(rows)})
 
 

@@ -12,6 +12,13 @@ from linewright import tables as t
 from linewright.lower._build import Build
 from linewright.lower._curves import add_ramp
 from linewright.lower._stocks import add_spares, lower_lent
+from linewright.model.changes import (
+    absences,
+    most_servers,
+    pool_schedule,
+    station_schedule,
+    window_schedule,
+)
 from linewright.model.distribution import Distribution
 from linewright.model.line import (
     Failure,
@@ -21,6 +28,7 @@ from linewright.model.line import (
     Station,
 )
 from linewright.model.meaning import people_of, skills_of
+from linewright.model.moments import date_text
 
 _DISPATCH = {
     "fifo": t.FIFO,
@@ -65,7 +73,7 @@ def lower_people(build: Build) -> None:
         first, n = build.link(build.skill_rows[s] for s in (name, *pool.skills))
         row: dict[str, float] = {"count": pool.count}
         row |= {"first_skill": first, "n_skills": n, "walk": -1, "walk_stream": -1}
-        row["calendar"] = build.calendar_rows[pool.calendar] if pool.calendar else -1
+        row["calendar"] = build.calendar_rows.get(pool_schedule(build.line, name), -1)
         if pool.walk is not None:
             row["walk"] = build.dist(pool.walk)
             row["walk_stream"] = build.stream("walk", name, of=[pool.walk])
@@ -91,12 +99,13 @@ def lower_stations(build: Build) -> None:
     n_families = len(build.families)
     first_server = 0
     for k, (name, station) in enumerate(line.stations.items()):
-        calendar = station.calendar or line.calendar
+        calendar = build.calendar_rows.get(station_schedule(line, name), -1)
+        n_servers = most_servers(line, name)
         row: dict[str, float] = {
             "first_server": first_server,
-            "n_servers": station.servers,
+            "n_servers": n_servers,
             **_dispatch(station),
-            "calendar": build.calendar_rows[calendar] if calendar else -1,
+            "calendar": calendar,
             "before_service": station.blocking == "before_service",
             "out_buffer": -1,
             "setup_first": -1,
@@ -121,11 +130,8 @@ def lower_stations(build: Build) -> None:
             "good": add_ramp(build, station.ramp_up.good if station.ramp_up else ()),
             "own_rule": build.own_rule("dispatch", name, station.dispatch),
         }
-        if calendar:
-            stations = build.stations_of_calendar.setdefault(
-                build.calendar_rows[calendar], []
-            )
-            stations.append(k)
+        if calendar >= 0:
+            build.stations_of_calendar.setdefault(calendar, []).append(k)
         if station.output_buffer is not None:
             row["out_buffer"] = build.buffer_of(f"{name} output", station.output_buffer)
         if station.setup:
@@ -135,12 +141,12 @@ def lower_stations(build: Build) -> None:
                 row["first_run"] = len(build.runs)
                 build.runs.extend(_run_lengths(build, station.setup, n_families))
             row["setup_stream"] = build.stream("setup", name, 0)
-            for number in range(1, station.servers):
+            for number in range(1, n_servers):
                 build.stream("setup", name, number)
         _lower_modes(build, name, station, first_server, row)
         build.buffer_of(name, station.buffer)
         build.stations.append(row)
-        first_server += station.servers
+        first_server += n_servers
     build.settings[t.S_N_FAMILIES] = n_families
 
 
@@ -216,16 +222,49 @@ def _lower_modes(
     row["n_modes"] = len(build.modes) - first_mode
     clocks = {m["clock"] for m in build.modes[first_mode:]}
     row["has_cycle_modes"] = bool(clocks & {t.CLOCK_CYCLES, t.CLOCK_UNITS})
-    for number in range(station.servers):
-        build.server_names.append(
-            name if station.servers == 1 else f"{name} {number + 1}"
-        )
-        for m in range(first_mode, len(build.modes)):
+    n_servers = most_servers(build.line, name)
+    away: dict[tuple[int, int], int] = {}
+    for number in range(n_servers):
+        build.server_names.append(name if n_servers == 1 else f"{name} {number + 1}")
+        for m in range(first_mode, first_mode + len(modes)):
             if number == 0 or not build.modes[m]["members"]:
                 who = name, build.mode_names[m]
                 _add_server_mode(build, m, first_server, who, number)
+        for spell in absences(build.line, name, number):
+            if spell not in away:
+                away[spell] = _add_absence(build, name, spell)
+            who = name, build.mode_names[away[spell]]
+            _add_server_mode(build, away[spell], first_server, who, number)
         if number == 0:
             _lower_common(build, name, first_server)
+
+
+def _add_absence(build: Build, name: str, spell: tuple[int, int]) -> int:
+    """Add that servers are not there from one instant to another; return its row.
+
+    It is like planned work that begins at the one and is over at the other.
+    """
+    begin_us, end_us = spell
+    # an instant before, so that no part is begun where one ends just then
+    first = Distribution(kind="constant", parameters=(max(begin_us - 1.0, 0.0),))
+    build.modes.append(
+        {
+            "clock": t.CLOCK_CALENDAR,
+            "planned": t.AWAY if begin_us else t.AWAY_AT_START,
+            "every": -1,
+            "first": build.dist(first),
+            "repair": -1,
+            "cycles": end_us,
+            **_crew(build, None),
+            **lower_lent(build, {}),
+            "stock": -1,
+            "worn": -1,
+            "window": -1,
+            "steps": 1,
+        }
+    )
+    build.mode_names.append(f"not there since {date_text(build.line, begin_us)}")
+    return len(build.modes) - 1
 
 
 def _add_server_mode(
@@ -270,7 +309,7 @@ def _mode(
         return row | {"repair": build.dist(repair), "steps": mode.steps}
     row |= {"planned": True, "repair": build.dist(mode.duration), "defer": mode.defer}
     if mode.window:
-        row["window"] = build.calendar_rows[mode.window]
+        row["window"] = build.calendar_rows[window_schedule(build.line, mode.window)]
     for failure, step in (mode.when_worn or {}).items():
         first = len(build.modes) - list(_modes_of(station)).index(mode_name)
         row["worn"] = first + list(station.failures).index(failure)

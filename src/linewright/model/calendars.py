@@ -18,6 +18,7 @@ from __future__ import annotations
 import zoneinfo
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -157,13 +158,19 @@ def _changes(spans: list[_Spans], horizon_us: int) -> Ticks:
     shift_end = _join(s.end for s in spans)
     works = [_work(s) for s in spans]
     work_begin, work_end = _join(w[0] for w in works), _join(w[1] for w in works)
-    at = np.unique(np.concatenate([[0], work_begin, work_end, shift_begin, shift_end]))
+    at = _distinct(np.concatenate([[0], work_begin, work_end, shift_begin, shift_end]))
     at = at[(at >= 0) & (at <= horizon_us)]
     mode = np.full(at.shape, OFF_SHIFT, np.int8)
     mode[_covered(at, shift_begin, shift_end)] = BREAK
     mode[_covered(at, work_begin, work_end)] = ON_SHIFT
     keep = np.concatenate([[True], mode[1:] != mode[:-1]])
     return Ticks(at[keep], mode[keep])
+
+
+def _distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the values sorted, each once; NumPy's own is slow at its first call."""
+    ordered = np.sort(values)
+    return ordered[np.diff(ordered, prepend=ordered[:1] - 1) > 0]
 
 
 def _join(parts: Iterator[NDArray[np.int64]]) -> NDArray[np.int64]:
@@ -253,7 +260,7 @@ def _offset_us(
     few other days is the zone asked for each time.
     """
     day, inverse = np.unique(local_us // _DAY_US, return_inverse=True)
-    edges = np.unique(np.concatenate([day, day + 1]))
+    edges = _distinct(np.concatenate([day, day + 1]))
     at_edge = np.array([_one_offset_us(int(d) * _DAY_US, zone) for d in edges], "i8")
     at_begin = at_edge[np.searchsorted(edges, day)]
     at_end = at_edge[np.searchsorted(edges, day + 1)]
@@ -265,6 +272,7 @@ def _offset_us(
     return offset
 
 
+@lru_cache(maxsize=1 << 17)
 def _one_offset_us(local_us: int, zone: zoneinfo.ZoneInfo) -> int:
     local = (_EPOCH + timedelta(microseconds=local_us)).replace(tzinfo=zone)
     return (local.utcoffset() or timedelta(0)) // _MICROSECOND

@@ -28,6 +28,7 @@ from linewright.model.names import check_names
 from linewright.model.notes import Notes
 from linewright.model.origins import with_origins
 from linewright.model.pace_rules import check_pace
+from linewright.model.plan_rules import check_plan, check_plan_names, lint_plan
 from linewright.model.python_rules import check_python
 from linewright.model.route_rules import check_routes
 from linewright.model.rules import check_nouns
@@ -53,6 +54,7 @@ def check(line: Line, positions: Node | None = None) -> list[Finding]:
     check_stock_names(line, notes)
     check_vehicle_names(line, notes)
     check_layout(line, notes)
+    check_plan_names(line, notes)
     if not notes.has_errors:
         check_routes(line, notes)
         check_floor(line, notes)
@@ -61,12 +63,14 @@ def check(line: Line, positions: Node | None = None) -> list[Finding]:
         check_conveyors(line, notes)
         check_python(line, notes)
         check_vehicles(line, notes)
+        check_plan(line, notes)
     check_nouns(line, notes)
     if not notes.has_errors:
         lint(line, notes)
         lint_costs(line, notes)
         lint_layout(line, notes)
         lint_vehicles(line, notes)
+        lint_plan(line, notes)
     found = with_origins(notes.findings, positions) if positions else notes.findings
     return _in_order(found)
 

@@ -26,6 +26,9 @@ _NAMED: dict[Path, str] = {
     ("transport",): "transport",
     ("vehicles",): "fleet",
     ("orders",): "order",
+    ("targets",): "target",
+    ("demand",): "scenario",
+    ("changes",): "change",
     ("layout", "places"): "place of",
     ("layout", "rooms"): "room",
     ("stations", "*", "failures"): "failure",
@@ -120,6 +123,8 @@ def _name(item: Any, kind: str, i: int) -> str:
         return str(item["operation"])
     if kind == "orders":
         return str(item["id"] or i + 1)
+    if kind == "changes":
+        return f"on {item['on']}"
     if kind == "transport":
         return f"from {item['from']} to {item['to']}"
     days = f"{item['days']} " if "days" in item else ""

@@ -30,6 +30,7 @@ from linewright.model.values import (
     ByProduct,
     ClockTime,
     Count,
+    Deadline,
     Duration,
     Emissions,
     EnergyPrice,
@@ -63,9 +64,11 @@ __all__ = [
     "Buffer",
     "Calendar",
     "CalendarException",
+    "Change",
     "Charge",
     "CommonFailure",
     "Conveyor",
+    "Demand",
     "Energy",
     "EnergyUse",
     "EveryNth",
@@ -86,6 +89,7 @@ __all__ = [
     "Pause",
     "Place",
     "Pool",
+    "PoolChange",
     "PoolCost",
     "Power",
     "Product",
@@ -98,9 +102,12 @@ __all__ = [
     "Setup",
     "Shift",
     "Station",
+    "StationChange",
     "StationCost",
     "Step",
     "Study",
+    "Target",
+    "TargetRamp",
     "TimeLimit",
     "Tool",
     "Transport",
@@ -1265,6 +1272,130 @@ class Transport(Noun):
     )
 
 
+# ---------------------------------------------------------------- what is planned
+
+PERIODS = Literal["week", "month", "quarter", "year"]
+
+
+class TargetRamp(Noun):
+    """How a quantity asked for in every period rises to its full size."""
+
+    start: Places = Field(alias="from", description="Quantity of the first period.")
+    over: Count = Field(
+        description="Periods after which it is the full quantity, in equal steps: a "
+        "number, or such as `4 quarters`."
+    )
+
+
+class Target(Noun):
+    """Good units of a product that are to have left the line by a date.
+
+    With `by`, the units that left since the start of the line, or since `since`. With
+    `per`, so many in each calendar week (Monday to Sunday), month, quarter or year, of
+    which each counts for itself.
+    """
+
+    product: Name = Field(description="Product; one that leaves the line.")
+    quantity: Count = Field(description="Good units.")
+    by: Deadline | None = Field(
+        None,
+        description="When they are to have left: a date, to the end of which it "
+        "counts, a local time, or a time from the start.",
+    )
+    since: Moment | None = Field(
+        None, description="Units that left before do not count; the start by default."
+    )
+    per: PERIODS | None = Field(None, description="Asked for in every such period.")
+    start: LocalDate | None = Field(
+        None,
+        alias="from",
+        description="First day of the first period; by default that of the period in "
+        "which the line starts, of which then only the rest is left.",
+    )
+    end: LocalDate | None = Field(
+        None, alias="to", description="Last day of the last period."
+    )
+    ramp: TargetRamp | None = Field(
+        None, description="How the quantity rises over the first periods."
+    )
+    note: str = Field("", description="Anything worth knowing about it.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_periods(cls, value: Any) -> Any:
+        """Read `over: 4 quarters`, where the target is per quarter."""
+        ramp = value.get("ramp") if isinstance(value, Mapping) else None
+        over = ramp.get("over") if isinstance(ramp, Mapping) else None
+        if not isinstance(over, str) or not isinstance(value, Mapping):
+            return value
+        number, _, unit = over.strip().partition(" ")
+        per = value.get("per")
+        if number.isdecimal() and len(number) < 10 and unit.strip() in {per, f"{per}s"}:
+            return {**value, "ramp": {**dict(ramp or {}), "over": int(number)}}
+        msg = f'over: found "{over}"; allowed is a number of periods, such as 4 or '
+        raise ValueError(msg + f"4 {per or 'quarter'}s")
+
+
+class StationChange(Noun):
+    """What is different at a station from a date on."""
+
+    servers: Annotated[int, Field(ge=0, le=100_000, strict=True)] | None = Field(
+        None,
+        description="How many it has from then on. One that goes finishes its part "
+        "first; the last of them go, and come back, first.",
+    )
+    calendar: Name | None = Field(None, description="By which it works from then on.")
+
+
+class PoolChange(Noun):
+    """What is different with a pool of people from a date on."""
+
+    calendar: Name = Field(description="By which they work from then on.")
+
+
+class Change(Noun):
+    """Capacity that comes or goes on a date, and calendars that follow each other."""
+
+    on: Moment = Field(description="Date, or time from the start, from which it holds.")
+    calendars: dict[Name, Name] = Field(
+        default_factory=dict,
+        description="`{before: after}`: all who work by the one calendar, or begin "
+        "their maintenance by it, take the other from then on.",
+    )
+    stations: dict[Name, StationChange] = Field(
+        default_factory=dict, description="What changes at stations, by name."
+    )
+    people: dict[Name, PoolChange] = Field(
+        default_factory=dict, description="What changes with pools, by name."
+    )
+    note: str = Field("", description="Anything worth knowing about it.")
+
+
+Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Demand(Noun):
+    """One way in which demand may turn out: it makes targets larger or smaller.
+
+    A replication draws one of them, and its targets are multiplied by the factor and
+    rounded to whole units. What comes into the line is not changed.
+    """
+
+    probability: Probability = Field(
+        description="Chance that it turns out so; all of them sum to 1."
+    )
+    factor: Annotated[
+        Annotated[Factor, Tag("<factor>")]
+        | Annotated[dict[Name, Factor], Tag("<by product>")],
+        pick((Mapping, "<by product>"), other="<factor>"),
+    ] = Field(
+        1.0,
+        description="What targets are multiplied by: a number, or `{product: number}`, "
+        "the others then stay.",
+    )
+    note: str = Field("", description="Anything worth knowing about it.")
+
+
 class Study(Noun):
     """How the line is simulated unless a command says otherwise.
 
@@ -1414,6 +1545,15 @@ class Line(Noun):
     energy: Energy | None = _added(None, description="What energy costs and emits.")
     layout: Layout | None = _added(
         None, description="Where stations stand on the floor."
+    )
+    targets: dict[Name, Target] = _added(
+        {}, description="What is to be made by when, by name."
+    )
+    demand: dict[Name, Demand] = _added(
+        {}, description="How demand may turn out, by name: scenarios of the targets."
+    )
+    changes: tuple[Change, ...] = _added(
+        (), description="Capacity that comes or goes, and calendars that change."
     )
     study: Study = Field(
         default_factory=Study, description="How the line is simulated by default."

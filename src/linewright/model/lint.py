@@ -9,12 +9,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 
+from linewright.model.changes import calendars_of
 from linewright.model.graphs import find_cycles
 from linewright.model.line import Line, Product, Station
 from linewright.model.load_estimate import (
     Flow,
     capacity_us,
     flow_of,
+    pooled,
     starts_per_s,
     work_us,
 )
@@ -32,18 +34,12 @@ from linewright.model.notes import Notes
 
 __all__ = ["lint"]
 
-MAX_SETS = 300
-"""Sets of alternative stations that are compared with each other."""
-
 
 def lint(line: Line, notes: Notes) -> None:
     """Note what is likely not meant in a line without errors."""
     flows = {name: flow_of(product) for name, product in line.products.items()}
-    shares: dict[int, float] = {}
-    capacity = {
-        name: capacity_us(line, station, shares)
-        for name, station in line.stations.items()
-    }
+    shares: dict[str | None, float] = {}
+    capacity = {name: capacity_us(line, name, shares) for name in line.stations}
     _cannot_be_made(line, flows, notes)
     _nobody_visits(line, notes)
     _nobody_uses(line, notes)
@@ -114,6 +110,7 @@ def _nobody_uses(line: Line, notes: Notes) -> None:
     stations, products = line.stations.values(), line.products.values()
     calendars = {line.calendar, *(station.calendar for station in stations)}
     calendars |= {pool.calendar for pool in line.people.values()}
+    calendars |= {name for change in line.changes for name in calendars_of(change)}
     works = [work for station in stations for work in station.maintenance.values()]
     calendars |= {work.window for work in works}
     buffers = {slots for s in stations for slots in (s.buffer, s.output_buffer)}
@@ -248,7 +245,8 @@ def _asked_too_much(
                 most = sum(capacity[s] / us for s, us in each.items())
                 share = visits_per_us / most if most else 0.0
                 shares[stations] = max(shares[stations], share)
-    for stations, load in _pooled(loads).items():
+    for stations, work in pooled(loads).items():
+        load = float(work)
         there = sum(capacity[name] for name in stations)
         share = max(load / there if there else 0.0, shares[stations])
         if share > 1 + 1e-9:
@@ -256,17 +254,6 @@ def _asked_too_much(
             names = " and ".join(f'"{name}"' for name in named)
             msg = f"demand asks for {share:.0%} of the time that {names} can work"
             notes.warning("LW305", ("stations", named[0]), msg)
-
-
-def _pooled(loads: dict[frozenset[str], float]) -> dict[frozenset[str], float]:
-    """Return for each set of stations the work that can be done nowhere else."""
-    several = [stations for stations in loads if len(stations) > 1][:MAX_SETS]
-    totals = {stations: load for stations, load in loads.items() if len(stations) == 1}
-    singles = dict(totals)
-    for stations in several:
-        totals[stations] = sum(loads[other] for other in several if other <= stations)
-        totals[stations] += sum(singles.get(frozenset([s]), 0.0) for s in stations)
-    return totals
 
 
 def _rates(

@@ -9,15 +9,19 @@ one that is not may be. Used by `lint`; it draws no random numbers.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
+import numpy as np
+from numpy.typing import NDArray
+
 from linewright.model.calendars import on_share
+from linewright.model.changes import servers_over_time, station_schedule
 from linewright.model.distribution import Distribution
 from linewright.model.line import Failure, Line, Maintenance, Product, Station
 from linewright.model.meaning import (
     batch_of,
-    calendar_of,
     next_operation,
     process_time,
     rework_share,
@@ -26,9 +30,24 @@ from linewright.model.meaning import (
 )
 from linewright.model.rules import moment_us
 
-__all__ = ["Flow", "capacity_us", "flow_of", "starts_per_s", "work_us"]
+__all__ = [
+    "Flow",
+    "availability",
+    "capacity_us",
+    "flow_of",
+    "pooled",
+    "starts_of",
+    "starts_per_s",
+    "stop_times",
+    "stops_of",
+    "work_us",
+]
+
+Amount = float | NDArray[np.float64]
 
 MAX_LOOPS = 1000
+MAX_SETS = 300
+"""Sets of alternative stations that are compared with each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +118,46 @@ def _outcomes(product: Product) -> list[tuple[float, float, int]]:
 
 def starts_per_s(line: Line, flows: dict[str, Flow]) -> dict[str, float]:
     """Return the units of each product that must be started per second."""
-    needed = _asked_per_s(line)
-    starts: dict[str, float] = {}
+    least = {name: _arrivals_per_s(product) for name, product in line.products.items()}
+    starts = starts_of(line, flows, _asked_per_s(line), least)
+    return {name: float(units) for name, units in starts.items()}
+
+
+def starts_of(
+    line: Line,
+    flows: dict[str, Flow],
+    asked: Mapping[str, Amount],
+    least: Mapping[str, Amount] | None = None,
+) -> dict[str, Amount]:
+    """Return the units of each product that must be started for what is asked.
+
+    Bills of material and splits are exploded; scrap makes the numbers larger.
+
+    Args:
+        line: The line.
+        flows: What becomes of a unit of each product (`flow_of`).
+        asked: Good units of each product, or such per second; or arrays of them.
+        least: Units of each that are started in any case, in the same terms.
+    """
+    needed = {name: asked.get(name, 0.0) for name in line.products}
+    least = least or {}
+    starts: dict[str, Amount] = {}
     order = list(TopologicalSorter(_users(line)).static_order())
     for name in order:  # products before their components and what they are split from
         product, flow = line.products[name], flows[name]
         for child, count in _splits(product).items():
-            needed[name] = max(needed[name], starts[child] / count)
+            needed[name] = np.maximum(needed[name], starts[child] / count)
         starts[name] = needed[name] / flow.good if flow.good > 0 else 0.0
-        starts[name] = max(starts[name], _arrivals_per_s(product))
+        starts[name] = np.maximum(starts[name], least.get(name, 0.0))
         for visits, uses in zip(flow.visits, uses_of(product), strict=True):
             for component, count in uses.items():
                 if not product.bom[component].bought:
-                    needed[component] += starts[name] * visits * count
+                    more = starts[name] * visits * count
+                    needed[component] = needed[component] + more
     for name in reversed(order):
         for child, count in _splits(line.products[name]).items():
             made = starts[name] * flows[name].good * count
-            starts[child] = max(starts[child], made)
+            starts[child] = np.maximum(starts[child], made)
     return starts
 
 
@@ -162,6 +204,21 @@ def _arrivals_per_s(product: Product) -> float:
 # ---------------------------------------------------------------- stations
 
 
+def pooled(loads: Mapping[frozenset[str], Amount]) -> dict[frozenset[str], Amount]:
+    """Return for each set of stations the work that can be done nowhere else.
+
+    Args:
+        loads: Work by the stations that can do it; numbers, or arrays of them.
+    """
+    several = [stations for stations in loads if len(stations) > 1][:MAX_SETS]
+    totals = {stations: load for stations, load in loads.items() if len(stations) == 1}
+    singles = dict(totals)
+    for stations in several:
+        totals[stations] = sum(loads[other] for other in several if other <= stations)
+        totals[stations] += sum(singles.get(frozenset([s]), 0.0) for s in stations)
+    return totals
+
+
 def work_us(line: Line, name: str, i: int, station: str) -> float:
     """Return the mean server time that one unit takes at a visit, repairs included."""
     product = line.products[name]
@@ -177,41 +234,54 @@ def work_us(line: Line, name: str, i: int, station: str) -> float:
         share = product.lot_size / batch.max
         handling_us *= share
         mean_us *= 1 if step.process_per == "unit" else share
-    more = [_stop(stop) for stop in _stops(place) if stop.clock == "processing"]
-    each = [_stop(stop) for stop in _stops(place) if stop.clock == "cycles"]
-    units = [_stop(stop) for stop in _stops(place) if stop.clock == "units"]
+    more = [stop_times(stop) for stop in stops_of(place) if stop.clock == "processing"]
+    each = [stop_times(stop) for stop in stops_of(place) if stop.clock == "cycles"]
+    units = [stop_times(stop) for stop in stops_of(place) if stop.clock == "units"]
     part_us = mean_us * (1 + sum(down / up for up, down in more)) + handling_us
     part_us += sum(down / count for count, down in each)
     part_us += sum(down / count for count, down in units) * product.lot_size
     return part_us / product.lot_size
 
 
-def capacity_us(line: Line, station: Station, shares: dict[int, float]) -> float:
-    """Return the server time that a station has in a microsecond.
+def capacity_us(line: Line, name: str, shares: dict[str | None, float]) -> float:
+    """Return the server time that a station has in a microsecond, at best.
+
+    With changes of the line that is the most that it ever has.
 
     Args:
         line: The line.
-        station: One of its stations.
+        name: Name of one of its stations.
         shares: Shares of time on shift by calendar, filled as they are asked for.
     """
-    calendar = calendar_of(line, station)
-    if id(calendar) not in shares:
-        shares[id(calendar)] = on_share(calendar)
-    share = shares[id(calendar)]
-    for stop in _stops(station):
+    steps = dict(servers_over_time(line, name))
+    calendars = dict(station_schedule(line, name))
+    best, n, calendar = 0.0, 0, None
+    for at_us in sorted({*steps, *calendars}):
+        n, calendar = steps.get(at_us, n), calendars.get(at_us, calendar)
+        if calendar not in shares:
+            kept = None if calendar is None else line.calendars[calendar]
+            shares[calendar] = on_share(kept)
+        best = max(best, shares[calendar] * n)
+    return best * availability(line.stations[name])
+
+
+def availability(station: Station) -> float:
+    """Return the share of its time that the stops by the clock leave to a server."""
+    share = 1.0
+    for stop in stops_of(station):
         if stop.clock in {"calendar", "operating"}:
-            up, down = _stop(stop)
+            up, down = stop_times(stop)
             share *= up / (up + down)
-    return share * station.servers
+    return share
 
 
-def _stops(station: Station) -> list[Failure | Maintenance]:
+def stops_of(station: Station) -> list[Failure | Maintenance]:
     """Return what stops a station; by wear, at least the failure or the work counts."""
     work = [m for m in station.maintenance.values() if m.every is not None]
     return [*station.failures.values(), *work]
 
 
-def _stop(stop: Failure | Maintenance) -> tuple[float, float]:
+def stop_times(stop: Failure | Maintenance) -> tuple[float, float]:
     """Return the mean time, or number of cycles, between stops and how long one is."""
     assert stop.every is not None
     up = stop.every.mean_us if isinstance(stop.every, Distribution) else stop.every

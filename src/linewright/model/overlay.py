@@ -55,6 +55,8 @@ _NAMED: dict[Path, str] = {
     ("products",): "product",
     ("buffers",): "buffer",
     ("calendars",): "calendar",
+    ("targets",): "target",
+    ("demand",): "scenario",
     ("parameters",): "parameter",
     ("templates",): "template",
     ("copies",): "copy",
@@ -79,8 +81,15 @@ _SHORT = {
 
 
 def is_overlay(root: Node) -> bool:
-    """Say whether a file is an overlay and not a model."""
-    return "schema_version" not in root.keys and not root.keys.keys().isdisjoint(_KEYS)
+    """Say whether a file is an overlay and not a model.
+
+    A model has a key `changes`, too, and may lack its version.
+    """
+    there = root.keys.keys()
+    if "schema_version" in there or there.isdisjoint(_KEYS):
+        return False
+    is_alone = there & set(_KEYS) == {"changes"}
+    return not is_alone or there.isdisjoint({"stations", "products"})
 
 
 def base_of(root: Node) -> tuple[str, Place]:

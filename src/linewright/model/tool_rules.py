@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from linewright.model.changes import most_servers
 from linewright.model.graphs import find_cycles
 from linewright.model.line import CommonFailure, Failure, Line, Station
 from linewright.model.meaning import tools_lent
@@ -169,6 +170,6 @@ def _is_plenty(line: Line, tool: str, waits: list[_Wait]) -> bool:
     for wait in waits:
         if wait.tool == tool:
             most[wait.station] = max(wait.n, most.get(wait.station, 0))
-    held = sum(n * line.stations[name].servers for name, n in most.items())
+    held = sum(n * most_servers(line, name) for name, n in most.items())
     needed = max((wait.needed for wait in waits if wait.other == tool), default=0)
     return line.tools[tool].count >= held + needed

@@ -48,6 +48,7 @@ __all__ = [
     "ByProduct",
     "ClockTime",
     "Count",
+    "Deadline",
     "Duration",
     "Emissions",
     "EnergyPrice",
@@ -70,6 +71,7 @@ __all__ = [
     "Title",
     "Watts",
     "pick",
+    "write_moment",
 ]
 
 MAX_COUNT = 1_000_000_000
@@ -302,6 +304,36 @@ Moment = Annotated[
         )
     ),
 ]
+
+
+def write_moment(when: date | int) -> str:
+    """Return a date, local time or time since the start as a model file has it."""
+    if isinstance(when, int):
+        return write_duration(when)
+    if isinstance(when, datetime):
+        has_time = when.time() != time(0)
+        return when.isoformat(" ", "auto" if when.second else "minutes")[
+            : None if has_time else 10
+        ]
+    return when.isoformat()
+
+
+def _kind_of_deadline(value: Any) -> str:
+    """Tell a whole day from a time of day and from a time since the start."""
+    if isinstance(value, datetime):
+        return "<time>"
+    if isinstance(value, date) or _DATE.fullmatch(str(value).strip()):
+        return "<date>"
+    return "<time>" if re.match(r"\s*\d{4}-", str(value)) else "<duration>"
+
+
+Deadline = Annotated[
+    Annotated[LocalDate, Tag("<date>")]
+    | Annotated[LocalTime, Tag("<time>")]
+    | Annotated[Duration, Tag("<duration>")],
+    Discriminator(_kind_of_deadline),
+]
+"""A date, which counts to its end, a local time, or a time since the start."""
 
 ByProduct = Annotated[
     Annotated[Distribution, Tag("<time>")]

@@ -1,4 +1,7 @@
-"""How much to make in each period: lot sizes, so far. `lots` is the module to read."""
+"""How much in each period: what targets ask for, what holds, and how sure that is.
+
+`lots` is about lot sizes.
+"""
 
 from linewright.plan.lots import LotPlan, Lots, plan_lots, read_lots
 

@@ -15,6 +15,13 @@ from typing import Any
 from linewright import tables as t
 from linewright.lower import Lowered
 from linewright.model.calendars import to_local
+from linewright.model.changes import (
+    Schedule,
+    most_servers,
+    pool_schedule,
+    schedules_of,
+    station_schedule,
+)
 from linewright.model.line import Line
 from linewright.report.animation.reading import KINDS
 from linewright.report.animation.recording import Recording
@@ -95,14 +102,20 @@ def _stations(line: Line, lowered: Lowered, floor: Floor) -> list[dict[str, Any]
         {
             "name": key,
             "label": fit(name(key), CARD.width - 10, _NAME_SIZE),
-            "servers": station.servers,
+            "servers": most_servers(line, key),
             "first": int(first[k]),
             "box": _box(floor, key),
             "stage": station.stage or "",
-            "calendar": station.calendar or line.calendar or "",
+            "calendar": _own_calendar(line, key),
         }
         for k, (key, station) in enumerate(line.stations.items())
     ]
+
+
+def _own_calendar(line: Line, name: str) -> str:
+    schedule = station_schedule(line, name)
+    is_always = all(calendar is None for _, calendar in schedule)
+    return "" if is_always else _calendar_name(schedule)
 
 
 def _buffers(line: Line, lowered: Lowered) -> list[dict[str, Any]]:
@@ -164,12 +177,21 @@ def _products(line: Line, lowered: Lowered) -> list[dict[str, Any]]:
 
 def _calendars(line: Line) -> list[dict[str, Any]]:
     """Return the calendars in use in the order of their rows."""
-    used = [s.calendar or line.calendar for s in line.stations.values()]
-    counts = {key: used.count(key) for key in dict.fromkeys(filter(None, used))}
-    for pool in line.people.values():
-        if pool.calendar:
-            counts.setdefault(pool.calendar, 0)
-    return [{"name": str(key), "stations": n} for key, n in counts.items()]
+    used = [station_schedule(line, name) for name in line.stations]
+    kept = [s for s in schedules_of(line) if s in {*used, *_of_pools(line)}]
+    return [
+        {"name": _calendar_name(schedule), "stations": used.count(schedule)}
+        for schedule in kept
+    ]
+
+
+def _of_pools(line: Line) -> list[Schedule]:
+    return [pool_schedule(line, name) for name in line.people]
+
+
+def _calendar_name(schedule: Schedule) -> str:
+    """Return the calendars of a schedule, one after the other."""
+    return ", then ".join(name or "always" for _, name in schedule)
 
 
 # ---------------------------------------------------------------- where it stands

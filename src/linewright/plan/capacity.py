@@ -1,0 +1,423 @@
+"""Rough-cut capacity: what targets ask of each station and pool, period by period.
+
+Targets become units asked for in each period, evenly over the time that each leaves.
+Units are exploded through bills of material, made more by scrap and rework, and turned
+into hours of work; these are compared with the hours that calendars, servers, changes
+on a date and failures leave. It is averages only: no waiting, no setups, no lead times,
+batches as full as they can be. So what does not hold here cannot hold, and what holds
+here may not; the simulation says which. It takes milliseconds and draws no numbers.
+
+Two shares are told. `load` is the work of a period against its own hours; above 1 it
+has to be done in an earlier period. `load_to_date` is all work up to the end of a
+period against all hours up to then; above 1 that is not possible either.
+
+Source: Vollmann, Berry, Whybark and Jacobs (2005), Manufacturing Planning and Control
+for Supply Chain Management, 5th ed., chapter 10 (capacity planning by bills of labor).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linewright.model.calendars import ON_SHIFT
+from linewright.model.changes import (
+    Schedule,
+    pool_schedule,
+    schedule_ticks,
+    servers_over_time,
+    station_schedule,
+)
+from linewright.model.line import Learning, Line, RampPoint, Step
+from linewright.model.load_estimate import (
+    availability,
+    flow_of,
+    pooled,
+    starts_of,
+    stop_times,
+    stops_of,
+    work_us,
+)
+from linewright.model.meaning import batch_of, people_of, process_time, skills_of
+from linewright.model.moments import tick_of
+from linewright.model.targets import Goal, Period, goals_of, periods_to
+
+__all__ = ["Entity", "Overload", "RoughCut", "demand_by", "rough_cut"]
+
+Floats = NDArray[np.float64]
+HOUR_US = 3.6e9
+_POINTS = 16  # of a period, at which what is learned is averaged
+_WORKING = "processing"  # the clock that goes while there is work
+
+
+class Entity(NamedTuple):
+    """What has hours: a station, alternatives together, or people by a skill.
+
+    Attributes:
+        kind: ``station``, ``stations`` (alternatives) or ``people``.
+        name: Its name; of alternatives their names.
+    """
+
+    kind: str
+    name: str
+
+
+class Overload(NamedTuple):
+    """Where and when more is asked than there is.
+
+    Attributes:
+        entity: The station or people.
+        period: The period.
+        load: Work as a share of the hours.
+    """
+
+    entity: Entity
+    period: Period
+    load: float
+
+
+@dataclass(frozen=True)
+class RoughCut:
+    """Work and hours of each entity in each period.
+
+    Attributes:
+        periods: The periods, one after the other from the start.
+        entities: Stations and people that have work.
+        work_h: Hours of work, (entity, period).
+        hours: Hours that are there, stops taken out, (entity, period).
+        asked: Units asked for in each period, by product.
+        starts: Units to start in each period, by product, components included.
+    """
+
+    periods: tuple[Period, ...]
+    entities: tuple[Entity, ...]
+    work_h: Floats
+    hours: Floats
+    asked: dict[str, Floats]
+    starts: dict[str, Floats]
+
+    @cached_property
+    def load(self) -> Floats:
+        """Work as a share of the hours of the period, (entity, period)."""
+        return _shares(self.work_h, self.hours)
+
+    @cached_property
+    def load_to_date(self) -> Floats:
+        """All work so far as a share of all hours so far, (entity, period)."""
+        return _shares(self.work_h.cumsum(axis=1), self.hours.cumsum(axis=1))
+
+    @property
+    def first_overload(self) -> Overload | None:
+        """The first period in which an entity has more work than hours."""
+        return self._first(self.load)
+
+    @property
+    def first_impossible(self) -> Overload | None:
+        """The first period to whose end the work cannot be done, however early begun.
+
+        The most loaded entity of that period.
+        """
+        return self._first(self.load_to_date)
+
+    def _first(self, shares: Floats) -> Overload | None:
+        over = np.flatnonzero((shares > 1 + 1e-9).any(axis=0))
+        if not len(over):
+            return None
+        return self._at(shares, int(over[0]))
+
+    def _at(self, shares: Floats, i: int) -> Overload:
+        e = int(np.argmax(shares[:, i]))
+        return Overload(self.entities[e], self.periods[i], float(shares[e, i]))
+
+    def tightest(self, *, to_date: bool = False) -> list[Overload]:
+        """Return for each period the entity with the highest load."""
+        shares = self.load_to_date if to_date else self.load
+        if not len(self.entities):
+            return []
+        return [self._at(shares, i) for i in range(len(self.periods))]
+
+    @property
+    def most_factor(self) -> float:
+        """What the targets could be multiplied by at most, as far as averages know."""
+        most = float(self.load_to_date.max(initial=0.0))
+        return math.inf if most == 0 else 1 / most
+
+
+def _shares(work: Floats, hours: Floats) -> Floats:
+    out = np.where(work > 0, np.inf, 0.0)
+    np.divide(work, hours, out=out, where=hours > 0)
+    return out
+
+
+def rough_cut(
+    line: Line, *, factor: float = 1.0, horizon_us: int | None = None
+) -> RoughCut:
+    """Return what the targets of a line ask of its stations and people.
+
+    Args:
+        line: A line with targets that has passed `check`.
+        factor: What all targets are multiplied by.
+        horizon_us: End of the last period; that of the last target by default.
+
+    Raises:
+        ValueError: The line has no targets, or the factor is not above zero.
+    """
+    goals = goals_of(line)
+    if not goals:
+        msg = f'"{line.name}" has no targets; add targets to the model'
+        raise ValueError(msg)
+    if not (factor > 0 and math.isfinite(factor)):
+        msg = f"targets are multiplied by a number above zero, got {factor}"
+        raise ValueError(msg)
+    end_us = max(goal.by_us for goal in goals) if horizon_us is None else horizon_us
+    periods = periods_to(line, end_us)
+    edges = np.array([0, *(period.end_us for period in periods)], np.int64)
+    asked = {
+        name: factor * np.diff(demand_by(goals, name, edges))
+        for name in dict.fromkeys(goal.product for goal in goals)
+    }
+    return _RoughCutMaker(line, periods, edges, asked).made()
+
+
+def demand_by(goals: list[Goal], product: str, at_us: NDArray[np.int64]) -> Floats:
+    """Return the units of a product that targets ask for by some instants.
+
+    Each target says it for itself, and the most counts: a yearly and a quarterly target
+    of one product speak of the same units. What a target asks for is asked for evenly
+    over the time since the one before it.
+
+    Args:
+        goals: All goals.
+        product: Name of the product.
+        at_us: Instants, increasing, microseconds from the start.
+    """
+    found = np.zeros(len(at_us))
+    for points in _families(goals, product):
+        times, units = zip(*points, strict=True)
+        found = np.maximum(found, np.interp(at_us, times, units))
+    return found
+
+
+def _families(goals: list[Goal], product: str) -> Iterator[list[tuple[int, float]]]:
+    """Yield corners of cumulative demand: of targets since the start, of each other."""
+    own = [goal for goal in goals if goal.product == product]
+    names = [goal.target for goal in own]
+    once = [g for g in own if g.since_us == 0 and names.count(g.target) == 1]
+    if once:
+        points, most = [(0, 0.0)], 0.0
+        for goal in sorted(once, key=lambda goal: goal.by_us):
+            most = max(most, float(goal.quantity))
+            points.append((goal.by_us, most))
+        yield points
+    for name in dict.fromkeys(goal.target for goal in own if goal not in once):
+        points, total = [(0, 0.0)], 0.0
+        for goal in (goal for goal in own if goal.target == name):
+            points.append((goal.since_us, total))
+            total += goal.quantity
+            points.append((goal.by_us, total))
+        yield points
+
+
+class _RoughCutMaker:
+    """Puts a rough cut together; times and flows are asked for once."""
+
+    def __init__(
+        self,
+        line: Line,
+        periods: list[Period],
+        edges: NDArray[np.int64],
+        asked: dict[str, Floats],
+    ) -> None:
+        self._line, self._periods, self._edges = line, periods, edges
+        self._asked = asked
+        self._flows = {
+            name: flow_of(product) for name, product in line.products.items()
+        }
+        self._on: dict[Schedule, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+        self._starts = self._started()
+
+    def made(self) -> RoughCut:
+        line = self._line
+        stations = {name: self._station_us(name) for name in line.stations}
+        by_set: dict[frozenset[str], Floats] = defaultdict(self._none)
+        people: dict[str, Floats] = defaultdict(self._none)
+        for name, i, step, visits in self._visited():
+            share = self._learned(step)
+            each = {s: work_us(line, name, i, s) for s in step.stations}
+            by_set[frozenset(each)] += visits * share * min(each.values())
+            for skill, us in self._people_us(name, step):
+                people[skill] += visits * share * us
+        for skill, repairs in self._repairs_us(stations):
+            people[skill] += repairs
+        rows: list[tuple[Entity, Floats, Floats]] = []
+        for names, work in pooled(by_set).items():
+            there = [name for name in line.stations if name in names]
+            kind = "station" if len(there) == 1 else "stations"
+            hours = sum((stations[name] for name in there), self._none())
+            entity = Entity(kind, ", ".join(there))
+            rows.append((entity, self._none() + work, hours))
+        having = skills_of(line)
+        for skill, work in people.items():
+            hours = sum((self._pool_us(pool) for pool in having[skill]), self._none())
+            rows.append((Entity("people", skill), work, hours))
+        rows = [row for row in rows if row[1].any()]
+        shape = (len(rows), len(self._periods))
+        return RoughCut(
+            tuple(self._periods),
+            tuple(entity for entity, _, _ in rows),
+            np.array([work for _, work, _ in rows]).reshape(shape) / HOUR_US,
+            np.array([hours for _, _, hours in rows]).reshape(shape) / HOUR_US,
+            self._asked,
+            self._starts,
+        )
+
+    def _none(self) -> Floats:
+        return np.zeros(len(self._periods))
+
+    # ------------------------------------------------------------ work
+
+    def _started(self) -> dict[str, Floats]:
+        """Return the units of each product that are started in each period."""
+        starts = starts_of(self._line, self._flows, self._asked)
+        return {name: self._none() + units for name, units in starts.items()}
+
+    def _visited(self) -> Iterator[tuple[str, int, Step, Floats]]:
+        """Yield every operation of what is made with its visits in each period."""
+        for name, product in self._line.products.items():
+            starts, flow = self._starts[name], self._flows[name]
+            if starts.any():
+                for i, step in enumerate(product.route):
+                    yield name, i, step, starts * flow.visits[i]
+
+    def _learned(self, step: Step) -> Floats:
+        """Return the share of its first time that an operation takes, by period."""
+        if step.learning is None:
+            return self._none() + 1.0
+        done = self._none()
+        for product, other in self._line.products.items():
+            lot = other.lot_size if step.process_per == "lot" else 1
+            for i, own in enumerate(other.route):
+                if own.operation == step.operation and own.learning is not None:
+                    visits = self._starts[product] * self._flows[product].visits[i]
+                    done += visits / lot
+        before = step.learning.done + done.cumsum() - done
+        inside = before + done * ((np.arange(_POINTS) + 0.5) / _POINTS)[:, None]
+        shares = [_learned_share(step.learning, n + 0.5) for n in inside.ravel()]
+        mean: Floats = np.array(shares).reshape(inside.shape).mean(axis=0)
+        return mean
+
+    def _people_us(self, name: str, step: Step) -> Iterator[tuple[str, float]]:
+        """Yield the time of people by skill that a unit takes at an operation."""
+        station = self._line.stations[step.stations[0]]
+        people, lot = station.people, self._line.products[name].lot_size
+        if people is None:
+            return
+        time = process_time(self._line, name, step, step.stations[0])
+        process_us = time.mean_us if time else 0.0
+        batch = batch_of(self._line, step)
+        parts = batch.max / lot if batch else 1.0
+        if step.process_per == "unit":
+            process_us *= lot * parts
+        times = (
+            (people.process, process_us),
+            (people.load, station.load.mean_us if station.load else 0.0),
+            (people.unload, station.unload.mean_us if station.unload else 0.0),
+        )
+        for asked, us in times:
+            skill, n = people_of(asked)
+            if skill is not None and us > 0:
+                yield skill, n * us / (lot * max(parts, 1.0))
+
+    def _repairs_us(
+        self, stations: Mapping[str, Floats]
+    ) -> Iterator[tuple[str, Floats]]:
+        """Yield the time of people for the stops that come by the clock and by work."""
+        work: dict[str, Floats] = defaultdict(self._none)
+        visits: dict[str, Floats] = defaultdict(self._none)
+        for name, i, step, visited in self._visited():
+            first = step.stations[0]
+            work[first] += visited * work_us(self._line, name, i, first)
+            batch = batch_of(self._line, step)
+            lots = visited / self._line.products[name].lot_size
+            visits[first] += lots / (batch.max if batch else 1)
+        for name, station in self._line.stations.items():
+            by_default = station.people.repair if station.people else None
+            times = [stop_times(s) for s in stops_of(station) if s.clock == _WORKING]
+            whole = 1 + sum(down / up for up, down in times)
+            for stop in stops_of(station):
+                skill, n = people_of(stop.crew if stop.crew else by_default)
+                if skill is None:
+                    continue
+                up, down = stop_times(stop)
+                if stop.clock in {"calendar", "operating"}:
+                    yield skill, n * stations[name] * down / up
+                elif stop.clock == _WORKING:
+                    yield skill, n * work[name] / whole * down / up
+                else:
+                    yield skill, n * visits[name] * down / up
+
+    # ------------------------------------------------------------ hours
+
+    def _station_us(self, name: str) -> Floats:
+        """Return the server time of a station in each period, stops taken out."""
+        station = self._line.stations[name]
+        steps = servers_over_time(self._line, name)
+        schedule = station_schedule(self._line, name)
+        total = self._none()
+        ends = [at_us for at_us, _ in steps[1:]]
+        for (begin, n), end in zip(steps, [*ends, int(self._edges[-1])], strict=True):
+            if n and begin < end:
+                total += n * np.diff(
+                    self._on_us(schedule, self._edges.clip(begin, end))
+                )
+        speed = station.ramp_up.speed if station.ramp_up else ()
+        return total * availability(station) * self._ramped(speed)
+
+    def _pool_us(self, name: str) -> Floats:
+        schedule = pool_schedule(self._line, name)
+        return self._line.people[name].count * np.diff(
+            self._on_us(schedule, self._edges)
+        )
+
+    def _on_us(self, schedule: Schedule, at_us: NDArray[np.int64]) -> Floats:
+        """Return the time on shift from the start to some instants."""
+        if schedule not in self._on:
+            ticks = schedule_ticks(self._line, schedule, int(self._edges[-1]))
+            spans = np.diff(ticks.at_us, append=self._edges[-1])
+            on = np.where(ticks.mode == ON_SHIFT, spans, 0)
+            self._on[schedule] = (
+                np.append(ticks.at_us, self._edges[-1]),
+                np.concatenate([[0], on.cumsum()]),
+            )
+        times, sums = self._on[schedule]
+        return np.interp(at_us, times, sums)
+
+    def _ramped(self, points: tuple[RampPoint, ...]) -> Floats | float:
+        """Return the mean share of its speed that a station has, by period."""
+        if not points:
+            return 1.0
+        times = [tick_of(self._line, point.at) for point in points]
+        shares = [point.share for point in points]
+        inside = np.linspace(self._edges[:-1], self._edges[1:], 9)
+        mean: Floats = np.interp(inside, times, shares).mean(axis=0)
+        return mean
+
+
+def _learned_share(learning: Learning, n: float) -> float:
+    """Return the share of its first time that unit `n` takes, n from 1.
+
+    Source:
+        As `linewright.kernel.learning`, nothing forgotten.
+    """
+    exponent = math.log2(learning.rate) if learning.rate > 0 else -math.inf
+    share = n**exponent if n > 1 else 1.0
+    if learning.curve == "wright" and n > 1:
+        share = n * share - (n - 1) * (n - 1) ** exponent
+    return max(share, learning.plateau)
