@@ -39,10 +39,11 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from linewright.improve.bottleneck import Bottleneck
+    from linewright.improve.buffers import Placed
     from linewright.improve.changes import Change
     from linewright.improve.decisions import Decision
     from linewright.improve.losses import Losses
-    from linewright.improve.search import Improvement
+    from linewright.improve.search import Improvement, Study
     from linewright.improve.worth import Worth
     from linewright.plan.outcome import Plan
     from linewright.results import Result
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ProgressBar",
+    "allocation_view",
     "as_text",
     "bottleneck_view",
     "comparison_view",
@@ -553,6 +555,53 @@ def improvement_view(title: str, found: Improvement, currency: str) -> Renderabl
             f"from before. Seed {study.seed}, model {found.model_hash[:12]}."
         )
     )
+    return Group(*views)
+
+
+def allocation_view(
+    title: str, found: Placed, study: Study, asked_per_h: float | None
+) -> RenderableType:
+    """Return where buffer places belong, and what that gains."""
+    rate = rate_scale([found.throughput.mean, asked_per_h or 0.0])
+    head = Text(f"{title}: {count(found.places)} buffer places", style="bold")
+    if asked_per_h is not None:
+        head.append(f", the fewest that surely reach {rate(asked_per_h)}/{rate.unit}")
+    rows = [
+        (
+            name(station, 28),
+            count(best),
+            "unlimited" if now is None else count(now),
+            count(level),
+        )
+        for station, best, now, level in zip(
+            found.buffers, found.slots, found.now, found.even, strict=True
+        )
+    ]
+    made, formula = found.throughput, found.formula
+    known = "exact" if formula.is_exact else "an estimate"
+    if formula.error is not None:
+        known += f", {percent(formula.error.most_of_95)} off at most in 95% of lines"
+    gains = (found.gain_on_now, found.gain_on_even)
+    on_now, on_even = (number(100 * g.mean, 100 * g.half_width) + "%" for g in gains)
+    views: list[RenderableType] = [
+        head,
+        _grid(("input buffer of", "best", "as it is", "even"), rows, "Places"),
+        Text(
+            f"Good units/{rate.unit}: {rate(made.mean, made.half_width)} simulated "
+            f"({study.confidence:.0%} interval), "
+            f"{rate(3600 * formula.throughput_per_s)} by formula ({known})."
+        ),
+        Text(
+            f"Gain, on seed {study.seed + 1}: {on_now} against the line as it is, "
+            f"{on_even} against the even allocation ({made.n} pairs)."
+        ),
+        Text(found.guarantee),
+        *(Text(f"The formula knows {note}.") for note in found.notes),
+        Text(
+            f"{found.n_replications:,} replications, {found.n_candidates} candidates, "
+            f"{formula.n_evaluated:,} of {formula.n_ways:,} allocations by formula."
+        ),
+    ]
     return Group(*views)
 
 

@@ -13,6 +13,7 @@ from linewright.cli._animate import run_animate
 from linewright.cli._balance import run_balance
 from linewright.cli._compare import run_compare
 from linewright.cli._improve import (
+    run_allocate,
     run_bottleneck,
     run_improve,
     run_ledger,
@@ -62,6 +63,8 @@ EXAMPLES = {
     "--objective flow_time",
     "losses": "linewright losses plant.yaml\n"
     'linewright losses plant.yaml --horizon "4 weeks" --replications 20',
+    "allocate": "linewright allocate line.yaml --places 40\n"
+    "linewright allocate line.yaml --throughput 43/h --out buffers.yaml",
     "ratify": "linewright ratify plant.yaml results/plant-improve "
     '--by "Works council, 12 May" --reason "second oven before the autumn"',
     "ledger": "linewright ledger plant.yaml\n"
@@ -108,6 +111,7 @@ def new_parser() -> argparse.ArgumentParser:
         _add_model_verbs,
         _add_study_verbs,
         _add_improve_verbs,
+        _add_allocate,
         _add_look_verbs,
     ):
         add(verbs)
@@ -284,6 +288,25 @@ def _add_improve_verbs(verbs: Any) -> None:
     book.add_argument("--by", metavar="NAME", help="who says so")
     book.add_argument("--on", metavar="DATE", help="2027-03-01; today by default")
     book.add_argument("--note", metavar="TEXT", help="where it comes from")
+
+
+def _add_allocate(verbs: Any) -> None:
+    text = "share out buffer places along a serial line"
+    place = _verb(verbs, "allocate", run_allocate, text)
+    place.add_argument("model", metavar="MODEL")
+    _add_overlay(place, _OVERLAY)
+    how = place.add_mutually_exclusive_group(required=True)
+    text = "places in all: where do they give the highest throughput?"
+    how.add_argument("--places", metavar="N", type=int, help=text)
+    text = "good units, 43/h: how few places reach it?"
+    how.add_argument("--throughput", metavar="RATE", help=text)
+    text = "difference that is worth detecting, as a share: 0.5%%"
+    _add_share(place.add_argument, "--indifference", 0.005, text)
+    text = "replications of one allocation at most; 500 by default"
+    place.add_argument("--most", metavar="N", type=int, default=500, help=text)
+    text = "overlay to write, which makes the line so"
+    place.add_argument("--out", metavar="FILE", help=text)
+    _add_span(place)
 
 
 def _outcome(text: str) -> tuple[int, float]:

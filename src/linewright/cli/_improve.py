@@ -1,4 +1,4 @@
-"""The verbs that improve a line: bottleneck, losses, improve, ratify, ledger."""
+"""The verbs of improving: bottleneck, losses, improve, allocate, ratify, ledger."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ from linewright.version import __version__
 if TYPE_CHECKING:
     from linewright.experiment import Experiment
     from linewright.improve.bottleneck import Bottleneck
+    from linewright.improve.buffers import Placed
     from linewright.improve.changes import Change
-    from linewright.improve.search import Improvement
+    from linewright.improve.search import Improvement, Study
     from linewright.improve.trials import Span
     from linewright.improve.worth import Worth
     from linewright.model.line import Line
@@ -220,6 +221,69 @@ def _improvement_json(found: Improvement) -> dict[str, Any]:
         "version": __version__,
     }
     return {"improvement": said, "study": study | span}
+
+
+def run_allocate(args: Args) -> int:
+    """Share out buffer places along a serial line."""
+    from linewright.console import allocation_view  # noqa: PLC0415 - slow
+    from linewright.improve.buffers import allocate, reach  # noqa: PLC0415
+    from linewright.improve.search import Study  # noqa: PLC0415
+    from linewright.units import parse_rate_per_s  # noqa: PLC0415
+
+    line = load_line(args, args.model, args.overlay)
+    asked_per_h = 3600 * parse_rate_per_s(args.throughput) if args.throughput else None
+    tell_compiling(args)
+    experiment, span = span_of(args, line)
+    study = Study(
+        span,
+        experiment.seed,
+        indifference=args.indifference,
+        confidence=args.confidence,
+        replications=experiment.replications,
+        n_most=args.most,
+        workers=args.workers,
+    )
+    if asked_per_h is None:
+        found = allocate(line, args.places, study)
+    else:
+        found = reach(line, asked_per_h, study)
+    if args.json:
+        print_json({"allocation": _placed_json(found), "study": _study_json(study)})
+    else:
+        show(allocation_view(line.name, found, study, asked_per_h))
+    if args.out:
+        _write_overlay(args, found)
+    return OK if found.is_complete else FOUND
+
+
+def _placed_json(found: Placed) -> dict[str, Any]:
+    said = dataclasses.asdict(found)
+    return {"places": found.places, "version": __version__} | said
+
+
+def _study_json(study: Study) -> dict[str, Any]:
+    said: dict[str, Any] = dataclasses.asdict(study)
+    span: dict[str, Any] = said.pop("span")
+    return said | span
+
+
+def _write_overlay(args: Args, found: Placed) -> None:
+    """Write an overlay, which names its model where that lies beside it unchanged."""
+    from linewright.improve.changes import as_overlay  # noqa: PLC0415 - slow
+    from linewright.model.load import write_whole  # noqa: PLC0415
+
+    out, model = Path(args.out), Path(args.model)
+    beside = out.resolve().parent == model.resolve().parent
+    whole = beside and not args.overlay and not args.parameters
+    rate = found.throughput
+    said = [
+        f"{found.places} buffer places, by `linewright allocate`: {rate.mean:.6g}/h "
+        f"({rate.low:.6g} to {rate.high:.6g}, {rate.confidence:.0%}).",
+        found.guarantee,
+    ]
+    text = as_overlay(found.changes, model.name if whole else None, said)
+    write_whole(out, text)
+    say(args, f"saved in {out}")
 
 
 def _today() -> str:

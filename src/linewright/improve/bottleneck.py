@@ -212,15 +212,18 @@ def _seen(
 
 
 def _moments(
-    found: NDArray[np.int64], begin: int, end: int
+    found: NDArray[np.int64], bins: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return whose active period is the longest, when: begins, ends and servers.
 
-    Moments at which nobody is active belong to nobody.
+    Moments at which nobody is active belong to nobody; none reaches across an edge of
+    `bins`.
     """
+    begin, end = int(bins[0]), int(bins[-1])
     found = found[:, found[1] > begin]
     found = found[:, np.argsort(found[0], kind="stable")]
-    edges = np.unique(np.clip(np.concatenate([found[0], found[1]]), begin, end))
+    edges = np.sort(np.clip(np.concatenate([found[0], found[1], bins]), begin, end))
+    edges = edges[np.append(True, edges[1:] > edges[:-1])]
     if len(edges) < 2:
         none = np.zeros(0, np.int64)
         return none, none, none
@@ -286,14 +289,12 @@ def observe(
         found = np.concatenate(seen.found, axis=1)
         is_in = found[1] > np.maximum(found[0], span.warmup_us)
         n_periods = np.bincount(owner[found[2, is_in]], minlength=len(names))
-        edges = np.linspace(span.warmup_us, end, N_BINS + 1)
-        begins, ends, servers = _moments(found[:, is_in], span.warmup_us, end)
-        moments = np.zeros((N_BINS, len(names)))
-        for b in range(N_BINS):
-            held = np.minimum(ends, edges[b + 1]) - np.maximum(begins, edges[b])
-            moments[b] = np.bincount(
-                owner[servers], np.maximum(held, 0), minlength=len(names)
-            )
+        bins = np.linspace(span.warmup_us, end, N_BINS + 1).astype(np.int64)
+        begins, ends, servers = _moments(found[:, is_in], bins)
+        cell = (np.searchsorted(bins, begins, "right") - 1) * len(names)
+        moments = np.bincount(
+            cell + owner[servers], ends - begins, minlength=N_BINS * len(names)
+        ).reshape(N_BINS, len(names))
         turning = np.full(len(names), -np.inf)
         turning[order] = _turning(shares[order, t.BLOCKED], shares[order, t.STARVED])
         mean = active * length * n_servers / np.maximum(n_periods, 1)

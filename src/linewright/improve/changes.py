@@ -7,9 +7,12 @@ decided becomes a file beside the model. Changes that are generated here (`short
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from ruamel.yaml import YAML
 
 from linewright.model.distribution import KINDS, Distribution
 from linewright.model.line import Line, Step
@@ -21,6 +24,7 @@ __all__ = [
     "Change",
     "another_place",
     "another_server",
+    "as_overlay",
     "scaled",
     "shorter",
     "together",
@@ -62,6 +66,26 @@ def together(*changes: Mapping[str, Any]) -> dict[str, Any]:
             else:
                 out[key] = value
     return out
+
+
+def as_overlay(
+    changes: Mapping[str, Any], base: str | None, said: Iterable[str] = ()
+) -> str:
+    """Return the text of an overlay file.
+
+    Args:
+        changes: What it changes.
+        base: The model file, as seen from the overlay; None for one that is given
+            together with a model.
+        said: Lines of comment at its head.
+    """
+    head = "".join(f"# {' '.join(text.split())}\n" for text in said)
+    yaml = YAML()
+    yaml.width = 88
+    stream = io.StringIO()
+    on = {} if base is None else {"base": base}
+    yaml.dump({"overlay_version": 1, **on, "changes": dict(changes)}, stream)
+    return head + stream.getvalue()
 
 
 # ------------------------------------------------------------------ shorter times

@@ -9,18 +9,15 @@ away: the file only grows.
 from __future__ import annotations
 
 import datetime
-import io
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from linewright.errors import LinewrightError
+from linewright.improve.changes import as_overlay
 from linewright.model.load import load, model_hash, write_whole
 from linewright.version import __version__
 
@@ -292,13 +289,4 @@ def _overlay_text(base: str, row: dict[str, Any], changes: Mapping[str, Any]) ->
         f"seed {row['seed']}, Linewright {row['version']}.",
         f"Written by `linewright ratify`; {LEDGER} has the record.",
     ]
-    head = "".join(f"# {_one_line(text)}\n" for text in said)
-    yaml = YAML()
-    yaml.width = 88
-    stream = io.StringIO()
-    yaml.dump({"overlay_version": 1, "base": base, "changes": changes}, stream)
-    return head + stream.getvalue()
-
-
-def _one_line(text: str) -> str:
-    return re.sub(r"\s+", " ", text)
+    return as_overlay(changes, base, said)
