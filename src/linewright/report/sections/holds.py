@@ -392,7 +392,7 @@ def _draw_strip(
     days = np.array(strip.edges_us) / 8.64e10
     ax.set_xlim(days[0], days[-1])
     ax.set_yticks([])
-    label_dates(ax, facts, 4 if narrow else 10)
+    label_dates(ax, facts, 5 if narrow else 10)
     places = left + long * (days - days[0]) / (days[-1] - days[0])
     boxes: dict[int, list[Box]] = {}
     for i, k in enumerate(rows):

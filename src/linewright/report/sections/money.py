@@ -101,10 +101,8 @@ def _headline(facts: Facts, found: ImprovementFile) -> str:
 
 def _text(facts: Facts, found: ImprovementFile) -> list[str]:
     it = found.improvement
-    chosen = (
-        f", {money_words(facts, it.cost)} of it would be spent" if it.chosen else ""
-    )
-    text = [f"Up to {money_words(facts, it.budget)} could be spent{chosen}."]
+    text = [f"The budget is {money_words(facts, it.budget)}"]
+    text[0] += f"; {money_words(facts, it.cost)} would be spent." if it.chosen else "."
     unit = _WORDS.get(found.study.objective, ("", ""))[1]
     now = number(abs(it.base.mean), it.base.half_width)
     if it.chosen:
@@ -244,7 +242,7 @@ def _draw(facts: Facts, found: ImprovementFile, width: float) -> Canvas:
     ax = canvas.axes(left, 26, width - left - 16, 236)
     dots = it.candidates[:_MOST_DOTS]
     ax.plot(
-        [one.cost for one in dots], [scale * one.gain.mean for one in dots], ".",
+        [one.cost for one in dots], [scale * one.gain.mean for one in dots], "o",
         ms=3.4, color=color("line"), mew=0, alpha=0.8,
     )  # fmt: skip
     steps = [(one.cost, scale * one.gain.mean) for one in it.frontier]
