@@ -200,7 +200,7 @@ def test_headlines_carry_numbers_and_their_uncertainty(plant_html: str) -> None:
         "Trainer and Tourer fall short of demand; Spare wing is too close to call.",
         "57% of orders are finished on time (95% interval 55% to 60%)",
         "Wing cure oven most likely holds the line back",
-        "this version does not yet test that by sensitivity",
+        "linewright bottleneck tests that",
         "The line holds 57.3 ± 1.3 units on average",
         "All 1,800 self-checks hold",
         "5e1f0c9a77d24b6f8f3d0a91c2b4e6d8",

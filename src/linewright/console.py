@@ -355,7 +355,7 @@ def bottleneck_view(
     title: str,
     found: Bottleneck,
     value: Worth,
-    gains: Sequence[tuple[Change, float, Interval]],
+    gains: Sequence[tuple[Change, Interval, Interval]],
     about: dict[str, Any],
 ) -> RenderableType:
     """Return what holds a line back, by all methods, and the worth of its times.
@@ -456,12 +456,12 @@ def _doubts(value: Worth) -> list[Text]:
 
 
 def _gains(
-    gains: Sequence[tuple[Change, float, Interval]], about: dict[str, Any]
+    gains: Sequence[tuple[Change, Interval, Interval]], about: dict[str, Any]
 ) -> Table:
     rows = [
         (
             change.name,
-            f"{100 * promised:+.1f}%",
+            f"{100 * promised.mean:+.1f}%",
             number(100 * gain.mean, 100 * gain.half_width) + "%",
         )
         for change, promised, gain in gains

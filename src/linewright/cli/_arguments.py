@@ -57,6 +57,7 @@ EXAMPLES = {
     "linewright compare plant.yaml --overlay oven.yaml --overlay shift.yaml\n"
     "linewright compare results/monday results/tuesday",
     "bottleneck": "linewright bottleneck plant.yaml\n"
+    "linewright bottleneck plant.yaml --out results/plant\n"
     'linewright bottleneck plant.yaml --horizon "52 weeks" --confirm 5',
     "improve": "linewright improve plant.yaml --options options.yaml --budget 120000\n"
     "linewright improve plant.yaml --options options.yaml --budget 5e4 "
@@ -70,7 +71,8 @@ EXAMPLES = {
     "ledger": "linewright ledger plant.yaml\n"
     'linewright ledger plant.yaml --realised 1=43.2 --by "Production control"',
     "brief": "linewright brief plant.yaml --out plant.html\n"
-    "linewright brief results/plant",
+    "linewright brief results/plant\n"
+    "linewright brief plant.yaml --bottleneck today --improvement today",
     "balance": "linewright balance tasks.csv --cycle-time 12min\n"
     "linewright balance tasks.csv --stations 8 --json\n"
     "linewright balance tasks.csv --stations 6..10 --mix A=3,B=2",
@@ -219,6 +221,10 @@ def _add_study_verbs(verbs: Any) -> None:
     brief.add_argument(
         "--out", metavar="FILE", help="NAME.html or RESULT/brief.html by default"
     )
+    text = "what `linewright bottleneck --out` left, if not in the result folder"
+    brief.add_argument("--bottleneck", metavar="FILE_OR_DIR", help=text)
+    text = "what `linewright improve` left, if not in the result folder"
+    brief.add_argument("--improvement", metavar="FILE_OR_DIR", help=text)
     _add_balance(verbs)
 
 
@@ -252,6 +258,8 @@ def _add_improve_verbs(verbs: Any) -> None:
     lost.add_argument("model", metavar="MODEL")
     _add_overlay(lost, _OVERLAY)
     _add_span(lost)
+    text = "folder to leave bottleneck.json in, for the brief"
+    holds.add_argument("--out", metavar="DIR", help=text)
     text = "find the best set of options for a budget"
     better = _verb(verbs, "improve", run_improve, text)
     better.add_argument("model", metavar="MODEL")

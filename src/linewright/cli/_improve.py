@@ -46,9 +46,13 @@ def run_bottleneck(args: Args) -> int:
     """Say what holds the line back, and what less of each time would gain."""
     from linewright.console import bottleneck_view  # noqa: PLC0415 - slow
     from linewright.improve.bottleneck import bottleneck, observe  # noqa: PLC0415
+    from linewright.improve.files import BOTTLENECK  # noqa: PLC0415
     from linewright.improve.worth import worth_of  # noqa: PLC0415
+    from linewright.model.load import write_whole  # noqa: PLC0415
 
     line = load_line(args, args.model, args.overlay)
+    if args.out:
+        Path(args.out).mkdir(parents=True, exist_ok=True)  # or fail before the work
     tell_compiling(args)
     experiment, span = span_of(args, line)
     n, seed, workers = experiment.replications, experiment.seed, args.workers
@@ -57,10 +61,15 @@ def run_bottleneck(args: Args) -> int:
     value = worth_of(line, seen.levers, seen.shares, seen.throughput, args.confidence)
     gains = _confirmed(args, line, span, value, n, seed + 1)
     about = _about(args, line, experiment, span) | {"seed_of_confirmation": seed + 1}
+    said = _as_json(found, value, gains) | {"about": about}
+    if args.out:
+        write_whole(Path(args.out) / BOTTLENECK, json_text(said))
     if args.json:
-        print_json(_as_json(found, value, gains) | {"about": about})
+        print_json(said)
     else:
         show(bottleneck_view(line.name, found, value, gains, about))
+    if args.out:
+        say(args, f"saved in {args.out}")
     return OK
 
 
@@ -98,23 +107,22 @@ def span_of(args: Args, line: Line) -> tuple[Experiment, Span]:
 
 def _confirmed(
     args: Args, line: Line, span: Span, value: Worth, n: int, seed: int
-) -> list[tuple[Change, float, Interval]]:
+) -> list[tuple[Change, Interval, Interval]]:
     """Try a tenth less of the times with the largest shares, on another seed.
 
     Returns each change, the gain that its share promises, and the one that was found.
     """
     from linewright.improve.changes import TIMES, shorter  # noqa: PLC0415 - slow
-    from linewright.improve.worth import confirmed  # noqa: PLC0415
+    from linewright.improve.worth import confirmed, promised  # noqa: PLC0415
 
-    tried: list[tuple[Change, float]] = []
+    tried: list[tuple[Change, Interval]] = []
     for lever in value.levers:
         if len(tried) >= args.confirm:
             break
         if lever.kind in TIMES:
             change = shorter(line, lever.kind, lever.place, LESS, lever.name)
             if change is not None:
-                share = lever.elasticity.mean
-                tried.append((change, share * LESS / (1 - share * LESS)))
+                tried.append((change, promised(lever.elasticity, LESS)))
     found = confirmed(
         line,
         [change for change, _ in tried],
@@ -128,7 +136,7 @@ def _confirmed(
 
 
 def _as_json(
-    found: Bottleneck, value: Worth, gains: list[tuple[Change, float, Interval]]
+    found: Bottleneck, value: Worth, gains: list[tuple[Change, Interval, Interval]]
 ) -> dict[str, Any]:
     return {
         "bottleneck": {"first": found.first, "tied": found.tied},
@@ -144,18 +152,24 @@ def _as_json(
             }
             for method, finding in found.findings.items()
         },
+        "strip": {
+            "stations": found.observed.stations,
+            "edges_us": found.observed.edges_us.tolist(),
+            "shares": found.observed.strip.tolist(),
+        },
         "remarks": found.remarks,
         "throughput_per_h": dataclasses.asdict(value.throughput),
         "worth": [dataclasses.asdict(lever) for lever in value.levers],
         "doubts": value.doubts,
+        "wears": value.wears,
         "confirmed": [
             {
                 "change": change.name,
                 "changes": change.changes,
-                "promised": promised,
+                "promised": dataclasses.asdict(promise),
                 "gain": dataclasses.asdict(gain),
             }
-            for change, promised, gain in gains
+            for change, promise, gain in gains
         ],
     }
 
@@ -163,6 +177,7 @@ def _as_json(
 def run_improve(args: Args) -> int:
     """Find the best set of options for a budget."""
     from linewright.console import improvement_view  # noqa: PLC0415 - slow
+    from linewright.improve.files import PROPOSAL  # noqa: PLC0415
     from linewright.improve.options import read_options  # noqa: PLC0415
     from linewright.improve.search import Store, Study, improve  # noqa: PLC0415
     from linewright.model.load import write_whole  # noqa: PLC0415
@@ -192,9 +207,6 @@ def run_improve(args: Args) -> int:
         show(improvement_view(line.name, found, line.currency or ""))
     say(args, f"saved in {out}")
     return OK if found.is_complete else FOUND
-
-
-PROPOSAL = "improvement.json"
 
 
 def _teller(args: Args) -> Callable[[int, int], None] | None:
@@ -295,6 +307,7 @@ def _today() -> str:
 def run_ratify(args: Args) -> int:
     """Sign a proposal."""
     from linewright.improve.decisions import DecisionError, ratify  # noqa: PLC0415
+    from linewright.improve.files import PROPOSAL  # noqa: PLC0415
 
     path = Path(args.proposal)
     path = path / PROPOSAL if path.is_dir() else path

@@ -31,6 +31,7 @@ from linewright.units import UNITS_US
 
 if TYPE_CHECKING:
     from linewright.model.line import Line
+    from linewright.report.facts import Found
     from linewright.results import Result
 
 GANTT_SPAN_US = 7 * UNITS_US["d"]
@@ -141,20 +142,55 @@ def verdict(args: Args, *results: Result) -> int:
 
 def run_brief(args: Args) -> int:
     """Write the brief of a result, or of a model that is simulated first."""
-    from linewright.report import write_brief  # noqa: PLC0415 - slow
+    from linewright.model.load import model_hash  # noqa: PLC0415 - slow
+    from linewright.report import write_brief  # noqa: PLC0415
     from linewright.results import Result  # noqa: PLC0415
 
     if is_result(args.model):
         result = Result.load(args.model)
+        found = _found(args, str(result.manifest["model_hash"]))
         out = Path(args.out or Path(args.model) / "brief.html")
     else:
         line = load_line(args, args.model, args.overlay)
+        found = _found(args, model_hash(line))
         out = Path(args.out or f"{title(args)}.html")
         out.parent.mkdir(parents=True, exist_ok=True)
         result = simulated(args, line, options_of(args))
-    path = write_brief(result, out)
+    path = write_brief(result, out, found)
     if args.json:
         print_json({"brief": str(path), "manifest": result.manifest})
     else:
         write(f"{path}\n")
     return verdict(args, result)
+
+
+def _found(args: Args, model_hash: str) -> Found:
+    """Return what other verbs left: where it was said, or in the result folder.
+
+    Decisions lie beside the model. All of it must be about this model.
+    """
+    from linewright.improve.decisions import read_ledger  # noqa: PLC0415 - slow
+    from linewright.improve.files import (  # noqa: PLC0415
+        BOTTLENECK,
+        PROPOSAL,
+        read_bottleneck,
+        read_improvement,
+    )
+    from linewright.report.facts import Found  # noqa: PLC0415
+
+    saved = is_result(args.model)
+    holds = args.bottleneck or _lies_in(args.model, BOTTLENECK)
+    better = args.improvement or _lies_in(args.model, PROPOSAL)
+    decisions = [] if saved else read_ledger(Path(args.model).parent)
+    return Found(
+        read_bottleneck(holds, model_hash) if holds else None,
+        read_improvement(better, model_hash) if better else None,
+        tuple(decisions),
+        "MODEL" if saved else args.model,
+        better or "PROPOSAL",
+    )
+
+
+def _lies_in(folder: str, name: str) -> str:
+    """Return a result folder if it holds a file, else nothing."""
+    return folder if (Path(folder) / name).is_file() else ""

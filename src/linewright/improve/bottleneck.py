@@ -60,6 +60,7 @@ _OF_STATION = {
     "batch_wait",
 }
 _RESAMPLES = 2000
+_Floats = NDArray[np.float64]
 _N_TRACE = 1 << 16
 
 
@@ -73,6 +74,8 @@ class Observed:
             highest is the bottleneck.
         strip: Share of each span of time for which each station was the bottleneck of
             the moment (span, station), over all replications.
+        edges_us: Where the spans begin and end, one more than there are; the mean where
+            replications end at different times.
         throughput: Good units an hour, by replication.
         levers: What each kind of time is (`worth.path_shares`).
         shares: Its share of the critical path (replication, lever).
@@ -81,6 +84,7 @@ class Observed:
     stations: tuple[str, ...]
     scores: dict[str, NDArray[np.float64]]
     strip: NDArray[np.float64]
+    edges_us: NDArray[np.int64]
     throughput: NDArray[np.float64]
     levers: tuple[tuple[str, str, str], ...]
     shares: NDArray[np.float64]
@@ -276,7 +280,7 @@ def observe(
     owner = np.repeat(np.arange(len(names)), lowered.tables.stations["n_servers"])
     n_servers = np.maximum(np.bincount(owner, minlength=len(names)), 1)
 
-    def one(number: int) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
+    def one(number: int) -> tuple[dict[str, _Floats], _Floats, _Floats]:
         seen, end = _seen(lowered, span, seed, number, units)
         length = end - span.warmup_us
         if length <= 0:
@@ -304,7 +308,7 @@ def observe(
             "shifting": moments.sum(axis=0) / length,
             "turning_point": turning,
         }
-        return scores, moments / (length / N_BINS)
+        return scores, moments / (length / N_BINS), edges
 
     done = in_order(one, numbers, workers)
     labels, path, made = path_shares(lowered, span, seed, numbers, workers, units)
@@ -318,8 +322,15 @@ def observe(
     }
     scores["critical_path"] = critical[:, order]
     strip = np.mean([d[1] for d in done], axis=0)[:, order]
+    edges_us = np.mean([d[2] for d in done], axis=0).round().astype(np.int64)
     return Observed(
-        tuple(names[k] for k in order), scores, strip, made, tuple(labels), path
+        tuple(names[k] for k in order),
+        scores,
+        strip,
+        edges_us,
+        made,
+        tuple(labels),
+        path,
     )
 
 

@@ -37,7 +37,15 @@ from linewright.replicate import Replication, replicate
 from linewright.stats.intervals import Interval, mean_interval, paired_interval
 from linewright.version import __version__
 
-__all__ = ["OBJECTIVES", "Candidate", "Improvement", "Store", "Study", "improve"]
+__all__ = [
+    "OBJECTIVES",
+    "Candidate",
+    "Improvement",
+    "Item",
+    "Store",
+    "Study",
+    "improve",
+]
 
 Chosen = frozenset[str]
 
@@ -113,11 +121,29 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """One of the options that were chosen.
+
+    Attributes:
+        name: What it is called.
+        cost: What it costs.
+        lead_time_us: Time from the decision until it is there.
+        note: Words for the reader.
+    """
+
+    name: str
+    cost: float
+    lead_time_us: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Improvement:
     """What was found.
 
     Attributes:
         chosen: Names of the options; none where nothing is better than what is.
+        items: The same with what each costs.
         cost: What they cost.
         lead_time_us: Until all of them are there, if all begin at once.
         changes: What they change, as in an overlay.
@@ -137,6 +163,7 @@ class Improvement:
     """
 
     chosen: tuple[str, ...]
+    items: tuple[Item, ...]
     cost: float
     lead_time_us: int
     changes: dict[str, Any]
@@ -500,6 +527,11 @@ def _report(
     )
     return Improvement(
         chosen=tuple(name for name in options.by_name if name in chosen),
+        items=tuple(
+            Item(name, option.cost, option.lead_time_us, option.note)
+            for name, option in options.by_name.items()
+            if name in chosen
+        ),
         cost=options.cost(chosen),
         lead_time_us=max(
             (options.by_name[name].lead_time_us for name in chosen), default=0

@@ -17,6 +17,7 @@ it is unbiased); as critical path, Wu, Zhang and others' bottleneck work on trac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -33,7 +34,16 @@ from linewright.model.meaning import batch_of, rework_share
 from linewright.replicate import critical_path, run_until
 from linewright.stats.intervals import Interval, mean_interval, paired_interval
 
-__all__ = ["Lever", "Worth", "confirmed", "doubts", "path_shares", "worth", "worth_of"]
+__all__ = [
+    "Lever",
+    "Worth",
+    "confirmed",
+    "doubts",
+    "path_shares",
+    "promised",
+    "worth",
+    "worth_of",
+]
 
 CALENDAR = "calendar"
 """The kind of what is not the line's own: shifts, dated orders, deliveries."""
@@ -310,6 +320,22 @@ def _some(names: list[str]) -> str:
 
 
 # ------------------------------------------------------------------ confirmation
+
+
+def promised(share: Interval, less: float) -> Interval:
+    """Return the relative gain that a share of the critical path promises.
+
+    Args:
+        share: Elasticity of a time.
+        less: By which share that time becomes shorter, below one.
+    """
+
+    def gain(value: float) -> float:
+        return value * less / (1 - value * less) if math.isfinite(value) else value
+
+    low, high = gain(share.low), gain(share.high)
+    half = (high - low) / 2
+    return Interval(gain(share.mean), half, low, high, share.n, share.confidence)
 
 
 def confirmed(  # noqa: PLR0913

@@ -23,21 +23,25 @@ class Row:
         label: What it is of.
         pieces: Color role and length of each piece, in the order of stacking.
         value: Text behind the bar.
+        interval: Low and high end of where the bar may end, drawn as a thin line.
     """
 
     label: str
     pieces: tuple[tuple[str, float], ...]
     value: str
+    interval: tuple[float, float] | None = None
 
     @property
     def low(self) -> float:
-        """Where it ends on the left, zero or less."""
-        return sum(size for _, size in self.pieces if size < 0)
+        """Where it, or its interval, ends on the left, zero or less."""
+        bar = sum(size for _, size in self.pieces if size < 0)
+        return min(bar, self.interval[0]) if self.interval else bar
 
     @property
     def high(self) -> float:
-        """Where it ends on the right, zero or more."""
-        return sum(size for _, size in self.pieces if size > 0)
+        """Where it, or its interval, ends on the right, zero or more."""
+        bar = sum(size for _, size in self.pieces if size > 0)
+        return max(bar, self.interval[1]) if self.interval else bar
 
 
 def draw_bars(rows: Sequence[Row], unit: str, width: float) -> Canvas:
@@ -53,6 +57,7 @@ def draw_bars(rows: Sequence[Row], unit: str, width: float) -> Canvas:
     canvas = Canvas(width, top + step * len(rows) + 6)
     left = 2.0 if narrow else label_room([row.label for row in rows], 240)
     right = max(text_width(text, 12) for text in (unit, *(r.value for r in rows))) + 12
+    right += 8 * any(row.interval for row in rows)
     low, high = min(row.low for row in rows), max(row.high for row in rows)
     scale = (width - left - right) / ((high - low) or 1.0)
     zero = left - low * scale
@@ -68,6 +73,11 @@ def draw_bars(rows: Sequence[Row], unit: str, width: float) -> Canvas:
         for role, box in _pieces(row, zero, scale, y):
             boxes.setdefault(role, []).append(box)
         canvas.text(width - 2, y, row.value, anchor="right", bold=True)
+        if row.interval:
+            ends = [zero + scale * end for end in row.interval]
+            canvas.path(ends, [y, y], "ink", 1.4)
+            for x in ends:
+                canvas.path([x, x], [y - 4, y + 4], "ink", 1.4)
     for role, pieces in boxes.items():
         canvas.rects(pieces, role)
     return canvas

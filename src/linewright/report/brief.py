@@ -15,7 +15,7 @@ from pathlib import Path
 from linewright.drafts import write_whole
 from linewright.errors import LinewrightError
 from linewright.report.appearance import legend, style
-from linewright.report.facts import Facts, Source
+from linewright.report.facts import NOTHING_FOUND, Facts, Found, Source
 from linewright.report.pages import render
 from linewright.report.parts import Section
 from linewright.report.words import clean
@@ -38,11 +38,13 @@ def _require_extra() -> None:
 def _sections(facts: Facts) -> list[Section]:
     from linewright.report.sections import (  # noqa: PLC0415 - after _require_extra
         buffers,
+        decided,
         energy_cost,
         flow_time,
         gantt,
         limits,
         line,
+        money,
         oee,
         orders,
         people,
@@ -52,6 +54,7 @@ def _sections(facts: Facts) -> list[Section]:
         units,
         vehicles,
         wip,
+        worth,
     )  # fmt: skip
 
     builders: tuple[Callable[[Facts], Section | None], ...] = (
@@ -59,6 +62,10 @@ def _sections(facts: Facts) -> list[Section]:
         orders.section,
         line.section,
         limits.section,
+        worth.section,
+        money.section,
+        money.asked,
+        decided.section,
         states.section,
         people.section,
         stocks.section,
@@ -74,11 +81,12 @@ def _sections(facts: Facts) -> list[Section]:
     return [found for build in builders if (found := build(facts)) is not None]
 
 
-def brief_html(result: Source) -> str:
+def brief_html(result: Source, found: Found = NOTHING_FOUND) -> str:
     """Return the brief of a result as one HTML page.
 
     Args:
         result: A result, in memory or read from its folder.
+        found: What other verbs found about the same line.
 
     Raises:
         LinewrightError: Matplotlib or Jinja2 is not installed.
@@ -86,7 +94,7 @@ def brief_html(result: Source) -> str:
     _require_extra()
     from linewright.report.sections import appendix, tiles  # noqa: PLC0415
 
-    facts = Facts(result)
+    facts = Facts(result, found)
     last, summary = appendix.section(facts)
     title = str(facts.manifest.get("model_name") or facts.line.name)
     return render(
@@ -101,7 +109,7 @@ def brief_html(result: Source) -> str:
         sections=_sections(facts),
         appendix=last,
         summary=summary,
-        terms=(*appendix.TERMS, *appendix.STATE_TERMS),
+        terms=appendix.terms(facts),
         legend=legend(),
         style=style(),
     )
@@ -120,7 +128,7 @@ def _basis(facts: Facts) -> str:
     return f"{text}, so no uncertainty can be given."
 
 
-def write_brief(result: Source, path: str | Path) -> Path:
+def write_brief(result: Source, path: str | Path, found: Found = NOTHING_FOUND) -> Path:
     """Write the brief of a result as one HTML file; return where it is.
 
     The file appears whole or not at all.
@@ -128,13 +136,14 @@ def write_brief(result: Source, path: str | Path) -> Path:
     Args:
         result: A result, in memory or read from its folder.
         path: File to write; it is replaced.
+        found: What other verbs found about the same line.
 
     Raises:
         LinewrightError: Matplotlib or Jinja2 is not installed, or the file cannot be
             written.
     """
     target = Path(path)
-    page = brief_html(result)
+    page = brief_html(result, found)
     write_whole(
         target, lambda draft: draft.write_text(page, encoding="utf-8", newline="\n")
     )

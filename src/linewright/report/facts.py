@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -22,7 +22,21 @@ from linewright.model.line import Line
 from linewright.report.palette import OFF, STATES
 from linewright.stats.intervals import Interval, mean_interval
 
-__all__ = ["Estimate", "Facts", "Floats", "Series", "Source", "estimate"]
+if TYPE_CHECKING:
+    from linewright.improve.decisions import Decision
+    from linewright.improve.files import BottleneckFile, ImprovementFile
+
+__all__ = [
+    "NOTHING_FOUND",
+    "Estimate",
+    "Facts",
+    "Floats",
+    "Found",
+    "Series",
+    "Source",
+    "estimate",
+    "stamp_of",
+]
 
 Floats = NDArray[np.float64]
 Columns = Mapping[str, NDArray[Any]]
@@ -42,6 +56,25 @@ class Source(Protocol):
     @property
     def tables(self) -> Mapping[str, Any]:
         """Return the result tables (Arrow) by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What other verbs found about the same line.
+
+    Attributes:
+        bottleneck: What holds it back, and the worth of its times.
+        improvement: The best set of options for a budget.
+        decisions: What was ratified, and what came of it.
+        model: The model file, as a reader would type it.
+        proposal: Where the improvement lies, as a reader would type it.
+    """
+
+    bottleneck: BottleneckFile | None = None
+    improvement: ImprovementFile | None = None
+    decisions: tuple[Decision, ...] = ()
+    model: str = "MODEL"
+    proposal: str = "PROPOSAL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +106,11 @@ class Series:
     start_us: NDArray[np.int64]
     end_us: NDArray[np.int64]
     values: Floats
+
+
+def stamp_of(model_hash: object, seed: object, version: object) -> str:
+    """Return where figures come from, as it stands below every picture."""
+    return f"model {str(model_hash)[:12]}, seed {seed}, linewright {version}"
 
 
 def estimate(samples: Floats, confidence: float) -> Estimate:
@@ -110,10 +148,14 @@ def _arrays(table: Any) -> Columns:
     return found
 
 
+NOTHING_FOUND = Found()
+
+
 class Facts:
     """Everything the sections say, read from one result."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, found: Found = NOTHING_FOUND) -> None:
+        self.found = found
         self.manifest = source.manifest
         self.line = source.line
         self._tables = source.tables
@@ -308,10 +350,8 @@ class Facts:
     def stamp(self) -> str:
         """Return where a figure comes from: model hash, seed, version."""
         m = self.manifest
-        return (
-            f"model {str(m.get('model_hash', ''))[:12]}, seed {m.get('seed', '')}, "
-            f"linewright {m.get('linewright_version', '')}"
-        )
+        keys = ("model_hash", "seed", "linewright_version")
+        return stamp_of(*(m.get(key, "") for key in keys))
 
 
 def _series(columns: Columns, rows: list[int]) -> Series:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from linewright.report.palette import State
+
 __all__ = ["Bar", "Cell", "Column", "Figure", "Notice", "Section", "Table", "Tile"]
 
 
@@ -56,6 +58,8 @@ class Figure:
         table: The numbers behind the picture.
         legend: States to explain: those on shift, those of the whole clock, those in
             which energy is taken, or none.
+        colors: What the colors of this picture mean, where no legend says it.
+        stamp: Where the figures come from, if not from the result.
     """
 
     key: str
@@ -66,6 +70,8 @@ class Figure:
     caption: str
     table: Table
     legend: Literal["", "shift", "clock", "energy"] = ""
+    colors: tuple[State, ...] = ()
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,7 @@ class Section:
         figures: Pictures.
         tables: Tables that are part of the message, always shown.
         after: Paragraphs below the pictures.
+        commands: What to type, below the paragraphs.
         notes: Short remarks below.
     """
 
@@ -90,6 +97,7 @@ class Section:
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
     after: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 

@@ -10,7 +10,7 @@ from linewright.report.palette import STATES
 from linewright.report.parts import Column, Section, Table
 from linewright.report.words import DASH, counted, name, number, time_scale
 
-__all__ = ["STATE_TERMS", "TERMS", "section", "span"]
+__all__ = ["section", "span", "terms"]
 
 FAILED_ROWS = 50
 SUMMARY_ROWS = 2000
@@ -67,6 +67,33 @@ TERMS = (
         "The station whose speed-up raises throughput most, not the busiest.",
     ),
 )
+
+
+FOUND_TERMS = (
+    (
+        "chain of causes (critical path)",
+        "Every start in the line waited for one event before it. Followed back from "
+        "the last unit that left, these events make a chain; less time on it is time "
+        "gained for the whole line.",
+    ),
+    (
+        "confirmed gain",
+        "The difference between two runs of the line, with the change and without, on "
+        "the same random numbers, and on others than those that proposed the change.",
+    ),
+    (
+        "tie",
+        "Stations whose differences are smaller than the runs can tell, or that are "
+        "indeed equal.",
+    ),
+)
+
+
+def terms(facts: Facts) -> tuple[tuple[str, str], ...]:
+    """Return the words to explain, and what they mean."""
+    found = facts.found
+    more = FOUND_TERMS if found.bottleneck or found.improvement else ()
+    return (*TERMS, *more, *STATE_TERMS)
 
 
 def span(us: int) -> str:

@@ -5,7 +5,8 @@ least to give. And along a route, stations before a limit tend to be blocked and
 after it starved, so that the sign of blocked minus starved turns at the limit.
 
 Neither proves anything: a bottleneck is the station whose speed-up raises throughput
-most, and that asks for runs with one station changed at a time.
+most. Where `linewright bottleneck` looked at that (`holds`), its verdict comes first
+and these signs stand below it.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from functools import partial
 
 import numpy as np
 
+from linewright.improve.files import BottleneckFile
 from linewright.report.canvas import SMALL, Canvas, draw_both, label_room
 from linewright.report.facts import Estimate, Facts, estimate
 from linewright.report.palette import PLACE, STATES
 from linewright.report.parts import Column, Figure, Section, Table
 from linewright.report.routes import Chain, chains, finals, station_order
+from linewright.report.sections import holds
 from linewright.report.sections.states import busiest_first
 from linewright.report.sections.throughput import outputs
 from linewright.report.words import counted, fit, join, name, percent
@@ -43,9 +46,8 @@ FIT = 0.75  # share of stations that must fit the pattern of a turning point
 
 HONEST = (
     "These are signs, not proof. A station is the bottleneck if making it faster "
-    "raises throughput most; this version does not yet test that by sensitivity, "
-    "that is by changing one station at a time and running the line again. Test a "
-    "change in the model before money is spent on it."
+    "raises throughput most; linewright bottleneck tests that, and its verdict can "
+    "stand here. Test a change in the model before money is spent on it."
 )
 
 
@@ -143,6 +145,8 @@ def candidates(facts: Facts) -> list[str]:
 
 def headline(facts: Facts) -> str:
     """Return what holds the line back in a sentence; empty where nothing is known."""
+    if facts.found.bottleneck:
+        return holds.headline(facts.found.bottleneck, is_met=demand_is_met(facts))
     tied = candidates(facts)
     return _headline(facts, tied) if tied else ""
 
@@ -356,6 +360,8 @@ def section(facts: Facts) -> Section | None:
         "that is neither blocked nor starved; the highest has the least to give."
     )
     figure = Figure("limits", title, alt, wide, narrow, caption, _table(facts, order))
+    if facts.found.bottleneck:
+        return _tested(facts, facts.found.bottleneck, figure)
     notes: tuple[str, ...] = ()
     if len(shown) < len(order):
         n = counted(len(order), "station")
@@ -363,4 +369,18 @@ def section(facts: Facts) -> Section | None:
     return Section(
         "limits", "What holds it back", said, tuple(_text(facts, ranked, tied)),
         (figure,), after=(*_turn_text(facts, tied), HONEST), notes=notes,
+    )  # fmt: skip
+
+
+def _tested(facts: Facts, found: BottleneckFile, signs: Figure) -> Section:
+    """Return the verdict of all methods, with the signs below it."""
+    said = holds.headline(found, is_met=demand_is_met(facts))
+    first = found.path.first
+    text = holds.verdict_text(found)
+    if first in facts.stations and (of_time := _time_of(facts, first)):
+        text.append(f"Time on shift of {name(first)}: {of_time}.")
+    return Section(
+        "limits", "What holds the line back", said, tuple(text),
+        (*holds.figures(facts, found, said), signs),
+        after=tuple(holds.remarks(found)), notes=(holds.basis(found),),
     )  # fmt: skip

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from linewright.improve.files import BottleneckFile
 from linewright.report.facts import Facts
 from linewright.report.parts import Notice, Tile
 from linewright.report.routes import finals
+from linewright.report.sections import money
 from linewright.report.sections.limits import SLACK, candidates, demand_is_met, headline
 from linewright.report.sections.orders import punctuality
 from linewright.report.sections.throughput import Output, outputs, verdict
@@ -75,7 +77,8 @@ def answer(facts: Facts) -> str:
     """Return the one thing to know: is demand met, and what most likely limits it."""
     limit = headline(facts)
     said = "" if limit and demand_is_met(facts) else verdict(outputs(facts))
-    return f"{said} {limit}.".strip() if limit else said
+    said = f"{said} {limit}.".strip() if limit else said
+    return f"{said} {money.question(facts)}".strip()
 
 
 def _output_tile(output: Output, rates: list[float]) -> Tile:
@@ -110,9 +113,19 @@ def tiles(facts: Facts) -> list[Tile]:
     return out[:8]
 
 
+def _worth_tile(found: BottleneckFile) -> Tile:
+    path = found.path
+    share = path.scores[path.first]
+    note = "more units" if not path.tied else "more units; others tie with it"
+    label = f"1% less time at {name(path.first, 32)} gives"
+    return Tile(label, f"{number(share.mean, share.half_width, 2)}%", "", note)
+
+
 def _line_tiles(facts: Facts) -> list[Tile]:
     out = []
-    tied = candidates(facts)
+    tied = [] if facts.found.bottleneck else candidates(facts)
+    if facts.found.bottleneck:
+        out.append(_worth_tile(facts.found.bottleneck))
     if tied:
         wait = facts.shift_share(tied[0], ["blocked", "starved"])
         what = "most likely the limit" if len(tied) == 1 else "among the likely limits"
