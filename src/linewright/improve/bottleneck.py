@@ -308,7 +308,7 @@ def observe(
             "shifting": moments.sum(axis=0) / length,
             "turning_point": turning,
         }
-        return scores, moments / (length / N_BINS), edges
+        return scores, moments / (length / N_BINS), bins.astype(np.float64)
 
     done = in_order(one, numbers, workers)
     labels, path, made = path_shares(lowered, span, seed, numbers, workers, units)
