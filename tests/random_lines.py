@@ -739,7 +739,7 @@ def _take_out(model: dict[str, Any], code: str, path: tuple[Any, ...]) -> None:
     if path[0] == "loops":
         model["loops"].pop(path[1], None)
     elif path[0] in {"materials", "changes"}:
-        model.pop(path[0])
+        model.pop(path[0], None)
     elif path[0] == "stations" and code == "LW231":
         model["stations"][path[1]].pop(path[2], None)
     elif code == "LW227" and path[0] in {"stations", "failures"}:

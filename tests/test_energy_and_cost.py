@@ -18,6 +18,7 @@ from linewright.cli import main
 from linewright.console import as_text, result_view
 from linewright.errors import DeadlockError, Finding, ModelError
 from linewright.ledger import line_measures
+from linewright.model.changes import absent_us
 from linewright.model.check import check
 from linewright.model.line import Line, Power
 from linewright.model.load import dumps, loads, model_hash, read
@@ -336,8 +337,11 @@ def test_the_energy_of_a_station_is_power_times_time_in_each_state() -> None:
             station = line.stations[row["station"]]
             assert station.power
             assert station.energy
+            m = result.manifest
+            away_us = absent_us(line, row["station"], m["warmup_us"], m["horizon_us"])
+            there = row | {"off_shift": max(row["off_shift"] - away_us, 0)}
             joules = sum(
-                power_of(station.power, state) * row[state] / 1e6
+                power_of(station.power, state) * there[state] / 1e6
                 for state in t.MODE_NAMES
             )
             joules += (station.energy.per_part or 0) * row["completed"]

@@ -309,7 +309,7 @@ products:
         ),
         (RICH.replace("due: 4 d 6 h", "due: ¦6 h"), "LW216", "before its release"),
         (
-            RICH.replace("id: A", "id: ¦A").replace("{product", "{id: A, product"),
+            RICH.replace("id: A", "id: ¦A").replace("- {product", "- {id: A, product"),
             "LW216",
             "more than once",
         ),

@@ -393,7 +393,10 @@ NO_REFERENCES = {
     "products.*.family", "products.*.route.*.family", "products.*.route.*.through",
     "products.*.route.*.as", "stations.*.maintenance.*.when_worn", "stations.*.stage",
     "in_process.*.operation", "in_process.*.product", "orders.*.product",
-    "layout.places", "layout.rooms", "stations.*.failures", "stations.*.maintenance",
+    "targets.*.product", "demand.*.factor", "changes.*.calendars",
+    "changes.*.stations", "changes.*.stations.*.calendar", "changes.*.people",
+    "changes.*.people.*.calendar", "layout.places", "layout.rooms",
+    "stations.*.failures", "stations.*.maintenance",
 }  # fmt: skip
 """Keys with names that no copy changes: of no part, or of nothing in a template."""
 
