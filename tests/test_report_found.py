@@ -401,7 +401,7 @@ def test_the_options_of_the_transfer_line_can_be_searched(
     for line in lines:
         assert run(line.removeprefix("linewright ") + small) == 0, line
     capsys.readouterr()
-    (page,) = folder.glob("*.html")
-    html = page.read_text("utf-8")
+    (written,) = folder.glob("*.html")
+    html = written.read_text("utf-8")
     for key in SECTIONS[:4]:
         assert section_of(html, key), key
