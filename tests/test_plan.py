@@ -25,6 +25,7 @@ from linewright.replicate import run_until
 from linewright.results import Result
 from linewright.states import save_state
 from linewright.stats.intervals import wilson_interval
+from tests.parts import PROJECT
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
@@ -446,7 +447,8 @@ def test_the_command_needs_targets(
 
 
 def test_the_five_years_of_the_light_aircraft_plant_are_sound() -> None:
-    line, warnings = linewright.load_checked("examples/light-aircraft/five-years.yaml")
+    example = PROJECT / "examples" / "light-aircraft" / "five-years.yaml"
+    line, warnings = linewright.load_checked(example)
     assert warnings == []
     plan = plan_line(line, replications=2)
     assert len(plan.rows("goals")) == 20 + 20 + 1 + 3
