@@ -75,15 +75,14 @@ class Watchdog:
                     self.has_fired = True
                     _raise_in(self._caller, Overdue)
                 is_stuck = waited_s >= self.limit_s + _GRACE_S
-            if is_stuck:
-                self._give_up()
-
-    def _give_up(self) -> None:
-        main = threading.main_thread().ident
-        if self._caller != main:
-            self._on_stuck()
-        elif hasattr(signal, "pthread_kill"):
-            signal.pthread_kill(self._caller, signal.SIGINT)
+                is_main = self._caller == threading.main_thread().ident
+                if is_stuck and is_main and hasattr(signal, "pthread_kill"):
+                    # while the call cannot end, and once in a while: a signal too many
+                    # would reach whatever comes after it
+                    signal.pthread_kill(self._caller, signal.SIGINT)
+                    waited_s -= _GRACE_S
+            if is_stuck and not is_main:
+                self._on_stuck()
 
 
 def _raise_in(thread: int, error: type[BaseException] | None) -> None:
