@@ -277,6 +277,20 @@ def test_loading_and_unloading_take_the_server() -> None:
     assert run.count("finished", "part") == 3
 
 
+def test_unloading_wears_no_machine_that_fails_by_processing_time() -> None:
+    station = {
+        "process": "5 min",
+        "unload": "2 min",
+        "failures": {
+            "f": {"every": "11 min", "repair": "1 min", "clock": "processing"}
+        },
+    }
+    run = Run(30, stations={"mill": station}, products={"part": {"route": ["mill"]}})
+    # 5 of work and 2 of unloading, twice; the 11th minute of work is that from 14 on
+    assert run.minutes("mill", t.FAILED) == 1
+    assert at(run, "mill") == [0, 7, 14, 22, 29]
+
+
 def test_a_machine_that_cascades_takes_the_next_part_early() -> None:
     run = Run(
         30,

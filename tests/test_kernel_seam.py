@@ -69,6 +69,7 @@ def simulated(lowered: Lowered, seed: int, until_us: int) -> t.State:
     assert len(state.parts) == N_PARTS, "the state grew; its parts have other rows now"
     assert code in {t.REACHED, t.STANDSTILL, t.DEADLOCK}
     assert state.clock["n_trace"][0] < N_TRACE // 2
+    assert (np.diff(rows_of(state)[:, 0]) >= 0).all(), "time runs backwards"
     return state
 
 

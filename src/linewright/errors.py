@@ -84,5 +84,9 @@ class RuleError(LinewrightError):
     """
 
 
+class JournalError(LinewrightError):
+    """A journal that cannot be read, written or continued; the message says why."""
+
+
 class DeadlockError(LinewrightError):
     """The line stands still for good; the message names who waits for whom."""

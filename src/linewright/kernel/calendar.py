@@ -14,7 +14,14 @@ from linewright.kernel._views import choose_blindly, unlikely
 from linewright.kernel.causes import note_timer
 from linewright.tables import CHAINS, NEVER, State
 
-__all__ = ["heap_pop", "heap_push", "set_timer", "timer_key", "timer_of"]
+__all__ = [
+    "heap_pop",
+    "heap_push",
+    "heap_take",
+    "set_timer",
+    "timer_key",
+    "timer_of",
+]
 
 
 @hot
@@ -149,6 +156,22 @@ def heap_pop(heap, n):
         _swap(heap, at, child)
         at = child
     return part
+
+
+@jit
+def heap_take(heap, n, kind, row):
+    """Take what moves in a row out of the heap of `n`; return how many are left."""
+    at = 0
+    while at < n and (heap[at, 3] != row or heap[at, 0] & 15 != kind):
+        at += 1
+    if at == n:
+        return n
+    while at > 0:  # up to the root as if it came first
+        parent = (at - 1) >> 1
+        _swap(heap, at, parent)
+        at = parent
+    heap_pop(heap, n)
+    return n - 1
 
 
 @hot

@@ -60,7 +60,7 @@ from linewright.kernel.queueing import (
     take_reserved,
 )
 from linewright.kernel.rules import next_part
-from linewright.kernel.running import stop_finished
+from linewright.kernel.running import stop_finished, stop_unloading
 from linewright.kernel.starting import (
     begin,
     begin_unload,
@@ -198,7 +198,10 @@ def finish_rare(line: LineTables, state: State, s, outcome):
 
     A batch ends part by part at one instant: one event each, with its own verdict.
     """
-    stop_finished(state, s)
+    if state.servers[s].phase == UNLOADS:
+        stop_unloading(state, s)
+    else:
+        stop_finished(state, s)
     if begin_unload(line, state, s):
         return
     release(line, state, s)

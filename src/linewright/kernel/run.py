@@ -9,6 +9,8 @@ after which the machines' own events say when. `apply` cannot tell the two apart
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from linewright.kernel._jit import entry, hot, jit
@@ -23,6 +25,7 @@ from linewright.kernel._views import (
 from linewright.kernel.calendar import (
     heap_pop,
     heap_push,
+    heap_take,
     set_timer,
     timer_key,
     timer_of,
@@ -51,7 +54,7 @@ from linewright.kernel.moves import CAPS, PULL, ask, push, trace
 from linewright.kernel.people import claimant_of, people_came, serve, set_out
 from linewright.kernel.queueing import moved
 from linewright.kernel.running import is_held, run, run_known
-from linewright.kernel.sample import sample, uniform
+from linewright.kernel.sample import CONSTANT, sample, uniform
 from linewright.kernel.starting import loaded, setup_done
 from linewright.kernel.stocks import reorder
 from linewright.kernel.streams import FAR, standard, time_ahead, uniform_at
@@ -125,17 +128,22 @@ from linewright.tables import (
     TIMES,
     UNKNOWN,
     UNLOADED,
+    UNPLANNED,
     WAITED,
     WORKING,
     Draws,
+    Ints,
     LineTables,
     State,
 )
 
-__all__ = ["advance", "apply", "external"]
+__all__ = ["Foreseen", "Outside", "advance", "apply", "external"]
 
 _NO_EVENT = -1
 _GO_ON = -1
+_BY_MACHINES, _BY_ITSELF, _BY_DRAWING, _FORESEE, _SAMPLE = range(5)
+_N_ROW_BITS = 40
+_ROW_BITS = (1 << _N_ROW_BITS) - 1
 _NOTE = -2  # a limit before all events, for those that are only to be written down
 
 
@@ -593,14 +601,20 @@ def draw_walk(line: LineTables, state: State, draws: Draws, c):
 
 
 @jit
+def is_unloaded(line: LineTables, server, step):
+    """Say whether unloading comes after the work that ends on a server."""
+    has_unload = line.stations[server.station].unload >= 0
+    return server.phase == WORKING and has_unload and step.cascade < 0
+
+
+@jit
 def verdict(line: LineTables, state: State, draws: Draws, s):
     """Draw the outcome of the work that ends on a server."""
     server = state.servers[s]
     part = state.parts[server.part]
     step = line.steps[part.step]
-    if server.phase == WORKING and line.stations[server.station].unload >= 0:
-        if step.cascade < 0:
-            return 0  # the work is done with the unloading
+    if is_unloaded(line, server, step):
+        return 0  # the work is done with the unloading
     stream = step.quality_stream
     n = part.serial
     visit = part.visits
@@ -839,6 +853,81 @@ def advance(
         state.asked[ASKED_CALL] = 0  # it says nothing to another run
 
 
+class Foreseen(NamedTuple):
+    """The event that comes next: when, its kind, the row it concerns, its outcome."""
+
+    at_us: int
+    kind: int
+    row: int
+    outcome: int
+
+
+class Outside:
+    """A line and its state in the hands of a driver that is not the simulator.
+
+    The tables are packed once, so that an event costs microseconds. The state is
+    written in place, and is not to be replaced while this object is used.
+
+    Args:
+        line: The line.
+        state: Its state.
+        draws: Random streams, for a driver that plays the machines; none by default.
+    """
+
+    def __init__(
+        self, line: LineTables, state: State, draws: Draws | None = None
+    ) -> None:
+        if draws is None:
+            draws = Draws(*(np.zeros(0, dtype) for dtype in DRAWS_DTYPES.values()))
+        self.line, self.state, self.draws = line, state, draws
+        self._packed = pack(line), pack(state), pack(draws)
+
+    def apply(self, kind: int, row: int, outcome: int) -> Ints:
+        """Apply an event, and answer what the kernel asks with UNKNOWN.
+
+        Returns:
+            What the kernel asked, ``row << 4 | kind of question`` each, in order.
+        """
+        return self._asked(_drive(*self._packed, _BY_MACHINES, 0, kind, row, outcome))
+
+    def apply_own(self) -> Ints:
+        """Apply the event of the earliest timer of the line itself; see `apply`.
+
+        Such timers are those of shifts, dated orders, planned work, waits of batches.
+        """
+        return self._asked(_drive(*self._packed, _BY_ITSELF, 0, BEGIN, 0, 0))
+
+    def apply_drawn(self, kind: int, row: int, outcome: int) -> None:
+        """Apply an event, and answer what the kernel asks by drawing."""
+        _drive(*self._packed, _BY_DRAWING, 0, kind, row, outcome)
+
+    def passes_by(self, server: int) -> int:
+        """Return how many operations the part on a server is not sampled for.
+
+        It is the part of an outcome that is not a machine's to say: the bits from
+        `SKIP_BITS` on, drawn from the streams of the samples or counted.
+        """
+        return int(_drive(*self._packed, _SAMPLE, 0, BEGIN, server, 0))
+
+    def foresee(self) -> Foreseen | None:
+        """Return the event that the earliest timer stands for, changing nothing."""
+        key = int(self.state.tree["key"][1])
+        if key >= NEVER:
+            return None
+        found = int(_drive(*self._packed, _FORESEE, 0, BEGIN, 0, 0))
+        at_us, kind = key >> 4, key & 15
+        return Foreseen(at_us, kind, found & _ROW_BITS, found >> _N_ROW_BITS)
+
+    def next_timer(self) -> tuple[int, int, int] | None:
+        """Return the earliest timer: when it is due, the kind of event, the leaf."""
+        root = self.state.tree[1]
+        key = int(root["key"])
+        return None if key >= NEVER else (key >> 4, key & 15, int(root["leaf"]))
+
+    def _asked(self, n: int) -> Ints:
+        return self.state.requests[:n].copy()
+
+
 def external(
     line: LineTables, state: State, kind: int, row: int, outcome: int, call: int = 0
 ) -> None:
@@ -848,11 +937,10 @@ def external(
     event of a line is ``BEGIN``. A line with rules of one's own needs `call`, as in
     `advance`; where one of them fails, the status in the clock says so.
     """
-    draws = Draws(*(np.zeros(0, dtype) for dtype in DRAWS_DTYPES.values()))
-    packed = pack(line), pack(state), pack(draws)
+    outside = Outside(line, state)
     state.asked[ASKED_CALL] = call
     try:
-        _drive(*packed, 0, 0, kind, row, outcome)
+        outside.apply(kind, row, outcome)
     finally:
         state.asked[ASKED_CALL] = 0
 
@@ -861,17 +949,15 @@ def external(
 def _drive(
     line_directory, state_directory, draws_directory, until, enough, kind, row, outcome
 ):
-    """Feed the line with one event from outside, or with its own until it must stop."""
+    """Feed the line with its own events until it must stop, or with one from outside.
+
+    An event from outside comes with who answers in the place of `until`.
+    """
     line = open_line(line_directory)
     state = open_state(state_directory)
     draws = open_draws(draws_directory)
     if kind != _NO_EVENT:
-        happen(line, state, kind, row, outcome)
-        answer_unknown(line, state)
-        if kind == FINISH or kind == SETUP_DONE or kind == LOADED or kind == UNLOADED:
-            if state.servers[row].due == NEVER:  # it may have been simulated before
-                set_timer(state, row, NEVER)
-        return REACHED
+        return _from_outside(line, state, draws, until, kind, row, outcome)
     clock = state.clock[0]
     margin = line.settings[S_MARGIN]
     if clock.begun == 0:
@@ -924,6 +1010,78 @@ def _drive(
 
 
 @jit
+def _from_outside(line, state: State, draws: Draws, answers, kind, row, outcome):
+    """Apply one event; return how many questions it made, or what comes next."""
+    clock = state.clock[0]
+    if answers == _FORESEE:
+        leaf = state.tree[1].leaf
+        kind = state.tree[1].key & 15
+        row = foreseen_row(line, state, leaf, kind)
+        outcome = 0
+        if kind == UNLOADED or (
+            kind == FINISH and line.steps[state.servers[leaf].step].inspected != 0
+        ):
+            now = clock.now
+            clock.now = state.tree[1].key >> 4
+            outcome = verdict(line, state, draws, leaf)
+            clock.now = now
+        return outcome << _N_ROW_BITS | row
+    if answers == _SAMPLE:
+        server = state.servers[row]
+        part = state.parts[server.part]
+        step = line.steps[part.step]
+        k = step.next
+        if k < 0 or not line.steps[k].sampled or is_unloaded(line, server, step):
+            return 0
+        return not_sampled(line, state, draws, part.serial, part.visits, k)
+    if answers == _BY_ITSELF:
+        leaf = state.tree[1].leaf
+        kind = state.tree[1].key & 15
+        row = leaf
+        if kind != FINISH and kind != SETUP_DONE:
+            row = rare_row(line, state, leaf, kind)
+    elif answers == _BY_DRAWING:
+        if kind == MOVED or kind == RETURNED or kind == FETCHED:
+            clock.n_heap = heap_take(state.heap, clock.n_heap, kind, row)
+            key = state.heap[0, 0] if clock.n_heap > 0 else NEVER
+            set_timer(state, line.settings[S_MOVE_LEAF], key)
+        elif kind == ORDER:
+            clock.next_order = row + 1
+            next_order(line, state)
+    happen(line, state, kind, row, outcome)
+    if answers == _BY_DRAWING:
+        answer_by_draws(line, state, draws)
+        n_asked = 0
+    else:
+        n_asked = answer_unknown(line, state)
+    s = row
+    if kind == FAILURE or kind == REPAIRED:
+        s = line.server_modes[row].server
+    elif not (
+        kind == FINISH
+        or kind == SETUP_DONE
+        or kind == LOADED
+        or kind == UNLOADED
+        or kind == ADVANCED
+    ):
+        return n_asked
+    set_timer(state, s, state.servers[s].due)  # it may have been known otherwise
+    return n_asked
+
+
+@jit
+def foreseen_row(line: LineTables, state: State, leaf, kind):
+    """Return what `rare_row` would, and leave everything as it is."""
+    if kind == MOVED or kind == RETURNED or kind == FETCHED:
+        return state.heap[0, 3]
+    if kind == ORDER:
+        return state.clock[0].next_order
+    if kind == FINISH or kind == SETUP_DONE:
+        return leaf
+    return rare_row(line, state, leaf, kind)
+
+
+@jit
 def happen(line: LineTables, state: State, kind, row, outcome):
     """Apply an event that comes from outside or not often."""
     again = apply(line, state, kind, row, outcome)
@@ -953,7 +1111,7 @@ def answer_by_draws(line: LineTables, state: State, draws: Draws):
 
 @jit
 def answer_unknown(line: LineTables, state: State):
-    """Answer all questions of the kernel with what is known without drawing."""
+    """Answer all questions with what is known without drawing; return how many."""
     clock = state.clock[0]
     i = 0
     while i < clock.n_requests:
@@ -962,13 +1120,27 @@ def answer_unknown(line: LineTables, state: State):
         i += 1
         answer(line, state, kind, row, known(line, state, kind, row))
     clock.n_requests = 0
+    return i
 
 
 @jit
 def known(line: LineTables, state: State, kind, row):
-    """Return what is known of an answer without drawing: a count of cycles, if any."""
-    if kind == ASK_CLOCK:
-        mode = line.modes[line.server_modes[row].mode]
-        if mode.clock == CLOCK_CYCLES or mode.clock == CLOCK_UNITS:
-            return mode.first if state.modes[row].n == 0 else mode.cycles
-    return UNKNOWN
+    """Return what is known of an answer without drawing, or UNKNOWN.
+
+    That is when planned work is due, by a count or a constant time, and when a server
+    comes back that is away by a change on a date.
+    """
+    if kind != ASK_CLOCK and kind != ASK_REPAIR:
+        return UNKNOWN
+    mode = line.modes[line.server_modes[row].mode]
+    if kind == ASK_REPAIR:
+        if mode.planned >= AWAY and mode.cycles >= 0:
+            return max(mode.cycles - state.clock[0].now, 0)
+        return UNKNOWN
+    is_first = state.modes[row].n == 0
+    if mode.clock == CLOCK_CYCLES or mode.clock == CLOCK_UNITS:
+        return mode.first if is_first else mode.cycles
+    dist = mode.first if is_first else mode.every
+    if mode.planned == UNPLANNED or dist < 0 or line.dists[dist].kind != CONSTANT:
+        return UNKNOWN
+    return int(line.dists[dist].a)

@@ -38,6 +38,7 @@ __all__ = [
     "set_repair_timer",
     "stop",
     "stop_finished",
+    "stop_unloading",
 ]
 
 
@@ -144,4 +145,13 @@ def stop_finished(state: State, s):
     server.remaining = 0
     if server.fails >= 0:
         server.worked += state.clock[0].now - server.resumed
+    server.due = NEVER
+
+
+@jit
+def stop_unloading(state: State, s):
+    """Stop the unloading of a server, which is over and counts as no processing."""
+    server = state.servers[s]
+    server.running = 0
+    server.remaining = 0
     server.due = NEVER

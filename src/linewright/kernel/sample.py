@@ -19,7 +19,7 @@ from linewright.kernel.streams import (
 )
 from linewright.tables import EXPONENTIAL, TIMES, Draws, LineTables
 
-__all__ = ["sample", "uniform"]
+__all__ = ["CONSTANT", "sample", "uniform"]
 
 # the order of `model.distribution.KINDS`
 (

@@ -1,0 +1,252 @@
+"""The controller: signals in, records on disk, then commands out; in that order.
+
+`Controller` joins the core and its journal. What came in since the last time is decided
+and applied in memory, written as one batch with one commit, and only when that has
+returned are commands handed out and senders told that they may forget. If the disk does
+not take a batch, what is in memory is thrown away and read again from the disk, nothing
+is commanded, and the senders keep what they have said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from linewright.control.core import Core
+from linewright.control.journal import Journal, Snapshot
+from linewright.control.records import Record, Signal
+from linewright.errors import JournalError
+from linewright.lower import Lowered
+
+__all__ = ["Answer", "Companion", "Controller", "Step", "redo"]
+
+MOST_AT_ONCE = 200
+SNAPSHOT_EVERY = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a signal that is safe on disk.
+
+    Attributes:
+        signal: The signal.
+        is_accepted: Whether it was accepted, now or before, so that its sender may
+            forget it; else it was refused.
+        why: Why it was refused, or empty.
+    """
+
+    signal: Signal
+    is_accepted: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What came of one commit.
+
+    Attributes:
+        records: The records written.
+        answers: What became of each signal.
+        devices: Devices for which there is something new.
+    """
+
+    records: list[Record] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    devices: set[str] = field(default_factory=set)
+
+
+class Companion(Protocol):
+    """Somebody who follows the records, as the emulated plant does."""
+
+    def accept(self, record: Record) -> None:
+        """Take a record that was applied."""
+
+    def saved(self) -> dict[str, Any]:
+        """Return all that the records have led to."""
+
+    def restore(self, arrays: dict[str, Any]) -> None:
+        """Go on from what `saved` returned."""
+
+
+class Controller:
+    """A line that runs; see the module's head.
+
+    Args:
+        lowered: The line.
+        journal: Its journal; what is in it is done again first.
+        seed: Seed of the streams from which samples are drawn.
+        about: What the record of this start says beside the epoch.
+        now_us: Time, microseconds from the line's start.
+        make_core: Makes the core; another one in tests of broken controllers.
+        make_companion: Makes somebody who is told every record, also those that are
+            done again, and whose state is kept with the snapshots.
+
+    Attributes:
+        core: What is known and decided.
+        companion: Who follows the records, if anybody does.
+
+    Raises:
+        JournalError: The journal cannot be read, was changed, or leads elsewhere with
+            this version than with the one that wrote it.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        lowered: Lowered,
+        journal: Journal,
+        seed: int = 0,
+        *,
+        about: dict[str, Any] | None = None,
+        now_us: int = 0,
+        make_core: Callable[[Lowered, int], Core] = Core,
+        make_companion: Callable[[], Companion] | None = None,
+    ) -> None:
+        self.journal = journal
+        self._make_core: Callable[[], Core] = lambda: make_core(lowered, seed)
+        self._make_companion = make_companion
+        self._waiting: list[Signal] = []
+        self._pending: list[Record] = []
+        self._since_snapshot = 0
+        self._recover()
+        self.do(self.core.boot(now_us, about or {}))
+        if not self.core.has_begun:
+            self.do(self.core.begin())
+        self.first = self.flush()
+
+    def _recover(self) -> None:
+        """Come to what the journal says, and forget what is not in it."""
+        self.core: Core = self._make_core()
+        make = self._make_companion
+        self.companion: Companion | None = make() if make else None
+        self._pending = []
+        snapshot = self.journal.latest_snapshot()
+        from_seq = 0
+        if snapshot is not None:
+            arrays = dict(snapshot.arrays)
+            if self.companion:
+                mine = [name for name in arrays if name.startswith(_COMPANION)]
+                n = len(_COMPANION)
+                self.companion.restore({name[n:]: arrays[name] for name in mine})
+            self.core.restore(snapshot.notes, arrays)
+            from_seq = snapshot.seq
+        for stored in self.journal.read(from_seq):
+            redo(self.core, stored.record, stored.seq)
+            if self.companion:
+                self.companion.accept(stored.record)
+
+    # ------------------------------------------------------------ running
+
+    def tell(self, signal: Signal) -> None:
+        """Take a signal; it counts when `step` has returned its answer."""
+        self._waiting.append(signal)
+
+    @property
+    def has_signals(self) -> bool:
+        """Say whether signals wait for `step`."""
+        return bool(self._waiting)
+
+    def next_due_us(self) -> int | None:
+        """Return when the line itself goes on, if it does."""
+        if self.core.rest:
+            return self.core.now_us
+        timer = self.core.next_timer()
+        return None if timer is None else timer[0]
+
+    def step(self, now_us: int) -> Step:
+        """Decide and write all that has come, and what the line itself is to do by now.
+
+        Raises:
+            JournalError: The disk did not take it. Nothing has happened, and nothing
+                is commanded; the signals have to be told again.
+        """
+        n = MOST_AT_ONCE
+        waiting, self._waiting = self._waiting[:n], self._waiting[n:]
+        answers = []
+        self._do_due(now_us)
+        for signal in waiting:
+            answers.append(self.hear(signal, now_us))
+            self._do_due(now_us)
+        return self.flush(answers)
+
+    def hear(self, signal: Signal, now_us: int) -> Answer:
+        """Decide and apply a signal; its answer counts when `flush` has returned."""
+        decision = self.core.decide(signal, now_us)
+        if decision.record is None:
+            return Answer(signal, is_accepted=True)
+        self.do(decision.record)
+        if decision.record.kind == "refused":
+            return Answer(signal, is_accepted=False, why=decision.record.body["why"])
+        return Answer(signal, is_accepted=True)
+
+    def _do_due(self, now_us: int) -> None:
+        core = self.core
+        while core.rest or ((timer := core.next_timer()) and timer[0] <= now_us):
+            self.do(core.unit(min(core.rest)) if core.rest else core.due())
+
+    def do(self, record: Record) -> Record:
+        """Apply a record; it counts when `flush` has returned."""
+        done = self.core.apply(record)
+        self._pending.append(done)
+        if self.companion:
+            self.companion.accept(done)
+        return done
+
+    @property
+    def n_pending(self) -> int:
+        """Return how many records wait for `flush`."""
+        return len(self._pending)
+
+    def flush(self, answers: list[Answer] | None = None) -> Step:
+        """Write what was done since the last time, in one commit.
+
+        Raises:
+            JournalError: The disk did not take it; see `step`.
+        """
+        records, self._pending = self._pending, []
+        if records:
+            try:
+                self.journal.append(self.journal.next_seq, records)
+            except JournalError:
+                self._recover()
+                raise
+            self._since_snapshot += len(records)
+            if self._since_snapshot >= SNAPSHOT_EVERY:
+                self.save_snapshot()
+        return Step(records, answers or [], _devices(records))
+
+    def save_snapshot(self) -> None:
+        """Leave a snapshot in the journal, so that the next start is quick."""
+        notes, arrays = self.core.saved()
+        if self.companion:
+            saved = self.companion.saved()
+            arrays |= {_COMPANION + name: array for name, array in saved.items()}
+        self.journal.save_snapshot(Snapshot(self.journal.next_seq, notes, arrays))
+        self._since_snapshot = 0
+
+
+_COMPANION = "companion."
+
+
+def redo(core: Core, record: Record, seq: int) -> None:
+    """Apply a record of a journal, and hold what follows against what followed then.
+
+    Raises:
+        JournalError: Something else follows now.
+    """
+    bare = Record(record.kind, record.at_us, record.body)
+    done = core.apply(bare)
+    if done.rows != record.rows or done.commands != record.commands:
+        msg = (
+            f"record {seq} of the journal leads elsewhere with this version than with "
+            "the one that wrote it; go on with that version"
+        )
+        raise JournalError(msg)
+
+
+def _devices(records: list[Record]) -> set[str]:
+    return {
+        command["job"].rpartition("#")[0]
+        for record in records
+        for command in record.commands
+    }

@@ -1,0 +1,113 @@
+"""The line in virtual time: a controller, its journal, and a plant that is played.
+
+The plant does at once what is commanded and says at once what has happened, so that a
+run is the simulation, event for event, through the controller and its journal. It lives
+with the journal: after a kill both go on from what is on disk, and come to the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from linewright import tables as t
+from linewright.control.controller import Controller
+from linewright.control.jobs import BY_EVENT
+from linewright.control.journal import Journal
+from linewright.control.nature import Nature
+from linewright.control.records import Signal
+from linewright.errors import KernelError
+from linewright.lower import Lowered
+
+__all__ = ["Emulation"]
+
+_AT_ONCE = 200
+
+
+class Emulation:
+    """A line that is run and played in one process; see the module's head.
+
+    Args:
+        lowered: The line.
+        journal: Its journal, new or begun by an emulation with the same seed.
+        seed: Seed of all streams.
+        about: What the record of this start says.
+    """
+
+    def __init__(
+        self,
+        lowered: Lowered,
+        journal: Journal,
+        seed: int,
+        about: dict[str, Any] | None = None,
+    ) -> None:
+        self._lowered = lowered
+        self.controller = Controller(
+            lowered,
+            journal,
+            seed,
+            about=about,
+            make_companion=lambda: Nature(lowered, seed),
+        )
+
+    @property
+    def nature(self) -> Nature:
+        """Return who plays the plant."""
+        assert isinstance(self.controller.companion, Nature)
+        return self.controller.companion
+
+    def next_us(self) -> int | None:
+        """Return when something happens next, if anything does."""
+        found = self.nature.next()
+        return None if found is None else found.at_us
+
+    def run(self, until_us: int) -> int:
+        """Go on until a time; return how many records were written.
+
+        Raises:
+            JournalError: The disk does not take a record.
+            KernelError: Controller and plant do not agree, which is a defect.
+        """
+        controller, n = self.controller, 0
+        while (at_us := self.next_us()) is not None and at_us <= until_us:
+            if controller.core.state.clock["status"][0] == t.DEADLOCK:
+                break
+            self._happen()
+            if controller.n_pending >= _AT_ONCE:
+                n += len(controller.flush().records)
+        return n + len(controller.flush().records)
+
+    def _happen(self) -> None:
+        """Let the next thing happen."""
+        controller, nature = self.controller, self.nature
+        core, event = controller.core, nature.next()
+        assert event
+        if core.next_timer() == nature.timer():
+            controller.do(core.due())
+            return
+        if event.kind in _ENDS and event.row in core.rest:
+            controller.do(core.unit(event.row))
+            return
+        answer = controller.hear(self._signal(event.kind, event.row), event.at_us)
+        if not answer.is_accepted:
+            msg = f"the controller refuses what the plant has done: {answer.why}"
+            raise KernelError(msg)
+
+    def _signal(self, kind: int, row: int) -> Signal:
+        """Return what the plant says of an event."""
+        core, names = self.controller.core, self._lowered.names
+        if kind == t.FAILURE:
+            return Signal("failure", core.devices.failure(row))
+        if kind == t.ARRIVAL:
+            return Signal("arrival", names.products[row])
+        action = BY_EVENT.get(kind)
+        if action is not None:
+            device = core.devices.of(action, row, core.state)
+            for job in core.of_device.get(device, {}).values():
+                if job.row == row and job.action == action.name:
+                    outcomes = self.nature.outcomes(row) if kind in _ENDS else ()
+                    return Signal("done", job.id, outcomes)
+        msg = f"the plant has done what nobody commanded: event {kind} of {row}"
+        raise KernelError(msg)
+
+
+_ENDS = (t.FINISH, t.UNLOADED)

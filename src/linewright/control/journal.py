@@ -1,0 +1,389 @@
+"""The journal: records on disk before anything leaves, in an order nobody can change.
+
+A journal is a file of SQLite in WAL mode with synchronous FULL: a commit that has
+returned survives a power cut. Records are written in batches, one commit each. Every
+record carries a hash over itself and the hash before it, so that a changed, missing or
+added record shows. One controller writes at a time: the file is locked by the operating
+system, and a batch says which number it expects to be next.
+
+Others may read at any time, and block nobody.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import io
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from linewright import tables as t
+from linewright.control.records import Record
+from linewright.errors import JournalError
+from linewright.version import __version__
+
+__all__ = [
+    "JOURNAL_VERSION",
+    "Journal",
+    "Opening",
+    "Snapshot",
+    "SqliteJournal",
+    "Stored",
+    "encoded",
+    "read_only",
+]
+
+JOURNAL_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE opening (
+    only INTEGER PRIMARY KEY CHECK (only = 0),
+    body TEXT NOT NULL
+) STRICT;
+CREATE TABLE records (
+    seq INTEGER PRIMARY KEY,
+    at_us INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
+CREATE TABLE snapshots (
+    seq INTEGER PRIMARY KEY,
+    notes TEXT NOT NULL,
+    arrays BLOB NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
+"""
+_KEPT_SNAPSHOTS = 2
+_PAGE = 5_000
+
+
+class Opening(NamedTuple):
+    """What a journal says of itself: written when it is made, never again.
+
+    Attributes:
+        journal_version: Form of its records.
+        linewright_version: Version that made it.
+        model_hash: Hash of the model of the line.
+        model: The model, so that the journal can be read in ten years.
+        names: Names behind the rows of records, by table.
+        start: Start of the line, in ISO 8601.
+        time_zone: Its time zone.
+    """
+
+    journal_version: int
+    linewright_version: str
+    model_hash: str
+    model: dict[str, Any]
+    names: dict[str, list[str]]
+    start: str
+    time_zone: str
+
+
+class Stored(NamedTuple):
+    """A record as it lies in the journal."""
+
+    seq: int
+    record: Record
+    hash: bytes
+
+
+class Snapshot(NamedTuple):
+    """What all records up to a number have led to."""
+
+    seq: int
+    notes: dict[str, Any]
+    arrays: dict[str, t.Ints]
+
+
+class Journal(Protocol):
+    """What a controller needs of a journal; any store that can do this serves."""
+
+    opening: Opening
+
+    @property
+    def next_seq(self) -> int:
+        """Return the number of the next record."""
+
+    def append(self, expected_seq: int, records: Sequence[Record]) -> None:
+        """Write records so that they survive a power cut, or raise and write none."""
+
+    def read(self, from_seq: int) -> Iterator[Stored]:
+        """Yield the records from a number on."""
+
+    def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot, and the one before it."""
+
+    def latest_snapshot(self) -> Snapshot | None:
+        """Return the last snapshot that is whole."""
+
+    def close(self) -> None:
+        """Let others write."""
+
+
+def encoded(record: Record) -> str:
+    """Return the text of a record: JSON without spaces, always the same."""
+    body: dict[str, Any] = dict(record.body)
+    if record.rows:
+        body["rows"] = record.rows
+    if record.commands:
+        body["commands"] = record.commands
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _decoded(at_us: int, kind: str, text: str) -> Record:
+    body = json.loads(text)
+    rows, commands = body.pop("rows", []), body.pop("commands", [])
+    return Record(kind, at_us, body, rows, commands)
+
+
+def _hash(before: bytes, seq: int, at_us: int, kind: str, text: str) -> bytes:
+    found = hashlib.sha256(before)
+    found.update(f"{seq} {at_us} {kind} {text}".encode())
+    return found.digest()
+
+
+class SqliteJournal:
+    """A journal in one file; see the module's head.
+
+    Args:
+        path: The file. It has to be there, unless `opening` is given, and must not be
+            there if it is.
+        opening: What a new journal says of itself.
+
+    Raises:
+        JournalError: There is no such journal, it is of a later version, or another
+            controller writes it.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], opening: Opening | None = None
+    ) -> None:
+        self.path = Path(path)
+        self._lock = _locked(self.path)
+        try:
+            self._db = _opened(self.path, opening)
+            self.opening = _read_opening(self.path, self._db)
+            row = self._db.execute(
+                "SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1"
+            ).fetchone()
+        except BaseException:
+            os.close(self._lock)
+            raise
+        self._next: int = 0 if row is None else row[0] + 1
+        self._hash: bytes = _seed(self.opening) if row is None else row[1]
+
+    @property
+    def next_seq(self) -> int:
+        """Return the number of the next record."""
+        return self._next
+
+    def append(self, expected_seq: int, records: Sequence[Record]) -> None:
+        """Write records so that they survive a power cut, or raise and write none.
+
+        Raises:
+            JournalError: The next number is another one, or the disk does not take
+                them. Then nobody knows what it holds: close, open and read it again.
+        """
+        if expected_seq != self._next:
+            msg = f"record {expected_seq} was to be next, and {self._next} is"
+            raise JournalError(msg)
+        before, rows = self._hash, []
+        for seq, record in enumerate(records, self._next):
+            text = encoded(record)
+            before = _hash(before, seq, record.at_us, record.kind, text)
+            rows.append((seq, record.at_us, record.kind, text, before))
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?)", rows)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            msg = f"{self.path} does not take records: {error}"
+            raise JournalError(msg) from error
+        self._next, self._hash = self._next + len(rows), before
+
+    def read(self, from_seq: int = 0) -> Iterator[Stored]:
+        """Yield the records from a number on, each held against its hash."""
+        return _read(self._db, self.path, self.opening, from_seq)
+
+    def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot, and the one before it.
+
+        Raises:
+            JournalError: The disk does not take it; the records are all there.
+        """
+        stream = io.BytesIO()
+        np.savez(stream, **snapshot.arrays)  # type: ignore[arg-type]
+        arrays = stream.getvalue()
+        notes = json.dumps(snapshot.notes, separators=(",", ":"))
+        digest = hashlib.sha256(notes.encode() + arrays).digest()
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute(
+                "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)",
+                (snapshot.seq, notes, arrays, digest),
+            )
+            self._db.execute(
+                "DELETE FROM snapshots WHERE seq NOT IN "
+                "(SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)",
+                (_KEPT_SNAPSHOTS,),
+            )
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            msg = f"{self.path} does not take a snapshot: {error}"
+            raise JournalError(msg) from error
+
+    def latest_snapshot(self) -> Snapshot | None:
+        """Return the last snapshot that is whole and not ahead of the records."""
+        rows = self._db.execute(
+            "SELECT seq, notes, arrays, hash FROM snapshots WHERE seq <= ? "
+            "ORDER BY seq DESC",
+            (self._next,),
+        )
+        for seq, notes, arrays, digest in rows:
+            if hashlib.sha256(notes.encode() + arrays).digest() == digest:
+                file = np.load(io.BytesIO(arrays), allow_pickle=False)
+                return Snapshot(
+                    seq, json.loads(notes), {k: file[k] for k in file.files}
+                )
+        return None
+
+    def close(self) -> None:
+        """Let others write."""
+        self._db.close()
+        os.close(self._lock)
+
+
+def read_only(
+    path: str | os.PathLike[str], from_seq: int = 0
+) -> tuple[Opening, Iterator[Stored]]:
+    """Return what a journal says of itself, and its records, writing nothing.
+
+    Raises:
+        JournalError: There is no such journal, or it is of a later version; and while
+            its records are read, one that was changed.
+    """
+    file = Path(path)
+    if not file.is_file():
+        msg = f"{file} is not a journal: there is no such file"
+        raise JournalError(msg)
+    try:
+        db = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+    except sqlite3.Error as error:
+        msg = f"{file} cannot be read: {error}"
+        raise JournalError(msg) from error
+    opening = _read_opening(file, db)
+    return opening, _read(db, file, opening, from_seq)
+
+
+def _locked(path: Path) -> int:
+    """Return the lock that only one controller can have."""
+    name = path.with_name(path.name + ".lock")
+    lock = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        msg = f"{path} is written by another controller; stop that one first"
+        raise JournalError(msg) from error
+    return lock
+
+
+def _opened(path: Path, opening: Opening | None) -> sqlite3.Connection:
+    if opening is None and not path.is_file():
+        msg = f"{path} is not a journal: there is no such file"
+        raise JournalError(msg)
+    if opening is not None:
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        if opening is not None and not _has_tables(db):
+            body = json.dumps(opening._asdict(), separators=(",", ":"))
+            db.execute("BEGIN IMMEDIATE")
+            for statement in _SCHEMA.split(";"):
+                db.execute(statement)
+            db.execute("INSERT INTO opening VALUES (0, ?)", (body,))
+            db.execute("COMMIT")
+        elif opening is not None:
+            db.close()
+            msg = f"{path} is there already"
+            raise JournalError(msg)
+    except sqlite3.Error as error:
+        msg = f"{path} is not a journal: {error}"
+        raise JournalError(msg) from error
+    return db
+
+
+def _has_tables(db: sqlite3.Connection) -> bool:
+    return bool(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+
+
+def _read_opening(path: Path, db: sqlite3.Connection) -> Opening:
+    try:
+        row = db.execute("SELECT body FROM opening").fetchone()
+        body = json.loads(row[0])
+        version = body["journal_version"]
+    except (sqlite3.Error, TypeError, ValueError, KeyError) as error:
+        msg = f"{path} is not a journal: {error}"
+        raise JournalError(msg) from error
+    if version != JOURNAL_VERSION:
+        msg = (
+            f"{path} has journal_version {version}, of Linewright "
+            f"{body.get('linewright_version')}; {__version__} reads {JOURNAL_VERSION}"
+        )
+        raise JournalError(msg)
+    return Opening(**body)
+
+
+def _seed(opening: Opening) -> bytes:
+    """Return the hash before the first record: that of the opening."""
+    return hashlib.sha256(json.dumps(opening._asdict()).encode()).digest()
+
+
+def _read(
+    db: sqlite3.Connection, path: Path, opening: Opening, from_seq: int
+) -> Iterator[Stored]:
+    before = _seed(opening)
+    if from_seq > 0:
+        row = db.execute(
+            "SELECT hash FROM records WHERE seq = ?", (from_seq - 1,)
+        ).fetchone()
+        if row is None:
+            return
+        before = row[0]
+    while True:
+        try:
+            page = db.execute(
+                "SELECT seq, at_us, kind, body, hash FROM records WHERE seq >= ? "
+                "ORDER BY seq LIMIT ?",
+                (from_seq, _PAGE),
+            ).fetchall()
+        except sqlite3.Error as error:
+            msg = f"{path} cannot be read on from record {from_seq}: {error}"
+            raise JournalError(msg) from error
+        for seq, at_us, kind, text, found in page:
+            before = _hash(before, seq, at_us, kind, text)
+            if seq != from_seq or found != before:
+                msg = (
+                    f"{path} was changed: record {from_seq} is not the one that was "
+                    "written; what comes after it cannot be relied on"
+                )
+                raise JournalError(msg)
+            from_seq += 1
+            yield Stored(seq, _decoded(at_us, kind, text), found)
+        if len(page) < _PAGE:
+            return

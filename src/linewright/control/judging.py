@@ -1,0 +1,161 @@
+"""Whether what somebody says can be true, and what is to be written about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from linewright import tables as t
+from linewright.control.jobs import BY_NAME, REPORTED, Action, Job, device_of
+from linewright.control.records import Decision, Record, Signal
+
+if TYPE_CHECKING:
+    from linewright.control.core import Core
+
+__all__ = ["judge"]
+
+_INSPECTS = 2  # `inspected` of a step that can reject
+_KNOWN = Decision(None, known=True)
+
+
+def judge(core: Core, signal: Signal, now_us: int) -> Decision:
+    """Say what is to be written about a signal; nothing changes.
+
+    A signal that was accepted before is known, and nothing is written. One that cannot
+    be true is refused, which is written.
+    """
+    at_us = max(now_us, core.now_us)
+    kind = "reported" if signal.kind in REPORTED else signal.kind
+    found = _JUDGES.get(kind, _nothing)(core, signal)
+    if isinstance(found, str):
+        body = {
+            "signal": signal.kind,
+            "subject": signal.subject,
+            "outcomes": list(signal.outcomes),
+            "number": signal.number,
+            "why": found,
+        }
+        return Decision(Record("refused", at_us, body | _said(signal)))
+    if found is None:
+        return _KNOWN
+    return Decision(Record(signal.kind, at_us, found))
+
+
+def _nothing(_: Core, signal: Signal) -> str:
+    return f'there is no signal "{signal.kind}"'
+
+
+def _done(core: Core, signal: Signal) -> dict[str, Any] | str | None:
+    job = core.jobs.get(signal.subject)
+    if job is None:
+        return _past(core, signal)
+    if 0 <= signal.stamp_us < job.at_us:
+        return "it ended before it was commanded; set the sender's clock"
+    outcomes = list(signal.outcomes) or [0] * max(len(job.units), 1)
+    action = BY_NAME[job.action]
+    if action.phase >= 0 and job.row in core.early:
+        is_same = core.early[job.row][0] == outcomes
+        return None if is_same else "it has ended with another result"
+    why = _contradiction(core, job, action, outcomes)
+    return why or {"job": job.id, "outcomes": outcomes} | _said(signal)
+
+
+def _past(core: Core, signal: Signal) -> str | None:
+    """Return why a job that is not open cannot have ended, or None if it has."""
+    try:
+        device, number = device_of(signal.subject)
+    except ValueError as error:
+        return str(error)
+    if not 1 <= number <= core.numbers.get(device, 0):
+        return "it was never commanded"
+    past = core.past.get(signal.subject)
+    if past is None or not signal.outcomes or past == list(signal.outcomes):
+        return None
+    return (
+        "it has ended before, with another result; find out which is true, and decide "
+        "about its units"
+    )
+
+
+def _contradiction(core: Core, job: Job, action: Action, outcomes: list[int]) -> str:
+    """Return why a job cannot have ended so, or nothing."""
+    state, tables = core.state, core.lowered.tables
+    if action.name in {"process", "unload"}:
+        return _no_outcomes(core, job, outcomes)
+    if any(outcomes):
+        return "only the work of an operation has an outcome"
+    if action.name == "repair":
+        server = int(tables.server_modes["server"][job.row])
+        is_active = state.modes["active"][job.row]
+        if state.servers["down"][server] != job.row and not is_active:
+            return "what it repairs is not down"
+    if action.name == "move" and state.parts["where"][job.part] != t.MOVING:
+        return "its unit is not on its way"
+    return ""
+
+
+def _no_outcomes(core: Core, job: Job, outcomes: list[int]) -> str:
+    """Return why an operation cannot have ended with these outcomes, or nothing."""
+    parts, part = core.state.parts, job.part
+    if len(outcomes) != len(job.units):
+        return f"it has {len(job.units)} units, and {len(outcomes)} outcomes came"
+    for outcome in outcomes:
+        if not 0 <= outcome <= t.BAD + t.SCRAP or outcome & 3 > t.SCRAP:
+            return f"{outcome} is no outcome of an operation"
+        step = core.lowered.tables.steps[int(parts["step"][part])]
+        if outcome & 3 != t.PASS and int(step["inspected"]) != _INSPECTS:
+            return "the operation inspects nothing, and so it rejects nothing"
+        part = int(parts["mate"][part])
+    return ""
+
+
+def _reported(core: Core, signal: Signal) -> dict[str, Any] | str | None:
+    if 0 <= signal.number <= core.counts.get(signal.source, -1):
+        return None
+    if signal.kind == "arrival":
+        row = core.products.get(signal.subject, -1)
+        if row < 0 or core.lowered.tables.products["kind"][row] != t.ARRIVALS:
+            return "no such product arrives"
+    else:
+        row = core.failures.get(signal.subject, -1)
+        if row < 0:
+            return "there is no such failure"
+        server = int(core.lowered.tables.server_modes["server"][row])
+        is_down = int(core.state.servers["down"][server]) == row
+        if is_down or core.state.modes["active"][row]:
+            return "it has been reported, and goes on"
+    return {
+        "row": row,
+        "subject": signal.subject,
+        "number": signal.number,
+        "source": signal.source,
+    } | _said(signal)
+
+
+def _machine(core: Core, signal: Signal) -> dict[str, Any] | None:
+    if core.boots.get(signal.subject) == signal.number:
+        return None
+    return {"device": signal.subject, "boot": signal.number}
+
+
+def _doubtful(core: Core, signal: Signal) -> dict[str, Any] | None:
+    job = core.jobs.get(signal.subject)
+    return {"job": job.id} if job is not None and job.in_doubt else None
+
+
+_JUDGES = {
+    "done": _done,
+    "reported": _reported,
+    "machine": _machine,
+    "kept": _doubtful,
+    "redo": _doubtful,
+}
+
+
+def _said(signal: Signal) -> dict[str, Any]:
+    """Return what a signal says beside its outcome, where it says something."""
+    out: dict[str, Any] = {}
+    if signal.data:
+        out["data"] = signal.data
+    if signal.stamp_us >= 0:
+        out["stamp_us"] = signal.stamp_us
+    return out

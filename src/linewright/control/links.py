@@ -1,0 +1,209 @@
+"""A link to one machine: one message at a time, and nothing believed that was not read.
+
+A link is driven by whoever has a network and a clock: it says what to send next, and is
+told what came back or that nothing did. A message without an answer leaves its job **in
+doubt**: the only thing that is sent then is a question for the machine's list, and what
+stands there decides. Notifications are a hint to ask for the list soon, no more. Lists
+are asked for on a rhythm anyway, and first of all after every start of either side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from linewright.control.jobs import Job
+from linewright.control.machines import Listing, Reply
+from linewright.control.records import Signal
+
+__all__ = ["Link", "Message"]
+
+ASK_EVERY_US = 5_000_000
+
+
+class Message(NamedTuple):
+    """What is sent to a machine.
+
+    Attributes:
+        kind: ``list``, ``put``, ``clear``, ``clear_events`` or ``check``.
+        body: The command, the job or the number it is about.
+        epoch: Start of the controller that sends it.
+        boot: Start of the machine that it is meant for, or 0 for any.
+    """
+
+    kind: str
+    body: Any
+    epoch: int
+    boot: int
+
+
+@dataclass(slots=True)
+class _Sent:
+    message: Message
+    until_us: int
+
+
+class Link:
+    """The controller's side of a link; see the module's head.
+
+    Args:
+        device: Name of the device.
+        epoch: Start of the controller.
+        timeout_us: How long an answer may take.
+        has_guard: Whether the machine can tell of a unit what was done to it, even
+            after it has forgotten its jobs (a tag on the carrier, a scan).
+    """
+
+    def __init__(
+        self, device: str, epoch: int, timeout_us: int, *, has_guard: bool
+    ) -> None:
+        self.device, self.epoch = device, epoch
+        self._timeout_us, self._has_guard = timeout_us, has_guard
+        self._sent: _Sent | None = None
+        self._boot = 0
+        self._ask_at_us = 0
+        self._acknowledged: dict[str, int] = {}
+        self._to_clear: list[str] = []
+        self._to_cancel: dict[str, int] = {}
+        self._to_check: list[str] = []
+        self._clear_events = 0
+        self.in_doubt = True
+
+    @property
+    def is_waiting(self) -> bool:
+        """Say whether an answer is awaited."""
+        return self._sent is not None
+
+    def wake(self) -> None:
+        """Ask for the list soon: something seems to have happened."""
+        self._ask_at_us = 0
+
+    def next_at_us(self) -> int:
+        """Return when there is something to do at the latest."""
+        return self._sent.until_us if self._sent else self._ask_at_us
+
+    def next_message(
+        self, jobs: Iterable[Job], boot: int, now_us: int
+    ) -> Message | None:
+        """Return what to send now, if anything.
+
+        Args:
+            jobs: What is wanted of the device, oldest first.
+            boot: Start of the machine as the journal has it.
+            now_us: The time.
+        """
+        if self._sent is not None:
+            if now_us < self._sent.until_us:
+                return None
+            self.lost()
+        message = self._chosen(jobs, boot, now_us)
+        if message is not None:
+            self._sent = _Sent(message, now_us + self._timeout_us)
+        return message
+
+    def _chosen(self, jobs: Iterable[Job], boot: int, now_us: int) -> Message | None:
+        if self.in_doubt or now_us >= self._ask_at_us:
+            return self._message("list", None)
+        if boot != self._boot:
+            return None  # first the journal has to know that the machine started again
+        if self._clear_events:
+            return self._message("clear_events", self._clear_events)
+        for kind, waiting in (("clear", self._to_clear), ("check", self._to_check)):
+            if waiting:
+                return self._message(kind, waiting[0])
+        command = self._command(jobs)
+        return self._message("put", command) if command else None
+
+    def _command(self, jobs: Iterable[Job]) -> dict[str, Any] | None:
+        """Return what the machine has not been told yet."""
+        for job_id, version in self._to_cancel.items():
+            return {"job": job_id, "want": "cancel", "version": version}
+        for job in jobs:
+            if self._acknowledged.get(job.id, 0) < job.version and not job.in_doubt:
+                return job.command()
+        return None
+
+    def _message(self, kind: str, body: Any) -> Message:
+        return Message(kind, body, self.epoch, self._boot)
+
+    def lost(self) -> None:
+        """Note that no answer came: what was sent may have arrived or not."""
+        self._sent = None
+        self.in_doubt = True
+
+    def answered(
+        self, message: Message, answer: Any, jobs: dict[str, Job], now_us: int
+    ) -> list[Signal]:
+        """Take an answer; return what is to be told to the controller.
+
+        An answer to another message than the last one says nothing any more.
+        """
+        if self._sent is None or self._sent.message is not message:
+            return []
+        self._sent = None
+        if message.kind == "list":
+            return self._read(answer, jobs, now_us)
+        if message.kind == "put":
+            reply: Reply = answer
+            if reply.code in {"accepted", "known"}:
+                command = message.body
+                self._acknowledged[command["job"]] = command["version"]
+                if self._to_cancel.pop(command["job"], 0):
+                    self._ask_at_us = 0  # it may have ended before
+            else:
+                self.in_doubt = True
+        elif message.kind == "clear":
+            self._to_clear.remove(message.body)
+        elif message.kind == "clear_events":
+            self._clear_events = 0
+        elif message.kind == "check":
+            self._to_check.remove(message.body)
+            kind = "redo" if answer is None else "done"
+            return [Signal(kind, message.body, outcomes=tuple(answer or ()))]
+        return []
+
+    def _read(
+        self, listing: Listing, jobs: dict[str, Job], now_us: int
+    ) -> list[Signal]:
+        """Hold the machine's list against what is wanted of it.
+
+        What is on the list and wanted by nobody has ended and was committed, or was
+        called off.
+        """
+        self.in_doubt = False
+        self._ask_at_us = now_us + ASK_EVERY_US
+        if listing.boot != self._boot:
+            self._boot = listing.boot
+            self._ask_at_us = 0  # when the journal knows, what is in doubt is looked at
+        self._acknowledged = {job: entry[0] for job, entry in listing.jobs.items()}
+        self._to_clear, self._to_cancel, self._to_check = [], {}, []
+        told = [Signal("machine", self.device, number=listing.boot)]
+        for job_id, (version, status, outcomes) in listing.jobs.items():
+            job = jobs.get(job_id)
+            if job is None:
+                if status in {"ended", "cancelled"}:
+                    self._to_clear.append(job_id)
+                else:
+                    self._to_cancel[job_id] = version + 1
+            elif status == "ended":
+                told.append(Signal("done", job_id, outcomes))
+            elif job.in_doubt:
+                told.append(Signal("kept", job_id))
+        for number, kind, subject in listing.events:
+            told.append(Signal(kind, subject, number=number, source=self.device))
+        if self._has_guard:
+            self._to_check = [
+                job.id
+                for job in jobs.values()
+                if job.in_doubt and job.id not in listing.jobs
+            ]
+        return told
+
+    def accepted(self, signal: Signal) -> None:
+        """Note that a signal is safe on disk: the machine may forget it."""
+        if signal.kind == "done":
+            if signal.subject in self._acknowledged:
+                self._to_clear.append(signal.subject)
+        elif signal.kind in {"failure", "arrival"}:
+            self._clear_events = max(self._clear_events, signal.number)

@@ -1,0 +1,90 @@
+"""Nature: how long everything takes, when what fails, and what is found to be bad.
+
+It plays the line in step with the controller: the same state, with all times drawn from
+the streams of the simulation. It is told each event when the controller has accepted
+it, and says which one comes next. Where the controller accepts at once, that is the
+simulation, event for event; where it takes its time, what follows comes later.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from linewright import tables as t
+from linewright.control.records import Record
+from linewright.kernel.run import Foreseen, Outside
+from linewright.lower import Lowered, new_draws, new_state, part_capacity
+
+__all__ = ["Nature"]
+
+_SAID = (1 << t.SKIP_BITS) - 1  # what a machine says of an outcome
+
+
+class Nature:
+    """A line whose times are drawn; see the module's head.
+
+    Args:
+        lowered: The line.
+        seed: Seed of all streams.
+        replication: Number of the replication.
+    """
+
+    def __init__(self, lowered: Lowered, seed: int, replication: int = 0) -> None:
+        self._lowered = lowered
+        self._draws = new_draws(lowered, seed, replication)
+        self._margin = int(lowered.tables.settings[t.S_MARGIN])
+        self._take(new_state(lowered))
+
+    def _take(self, state: t.State) -> None:
+        self.state = state
+        self._outside = Outside(self._lowered.tables, state, self._draws)
+        self._clock = state.clock[0]
+
+    def next(self) -> Foreseen | None:
+        """Return what happens next and when, if nothing else happens before."""
+        return self._outside.foresee()
+
+    def outcomes(self, server: int) -> tuple[int, ...]:
+        """Return the verdicts on the units of a server whose work ends next."""
+        servers, parts = self.state.servers, self.state.parts
+        step = int(servers["step"][server])
+        first = part = int(servers["part"][server])
+        found = []
+        for _ in range(max(int(servers["n_parts"][server]), 1)):
+            servers["part"][server] = part
+            servers["step"][server] = parts["step"][part]
+            event = self._outside.foresee()
+            assert event
+            found.append(event.outcome & _SAID)
+            part = int(parts["mate"][part])
+        servers["part"][server], servers["step"][server] = first, step
+        return tuple(found)
+
+    def timer(self) -> tuple[int, int, int] | None:
+        """Return the earliest timer: when, the kind of event, and the leaf."""
+        return self._outside.next_timer()
+
+    def accept(self, record: Record) -> None:
+        """Do what a record of the controller says has happened."""
+        for kind, row, _, _, _, event, outcome in record.rows:
+            if kind == t.T_EVENT:
+                self._step(event, row, outcome, record.at_us)
+
+    def saved(self) -> dict[str, Any]:
+        """Return the line's tables; random numbers need no saving."""
+        return dict(zip(self.state._fields, self.state, strict=True))
+
+    def restore(self, arrays: dict[str, Any]) -> None:
+        """Go on from what `saved` returned."""
+        self._take(
+            t.State(**{name: np.array(arrays[name]) for name in t.State._fields})
+        )
+
+    def _step(self, kind: int, row: int, outcome: int, at_us: int) -> None:
+        if self._clock["n_free"] < self._margin:
+            n_parts = 2 * len(self.state.parts)
+            self._take(part_capacity(self._lowered, self.state, n_parts))
+        self._clock["now"] = at_us
+        self._outside.apply_drawn(kind, row, outcome)

@@ -1,0 +1,91 @@
+"""What the controller is told and what it writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Alarm", "Decision", "Record", "Signal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What somebody tells the controller.
+
+    Attributes:
+        kind: ``done`` (a job has ended), ``failure`` or ``arrival``; ``machine`` (it is
+            the start `number` of a device), ``kept`` (a device has a job that was in
+            doubt) or ``redo`` (such a job was not done).
+        subject: The job; the failure with its server; the product; the device.
+        outcomes: Verdict on each unit of a job, in their order: a code of `tables`,
+            with ``BAD`` added where a unit is bad whatever the verdict. None: all
+            passed.
+        number: Count of a ``failure`` or ``arrival`` by the device that reports it, so
+            that one that comes twice is known; -1 where it cannot come twice.
+        source: The device that reports a ``failure`` or an ``arrival``.
+        data: What was measured and whatever else goes into the record.
+        stamp_us: Time that the sender gives, microseconds from the line's start, -1 if
+            none. It is data: what counts is when the signal is accepted.
+    """
+
+    kind: str
+    subject: str
+    outcomes: tuple[int, ...] = ()
+    number: int = -1
+    source: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+    stamp_us: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of the journal: what was accepted or refused, and what followed.
+
+    Attributes:
+        kind: ``begin``, ``done``, ``failure``, ``arrival``, ``due`` (a timer of the
+            line itself), ``unit`` (the next of a batch that has ended), ``boot`` (of
+            the controller), ``machine`` (one has started), ``kept``, ``redo`` or
+            ``refused``.
+        at_us: When, microseconds from the line's start; never less than before.
+        body: What it says, in the values of JSON.
+        rows: What happened to units and servers: rows of the kernel's trace without
+            their time.
+        commands: What is commanded because of it.
+    """
+
+    kind: str
+    at_us: int
+    body: dict[str, Any]
+    rows: list[list[int]] = field(default_factory=list)
+    commands: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be written about a signal, or why nothing is.
+
+    Attributes:
+        record: The record to write and apply; None for a signal that was known.
+        known: Whether the signal had been accepted before, so that its sender may
+            forget it.
+    """
+
+    record: Record | None
+    known: bool = False
+
+
+@dataclass(slots=True)
+class Alarm:
+    """Something that cannot be true, or that a person has to decide.
+
+    Attributes:
+        number: Its number, from 1.
+        at_us: When it was raised.
+        subject: The job, failure or product that it is about.
+        text: What was found and what is to be done.
+    """
+
+    number: int
+    at_us: int
+    subject: str
+    text: str
