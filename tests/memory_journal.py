@@ -28,7 +28,7 @@ class MemoryJournal:
         self.opening = OPENING
         self.records: list[Record] = []
         self.snapshot: Snapshot | None = None
-        self.n_writes = 0
+        self.n_writes = self.n_last = 0
         self.kill_at, self.is_after = kill_at, is_after
         self.is_full = False
 
@@ -46,6 +46,7 @@ class MemoryJournal:
         if is_last and not self.is_after:
             raise Killed
         self.records += records
+        self.n_last = len(records)
         if is_last:
             raise Killed
 

@@ -15,30 +15,14 @@ from typing import Any, Protocol
 
 from linewright.control.core import Core
 from linewright.control.journal import Journal, Snapshot
-from linewright.control.records import Record, Signal
+from linewright.control.records import Answer, Record, Signal
 from linewright.errors import JournalError
 from linewright.lower import Lowered
 
-__all__ = ["Answer", "Companion", "Controller", "Step", "redo"]
+__all__ = ["Companion", "Controller", "Step", "redo"]
 
 MOST_AT_ONCE = 200
 SNAPSHOT_EVERY = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What became of a signal that is safe on disk.
-
-    Attributes:
-        signal: The signal.
-        is_accepted: Whether it was accepted, now or before, so that its sender may
-            forget it; else it was refused.
-        why: Why it was refused, or empty.
-    """
-
-    signal: Signal
-    is_accepted: bool
-    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

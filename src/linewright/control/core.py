@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -412,13 +413,17 @@ class Core:
         }
 
     def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return all that the records have led to: notes, and the kernel's tables."""
+        """Return all that the records have led to: notes, and the kernel's tables.
+
+        They are to be written before the next record is applied.
+        """
         keep = dict(zip(self.state._fields, self.state, strict=True))
         keep["trace"] = keep["trace"][:0]
         return self._notes(), keep
 
     def restore(self, notes: dict[str, Any], arrays: dict[str, Any]) -> None:
         """Go on from what `saved` returned."""
+        notes = deepcopy(notes)
         arrays = {name: np.array(array) for name, array in arrays.items()}
         arrays["trace"] = np.zeros_like(self.state.trace)
         self._take(t.State(**{name: arrays[name] for name in t.State._fields}))

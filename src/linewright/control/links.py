@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from linewright.control.jobs import Job
+from linewright.control.jobs import REPORTED, Job
 from linewright.control.machines import Listing, Reply
-from linewright.control.records import Signal
+from linewright.control.records import Answer, Signal
 
 __all__ = ["Link", "Message"]
 
@@ -68,6 +68,8 @@ class Link:
         self._to_cancel: dict[str, int] = {}
         self._to_check: list[str] = []
         self._clear_events = 0
+        self._refused: set[tuple[str, tuple[int, ...]]] = set()
+        self.ask_every_us = ASK_EVERY_US
         self.in_doubt = True
 
     @property
@@ -145,23 +147,24 @@ class Link:
         if message.kind == "list":
             return self._read(answer, jobs, now_us)
         if message.kind == "put":
-            reply: Reply = answer
-            if reply.code in {"accepted", "known"}:
-                command = message.body
-                self._acknowledged[command["job"]] = command["version"]
-                if self._to_cancel.pop(command["job"], 0):
-                    self._ask_at_us = 0  # it may have ended before
-            else:
-                self.in_doubt = True
-        elif message.kind == "clear":
-            self._to_clear.remove(message.body)
+            self._put(message.body, answer)
         elif message.kind == "clear_events":
             self._clear_events = 0
-        elif message.kind == "check":
+        elif message.body in self._to_clear:
+            self._to_clear.remove(message.body)
+        elif message.body in self._to_check:
             self._to_check.remove(message.body)
             kind = "redo" if answer is None else "done"
             return [Signal(kind, message.body, outcomes=tuple(answer or ()))]
         return []
+
+    def _put(self, command: dict[str, Any], reply: Reply) -> None:
+        if reply.code not in {"accepted", "known"}:
+            self.in_doubt = True
+            return
+        self._acknowledged[command["job"]] = command["version"]
+        if self._to_cancel.pop(command["job"], 0):
+            self._ask_at_us = 0  # it may have ended before
 
     def _read(
         self, listing: Listing, jobs: dict[str, Job], now_us: int
@@ -172,7 +175,7 @@ class Link:
         called off.
         """
         self.in_doubt = False
-        self._ask_at_us = now_us + ASK_EVERY_US
+        self._ask_at_us = now_us + self.ask_every_us
         if listing.boot != self._boot:
             self._boot = listing.boot
             self._ask_at_us = 0  # when the journal knows, what is in doubt is looked at
@@ -187,6 +190,8 @@ class Link:
                 else:
                     self._to_cancel[job_id] = version + 1
             elif status == "ended":
+                if (job_id, outcomes) in self._refused:
+                    continue
                 told.append(Signal("done", job_id, outcomes))
             elif job.in_doubt:
                 told.append(Signal("kept", job_id))
@@ -200,10 +205,16 @@ class Link:
             ]
         return told
 
-    def accepted(self, signal: Signal) -> None:
-        """Note that a signal is safe on disk: the machine may forget it."""
-        if signal.kind == "done":
-            if signal.subject in self._acknowledged:
-                self._to_clear.append(signal.subject)
-        elif signal.kind in {"failure", "arrival"}:
+    def settled(self, answer: Answer) -> None:
+        """Note that a signal is safe on disk: the machine may forget it.
+
+        A result that was refused stays on its list until a person has decided, and is
+        not told again.
+        """
+        signal = answer.signal
+        if signal.kind in REPORTED:
             self._clear_events = max(self._clear_events, signal.number)
+        elif signal.kind == "done" and not answer.is_accepted:
+            self._refused.add((signal.subject, signal.outcomes))
+        elif signal.kind == "done" and signal.subject not in self._to_clear:
+            self._to_clear.append(signal.subject)

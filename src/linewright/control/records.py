@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Alarm", "Decision", "Record", "Signal"]
+__all__ = ["Alarm", "Answer", "Decision", "Record", "Signal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +89,19 @@ class Alarm:
     at_us: int
     subject: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a signal that is safe on disk.
+
+    Attributes:
+        signal: The signal.
+        is_accepted: Whether it was accepted, now or before, so that its sender may
+            forget it; else it was refused.
+        why: Why it was refused, or empty.
+    """
+
+    signal: Signal
+    is_accepted: bool
+    why: str = ""

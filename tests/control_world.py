@@ -1,0 +1,549 @@
+"""A whole plant with everything that goes wrong, in one process and in virtual time.
+
+Controller, network and machines run from one seed: messages are lost, repeated and
+delayed, machines are cut off and start again with or without a memory, the controller
+dies at writes and at any time. What really happened is written down by the machines
+alone (`World.done`), and `judge` holds it against the journal and against the routing,
+which is written out here by hand and not taken from the model.
+
+A broken protocol is a world with one of `MUTANTS`; the judge has to find it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random  # noqa: TID251 - the weather of a test, all of it from one seed
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from linewright.control.controller import Controller
+from linewright.control.jobs import device_of
+from linewright.control.links import Link, Message
+from linewright.control.machines import JobList, Reply
+from linewright.control.records import Record, Signal
+from linewright.lower import Lowered, lower
+from linewright.model.load import loads
+from tests.memory_journal import Killed, MemoryJournal
+
+N_UNITS = 6
+MS, SECOND, HOUR = 1_000, 1_000_000, 3_600_000_000
+TIMEOUT_US = 400 * MS
+END_OF_FAULTS_US = 50 * SECOND
+END_US = 40 * 60 * SECOND
+
+LINE = f"""
+schema_version: 1
+name: world
+stations:
+  cut: {{servers: 2, process: 4 s}}
+  weld:
+    process: 3 s
+    buffer: 8
+    failures: {{torch: {{every: 1 h, repair: 5 s}}}}
+  test: {{process: 2 s, buffer: 2}}
+  pack: {{process: 1 s, buffer: 4}}
+products:
+  frame:
+    release: {{kind: orders}}
+    route:
+      - cut
+      - weld
+      - station: test
+        transport: 1 s
+        inspection: {{pass: 0.8, rework: 1, rework_to: weld, rework_limit: 2}}
+      - pack
+orders:
+  - {{product: frame, quantity: {N_UNITS}}}
+"""
+
+# what has to happen to a unit, in order; a unit that fails its test goes back to weld
+STEPS = ("cut", "weld", "test", "pack")
+PLACES = {
+    "cut": {"cut/1", "cut/2"},
+    "weld": {"weld"},
+    "test": {"test"},
+    "pack": {"pack"},
+}
+
+MUTANTS = (
+    "commands leave before the journal",
+    "the journal forgets the last write when killed",
+    "results are cleared before they are written",
+    "machines take old numbers",
+    "machines take a job that they know again",
+    "machines take what was meant for them before they started again",
+    "nobody asks the unit",
+    "machines forget what was done to a unit",
+    "a lost answer means that it was done",
+    "lists are asked for only when a machine calls",
+    "a machine's call is believed",
+    "outcomes are lost",
+    "the last record is forgotten at a start",
+    "numbers begin anew at every start",
+    "a start skips the record after the snapshot",
+)
+
+
+def lowered_world() -> Lowered:
+    return lower(loads(LINE), 24 * HOUR)
+
+
+class Machine:
+    """A machine: a list of jobs, and hands that take time.
+
+    It works on one job at a time and writes down what it has done: on the unit's own
+    tag, and for the judge.
+    """
+
+    def __init__(self, world: World, device: str) -> None:
+        self.world, self.device = world, device
+        self.jobs = JobList()
+        self.is_down = False
+        self.unreachable_until = 0
+        self.progress: dict[str, int] = {}
+        self.n_failures = 0
+        self._since: dict[str, int] = {}
+
+    def time_of(self, command: dict[str, Any]) -> int:
+        times = {"cut": 4, "weld": 3, "test": 2, "pack": 1}
+        seconds = times.get(command.get("operation", ""), 1)
+        return seconds * SECOND * (3 if command["action"] == "repair" else 1)
+
+    def put(self, command: dict[str, Any], epoch: int, boot: int) -> Reply:
+        mutant, jobs = self.world.mutant, self.jobs
+        if mutant == "machines take what was meant for them before they started again":
+            boot = jobs.boot
+        device, number = device_of(command["job"])
+        if mutant == "machines take old numbers":
+            jobs.highest.pop(device, 0)
+        if mutant == "machines take a job that they know again":
+            jobs.jobs.pop(command["job"], None)
+            jobs.highest[device] = min(jobs.highest.get(device, 0), number - 1)
+        reply = jobs.put(command, epoch, boot)
+        self.look()
+        return reply
+
+    def look(self) -> None:
+        """Begin, stop and go on, as the list says."""
+        now = self.world.now
+        for job_id, entry in self.jobs.jobs.items():
+            runs = entry.status == "running" and not self.is_down
+            if runs and job_id not in self._since:
+                self._since[job_id] = now
+                left = self.time_of(entry.command) - self.progress.get(job_id, 0)
+                end = partial(self.end, job_id, self.jobs.boot, now)
+                self.world.at(now + left, end)
+            elif not runs and job_id in self._since:
+                since = self._since.pop(job_id)
+                self.progress[job_id] = self.progress.get(job_id, 0) + now - since
+
+    def end(self, job_id: str, boot: int, begun: int) -> None:
+        """The work is done: nobody can undo it."""
+        if boot != self.jobs.boot or self._since.get(job_id) != begun:
+            return  # it was stopped since
+        del self._since[job_id]
+        self.progress.pop(job_id, None)
+        command = self.jobs.jobs[job_id].command
+        outcomes = tuple(
+            self.world.work(self.device, command) for _ in command["units"]
+        ) or (0,)
+        self.world.tags[job_id] = outcomes
+        self.world.done.append((self.world.now, job_id, command, outcomes))
+        self.jobs.end(job_id, outcomes)
+        if command["action"] == "repair":
+            self.world.machines[
+                command["job"].partition(" at ")[2].partition("#")[0]
+            ].mend()
+            outcomes = ()
+        self.call()
+
+    def call(self) -> None:
+        """Tell the controller that there is something new; it may not hear."""
+        self.world.send(self.device, lambda: self.world.called(self.device))
+
+    def fail(self) -> None:
+        if self.is_down or "weld" not in self.device or "repair" in self.device:
+            return
+        self.is_down = True
+        self.report()
+        self.look()
+
+    def report(self) -> None:
+        self.n_failures += 1
+        number = self.jobs.boot * 1_000 + self.n_failures
+        self.jobs.events.append((number, "failure", "torch at weld"))
+        self.call()
+
+    def mend(self) -> None:
+        self.is_down = False
+        self.look()
+
+    def restart(self, *, remembers: bool) -> None:
+        """Start again: what was under way is as if it had not been begun."""
+        for job_id in list(self._since):
+            del self._since[job_id]
+        self.progress.clear()
+        self.jobs.restart(remembers=remembers)
+        if self.is_down:
+            self.report()
+        self.look()
+
+    def answer(self, message: Message) -> Any:
+        jobs = self.jobs
+        if message.kind == "list":
+            return jobs.list()
+        if message.kind == "put":
+            return self.put(message.body, message.epoch, message.boot)
+        if message.boot != jobs.boot:
+            return None
+        if message.kind == "clear":
+            jobs.clear(message.body)
+        elif message.kind == "clear_events":
+            jobs.clear_events(message.body)
+        elif message.kind == "check":
+            if self.world.mutant == "machines forget what was done to a unit":
+                return None
+            return self.world.tags.get(message.body)
+        return True
+
+
+class World:
+    """Everything, from one seed."""
+
+    def __init__(self, lowered: Lowered, seed: int, mutant: str = "") -> None:
+        self.lowered, self.mutant = lowered, mutant
+        self.random = random.Random(seed)
+        self.now = 0
+        self.done: list[tuple[int, str, dict[str, Any], tuple[int, ...]]] = []
+        self.tags: dict[str, tuple[int, ...]] = {}
+        self.tests: dict[str, int] = {}
+        self.machines: dict[str, Machine] = {}
+        self.journal = MemoryJournal()
+        self.controller: Controller | None = None
+        self.links: dict[str, Link] = {}
+        self.n_kills = 0
+        self._queue: list[tuple[int, int, Callable[[], None]]] = []
+        self._n = 0
+        self._polls: dict[str, int] = {}
+        self.boot()
+        self.faults()
+
+    def at(self, when: int, what: Callable[[], None]) -> None:
+        self._n += 1
+        heapq.heappush(self._queue, (when, self._n, what))
+
+    def run(self) -> None:
+        while self._queue and self.now < END_US and not self.is_finished():
+            self.now, _, what = heapq.heappop(self._queue)
+            what()
+
+    def is_finished(self) -> bool:
+        if self.now < END_OF_FAULTS_US or self.controller is None:
+            return False
+        products = self.controller.core.state.products
+        left = int(products["finished"][0] + products["scrapped"][0])
+        return left == N_UNITS and not self.controller.has_signals
+
+    # ------------------------------------------------------------ faults
+
+    def faults(self) -> None:
+        rnd = self.random
+        for _ in range(4):
+            self.at(rnd.randrange(END_OF_FAULTS_US), self.kill)
+        for _ in range(3):
+            self.at(rnd.randrange(END_OF_FAULTS_US), self.restart_some)
+        for _ in range(2):
+            self.at(rnd.randrange(END_OF_FAULTS_US), self.cut_off_some)
+        self.at(
+            rnd.randrange(END_OF_FAULTS_US // 2), lambda: self.machine("weld").fail()
+        )
+
+    @property
+    def is_faulty(self) -> bool:
+        return self.now < END_OF_FAULTS_US
+
+    def kill(self) -> None:
+        """The controller dies now, or at one of its next writes."""
+        if self.controller is None:
+            return
+        if self.random.random() < 0.3:
+            self.die()
+        else:
+            self.journal.kill_at = self.journal.n_writes + self.random.randint(1, 3)
+            self.journal.is_after = self.random.random() < 0.5
+
+    def die(self) -> None:
+        self.n_kills += 1
+        self.controller, self.links = None, {}
+        self.journal.kill_at = -1
+        if self.mutant == "the journal forgets the last write when killed":
+            del self.journal.records[-self.journal.n_last :]
+        self.at(self.now + self.random.randrange(50 * MS, 2 * SECOND), self.boot)
+
+    def restart_some(self) -> None:
+        machine = self.random.choice(list(self.machines.values()))
+        machine.restart(remembers=self.random.random() < 0.4)
+
+    def cut_off_some(self) -> None:
+        machine = self.random.choice(list(self.machines.values()))
+        machine.unreachable_until = self.now + self.random.randrange(1, 10) * SECOND
+
+    # ------------------------------------------------------------ network
+
+    def send(self, device: str, deliver: Callable[[], None]) -> None:
+        """Bring a message there once, twice or never, and some time."""
+        rnd = self.random
+        copies = 1
+        if self.is_faulty:
+            if self.now < self.machine(device).unreachable_until:
+                return
+            draw = rnd.random()
+            copies = 0 if draw < 0.12 else 2 if draw < 0.24 else 1
+        for copy in range(copies):
+            longest = (
+                2_500 * MS
+                if copy or (self.is_faulty and rnd.random() < 0.05)
+                else 30 * MS
+            )
+            self.at(self.now + rnd.randrange(MS, longest), deliver)
+
+    def machine(self, device: str) -> Machine:
+        if device not in self.machines:
+            self.machines[device] = Machine(self, device)
+        return self.machines[device]
+
+    def work(self, device: str, command: dict[str, Any]) -> int:
+        """Return the verdict of some work: a test finds every third unit bad, once."""
+        del device
+        if command.get("operation") != "test" or command["action"] != "process":
+            return 0
+        [[_, serial]] = command["units"]
+        n = self.tests[str(serial)] = self.tests.get(str(serial), 0) + 1
+        return 1 if serial % 3 == 1 and n == 1 else 0
+
+    # ------------------------------------------------------------ controller
+
+    def boot(self) -> None:
+        """Start the controller with what is on disk."""
+        journal, is_again = self.journal, self.n_kills > 0
+        if self.mutant == "the last record is forgotten at a start" and is_again:
+            del journal.records[max(len(journal.records) - 1, 3) :]
+        saved = journal.snapshot
+        if self.mutant == "a start skips the record after the snapshot" and saved:
+            n = min(saved.seq + 1, len(journal.records))
+            journal.snapshot = saved._replace(seq=n)
+        try:
+            self.controller = Controller(self.lowered, journal, now_us=self.now)
+            if self.random.random() < 0.3:
+                self.controller.save_snapshot()
+        except Killed:
+            self.die()
+            return
+        core = self.controller.core
+        if self.mutant == "numbers begin anew at every start":
+            core.numbers.clear()
+        if self.mutant == "commands leave before the journal":
+            self.leak(core.epoch)
+        self.links, self._polls = {}, {}
+        for device in sorted({*core.devices.servers, *core.of_device}):
+            self.link(device)
+        self.guarded(self.poll_all)
+
+    def guarded(self, what: Callable[[], None]) -> None:
+        if self.controller is None:
+            return
+        try:
+            what()
+        except Killed:
+            self.die()
+
+    def link(self, device: str) -> Link:
+        assert self.controller
+        if device not in self.links:
+            self.links[device] = Link(
+                device, self.controller.core.epoch, TIMEOUT_US, has_guard=True
+            )
+            if self.mutant == "lists are asked for only when a machine calls":
+                self.links[device].ask_every_us = 10**15
+        return self.links[device]
+
+    def poll_all(self) -> None:
+        for device in list(self.links):
+            self.poll(device)
+        self.wait_for_line()
+
+    def wait_for_line(self) -> None:
+        """Be there when the line itself goes on."""
+        controller = self.controller
+        assert controller
+        due = controller.next_due_us()
+        if due is not None and due < 2**58 and self._polls.get("", -1) != due:
+            self._polls[""] = due
+            self.at(max(due, self.now), lambda: self.guarded(self.step))
+
+    def poll(self, device: str) -> None:
+        controller = self.controller
+        assert controller
+        core, link = controller.core, self.link(device)
+        jobs = core.of_device.get(device, {})
+        is_late = link.is_waiting and self.now >= link.next_at_us()
+        if is_late and jobs and self.mutant == "a lost answer means that it was done":
+            controller.tell(Signal("done", next(iter(jobs))))
+            link.lost()
+            self.step()
+            return
+        message = link.next_message(jobs.values(), core.boots.get(device, 0), self.now)
+        if message is not None:
+            machine = self.machine(device)
+            self.send(device, lambda: self.arrive(machine, controller, link, message))
+        at = link.next_at_us()
+        if at > self.now and self._polls.get(device) != at:
+            self._polls[device] = at
+            self.at(at, lambda: self.again(controller, device))
+
+    def again(self, controller: Controller, device: str) -> None:
+        if self.controller is controller:
+            self.guarded(lambda: self.poll(device))
+
+    def arrive(
+        self, machine: Machine, controller: Controller, link: Link, message: Message
+    ) -> None:
+        answer = machine.answer(message)
+        if answer is None and message.kind != "check":
+            return
+        self.send(
+            machine.device,
+            lambda: self.answered(controller, link, message, answer),
+        )
+
+    def answered(
+        self, controller: Controller, link: Link, message: Message, answer: Any
+    ) -> None:
+        if self.controller is controller:  # and not one that came after it
+            self.guarded(lambda: self.take(controller, link, message, answer))
+
+    def take(
+        self, controller: Controller, link: Link, message: Message, answer: Any
+    ) -> None:
+        jobs = controller.core.of_device.get(link.device, {})
+        told = link.answered(message, answer, jobs, self.now)
+        for signal in told:
+            controller.tell(self.mutated(signal, link.device))
+        if self.mutant == "nobody asks the unit":
+            for job in jobs:
+                controller.tell(Signal("redo", job))
+        if controller.has_signals:
+            self.step()
+        else:
+            self.poll(link.device)
+
+    def mutated(self, signal: Signal, device: str) -> Signal:
+        if signal.kind == "done":
+            if self.mutant == "outcomes are lost":
+                return Signal("done", signal.subject)
+            if self.mutant == "results are cleared before they are written":
+                self.machine(device).jobs.clear(signal.subject)
+        return signal
+
+    def called(self, device: str) -> None:
+        if self.controller is None:
+            return
+        if self.mutant == "a machine's call is believed":
+            for job in self.controller.core.of_device.get(device, {}):
+                self.controller.tell(Signal("done", job))
+                self.guarded(self.step)
+                return
+        self.link(device).wake()
+        self.guarded(lambda: self.poll(device))
+
+    def step(self) -> None:
+        controller = self.controller
+        assert controller
+        step = controller.step(self.now)
+        devices = set(step.devices)
+        for answer in step.answers:
+            device = answer.signal.source or device_of_signal(answer.signal)
+            self.link(device).settled(answer)
+            devices.add(device)
+        for device in sorted(devices):
+            self.poll(device)
+        self.wait_for_line()
+
+    def leak(self, epoch: int) -> None:
+        """Send commands before they are written."""
+        append = MemoryJournal.append
+
+        def too_early(expected_seq: int, records: Sequence[Record]) -> None:
+            for record in records:
+                for command in record.commands:
+                    machine = self.machine(command["job"].rpartition("#")[0])
+                    if "action" in command:
+                        machine.put(command, epoch, machine.jobs.boot)
+            append(self.journal, expected_seq, records)
+
+        self.journal.append = too_early  # type: ignore[method-assign]
+
+
+def device_of_signal(signal: Signal) -> str:
+    return (
+        signal.subject
+        if signal.kind == "machine"
+        else signal.subject.rpartition("#")[0]
+    )
+
+
+# ---------------------------------------------------------------- the judge
+
+
+def judge(world: World) -> list[str]:
+    """Return what is wrong with what happened; nothing, if all is well."""
+    wrong = []
+    lives: dict[int, list[tuple[str, str, int]]] = {}
+    seen: dict[str, int] = {}
+    for _, job_id, command, outcomes in world.done:
+        seen[job_id] = seen.get(job_id, 0) + 1
+        if command["action"] == "process":
+            device = job_id.rpartition("#")[0]
+            for (_, serial), outcome in zip(command["units"], outcomes, strict=True):
+                lives.setdefault(serial, []).append(
+                    (command["operation"], device, outcome)
+                )
+    wrong += [f"{job} was done {n} times" for job, n in seen.items() if n > 1]
+    for serial in range(N_UNITS):
+        wrong += judge_life(serial, lives.get(serial, []))
+    extra = set(lives) - set(range(N_UNITS))
+    wrong += [f"nobody ordered unit {serial}" for serial in extra]
+    return wrong + judge_journal(world)
+
+
+def judge_life(serial: int, life: list[tuple[str, str, int]]) -> list[str]:
+    """Hold what happened to a unit against the routing."""
+    at = 0
+    for operation, device, outcome in life:
+        if (
+            at == len(STEPS)
+            or operation != STEPS[at]
+            or device not in PLACES[operation]
+        ):
+            return [f"unit {serial}: {operation} at {device} out of turn: {life}"]
+        at = 1 if outcome == 1 else at + 1
+    return [] if at == len(STEPS) else [f"unit {serial} was not finished: {life}"]
+
+
+def judge_journal(world: World) -> list[str]:
+    """Hold what the journal says was done against what was."""
+    wrong = []
+    truth = {job: outcomes for _, job, _, outcomes in world.done}
+    written: dict[str, tuple[int, ...]] = {}
+    for record in world.journal.records:
+        if record.kind == "done":
+            job = record.body["job"]
+            if job in written:
+                wrong.append(f"{job} ended twice in the journal")
+            written[job] = tuple(record.body["outcomes"])
+    return wrong + [
+        f"{job}: written {written.get(job)}, true {truth.get(job)}"
+        for job in sorted(truth.keys() | written.keys())
+        if written.get(job) != truth.get(job)
+    ]
