@@ -9,7 +9,9 @@ from linewright.control.journal import JOURNAL_VERSION, Opening, Snapshot, Store
 from linewright.control.records import Record
 from linewright.errors import JournalError
 
-OPENING = Opening(JOURNAL_VERSION, "test", "hash", {}, {}, "2026-01-05T06:00:00", "UTC")
+OPENING = Opening(
+    JOURNAL_VERSION, "test", "hash", {}, {}, "2026-01-05T06:00:00", "UTC", 0
+)
 
 
 class Killed(BaseException):

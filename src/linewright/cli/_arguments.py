@@ -32,6 +32,7 @@ from linewright.cli._model import (
     run_version,
 )
 from linewright.cli._plan import run_plan
+from linewright.cli._run import run_life, run_run
 from linewright.cli._say import Args
 from linewright.cli._study import run_brief, run_simulate
 from linewright.version import __version__
@@ -88,6 +89,10 @@ EXAMPLES = {
     'linewright animate plant.yaml --from-time "2027-03-01 06:00" --for "1 week"\n'
     "linewright animate plant.yaml --for 8h --speed 60 --out shift.html",
     "state": 'linewright state plant.yaml --at "2027-03-01 06:00" --out monday.npz',
+    "run": "linewright run plant.yaml --emulate --speed 1000\n"
+    'linewright run plant.yaml --emulate --until "2 weeks" --journal plant.journal',
+    "life": "linewright life plant.journal trainer:17\n"
+    "linewright life plant.journal wing:31 --up",
     "version": "linewright version --json",
 }
 
@@ -99,7 +104,7 @@ def new_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="linewright",
         description="One model of a production line: check it, simulate it, compare "
-        "designs, and show the result.",
+        "designs, run it, and show the result.",
         epilog="Exit codes: 0 all well; 1 findings, a failed self-check, or a line "
         "that stands still; 2 wrong arguments or a bad model; 130 interrupted. "
         "`linewright VERB --help` has examples.",
@@ -115,6 +120,7 @@ def new_parser() -> argparse.ArgumentParser:
         _add_improve_verbs,
         _add_allocate,
         _add_look_verbs,
+        _add_run_verbs,
     ):
         add(verbs)
     return parser
@@ -462,3 +468,20 @@ def _add_look_verbs(verbs: Any) -> None:
         verb.add_argument("--seed", metavar="N", type=int, help="as in the model")
         text = "which replication; the first, 0, by default"
         verb.add_argument("--replication", metavar="N", type=int, default=0, help=text)
+
+
+def _add_run_verbs(verbs: Any) -> None:
+    run = _verb(verbs, "run", run_run, "run the line, and keep a journal of it")
+    run.add_argument("model", metavar="MODEL")
+    _add_overlay(run, _OVERLAY)
+    add = run.add_argument
+    add("--emulate", action="store_true", help="play the machines")
+    add("--journal", metavar="FILE", help="MODEL.journal by default; goes on with it")
+    text = "seconds of the line in a second; as fast as it goes by default"
+    add("--speed", metavar="N", type=float, help=text)
+    add("--until", metavar="TIME", help="when to stop; the study's horizon by default")
+    add("--seed", metavar="N", type=int, help="as in the model")
+    life = _verb(verbs, "life", run_life, "say what became of a unit of a journal")
+    life.add_argument("journal", metavar="JOURNAL")
+    life.add_argument("unit", metavar="PRODUCT:NUMBER")
+    life.add_argument("--up", action="store_true", help="what it was built into")

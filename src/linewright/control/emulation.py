@@ -31,6 +31,9 @@ class Emulation:
         journal: Its journal, new or begun by an emulation with the same seed.
         seed: Seed of all streams.
         about: What the record of this start says.
+
+    Attributes:
+        at_once: Most records in one commit.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Emulation:
         about: dict[str, Any] | None = None,
     ) -> None:
         self._lowered = lowered
+        self.at_once = _AT_ONCE
         self.controller = Controller(
             lowered,
             journal,
@@ -72,7 +76,7 @@ class Emulation:
             if controller.core.state.clock["status"][0] == t.DEADLOCK:
                 break
             self._happen()
-            if controller.n_pending >= _AT_ONCE:
+            if controller.n_pending >= self.at_once:
                 n += len(controller.flush().records)
         return n + len(controller.flush().records)
 

@@ -76,6 +76,7 @@ class Opening(NamedTuple):
         names: Names behind the rows of records, by table.
         start: Start of the line, in ISO 8601.
         time_zone: Its time zone.
+        seed: Seed of the streams that the controller draws samples from.
     """
 
     journal_version: int
@@ -85,6 +86,7 @@ class Opening(NamedTuple):
     names: dict[str, list[str]]
     start: str
     time_zone: str
+    seed: int
 
 
 class Stored(NamedTuple):
@@ -301,35 +303,48 @@ def _locked(path: Path) -> int:
 
 
 def _opened(path: Path, opening: Opening | None) -> sqlite3.Connection:
-    if opening is None and not path.is_file():
+    if opening is not None:
+        _make(path, opening)
+    if not path.is_file():
         msg = f"{path} is not a journal: there is no such file"
         raise JournalError(msg)
-    if opening is not None:
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
-        if opening is not None and not _has_tables(db):
-            body = json.dumps(opening._asdict(), separators=(",", ":"))
-            db.execute("BEGIN IMMEDIATE")
-            for statement in _SCHEMA.split(";"):
-                db.execute(statement)
-            db.execute("INSERT INTO opening VALUES (0, ?)", (body,))
-            db.execute("COMMIT")
-        elif opening is not None:
-            db.close()
-            msg = f"{path} is there already"
-            raise JournalError(msg)
     except sqlite3.Error as error:
         msg = f"{path} is not a journal: {error}"
         raise JournalError(msg) from error
     return db
 
 
-def _has_tables(db: sqlite3.Connection) -> bool:
-    return bool(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+def _make(path: Path, opening: Opening) -> None:
+    """Make a journal under another name; it appears with its opening or not at all."""
+    if path.exists():
+        msg = f"{path} is there already"
+        raise JournalError(msg)
+    draft = path.with_name(path.name + ".new")
+    draft.unlink(missing_ok=True)  # of one who was killed: nobody else has the lock
+    os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    body = json.dumps(opening._asdict(), separators=(",", ":"))
+    try:
+        db = sqlite3.connect(draft, isolation_level=None)
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("BEGIN IMMEDIATE")
+        for statement in _SCHEMA.split(";"):
+            db.execute(statement)
+        db.execute("INSERT INTO opening VALUES (0, ?)", (body,))
+        db.execute("COMMIT")
+        db.close()
+    except sqlite3.Error as error:
+        msg = f"{path} cannot be made: {error}"
+        raise JournalError(msg) from error
+    draft.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _read_opening(path: Path, db: sqlite3.Connection) -> Opening:

@@ -1,0 +1,163 @@
+"""The verbs of a line that runs: run, and life of a unit in its journal."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from linewright.cli._look import instant
+from linewright.cli._say import (
+    OK,
+    Args,
+    load_line,
+    print_json,
+    say,
+    show,
+    tell_compiling,
+    title,
+    write,
+)
+
+if TYPE_CHECKING:
+    from linewright.control.genealogy import Genealogy, Tree
+    from linewright.drivers.emulated import Progress
+    from linewright.model.line import Line
+
+
+def run_run(args: Args) -> int:
+    """Run a line, its machines played."""
+    from linewright.control.emulation import Emulation  # noqa: PLC0415 - slow
+    from linewright.control.openings import journal_of  # noqa: PLC0415
+    from linewright.drivers.emulated import run_emulated  # noqa: PLC0415
+    from linewright.lower import lower  # noqa: PLC0415
+
+    if not args.emulate:
+        msg = "machines cannot be connected yet; with --emulate they are played"
+        raise ValueError(msg)
+    if args.speed is not None and not args.speed > 0:
+        msg = f"speed is {args.speed:g}; it is above zero"
+        raise ValueError(msg)
+    line = load_line(args, args.model, args.overlay)
+    until_us = line.study.horizon if args.until is None else instant(args.until, line)
+    seed = line.study.seed if args.seed is None else args.seed
+    path = Path(args.journal or f"{title(args)}.journal")
+    tell_compiling(args)
+    lowered = lower(line, max(line.study.horizon, until_us))
+    journal = journal_of(path, line, lowered, seed)
+    try:
+        emulation = Emulation(lowered, journal, seed)
+        begun_us = emulation.controller.core.now_us
+        if begun_us:
+            say(args, f"goes on at {_when(line, begun_us)}, as {path} has it")
+        tell = None if args.quiet else _teller(line)
+        progress = run_emulated(emulation, until_us, args.speed, tell)
+        if sys.stderr.isatty() and not args.quiet:
+            sys.stderr.write("\r\x1b[K")
+        emulation.controller.save_snapshot()
+    finally:
+        journal.close()
+    if args.json:
+        print_json({"journal": str(path)} | _as_json(progress, seed))
+    else:
+        write(_told(line, progress) + f"{path}\n")
+    if progress.now_us < until_us:
+        say(args, f"stopped at {_when(line, progress.now_us)}; run it again to go on")
+    return OK
+
+
+def _when(line: Line, at_us: int) -> str:
+    return f"{line.start + timedelta(microseconds=at_us):%Y-%m-%d %H:%M:%S}"
+
+
+def _teller(line: Line) -> Any:
+    """Return what shows on a terminal how far the line is; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return None
+
+    def tell(progress: Progress) -> None:
+        made = sum(progress.finished.values())
+        busy = ", ".join(f"{n} {name}" for name, n in progress.servers.items())
+        text = (
+            f"{_when(line, progress.now_us)}  {made} finished, {progress.in_line} in "
+            f"the line; servers: {busy.replace('_', ' ')}"
+        )
+        sys.stderr.write(f"\r\x1b[K{text[:150]}")
+        sys.stderr.flush()
+
+    return tell
+
+
+def _as_json(progress: Progress, seed: int) -> dict[str, Any]:
+    return {
+        "now_us": progress.now_us,
+        "finished": progress.finished,
+        "in_line": progress.in_line,
+        "servers": progress.servers,
+        "records": progress.n_records,
+        "alarms": progress.n_alarms,
+        "seed": seed,
+    }
+
+
+def _told(line: Line, progress: Progress) -> str:
+    rows = [f"{_when(line, progress.now_us)}"]
+    rows += [f"  {n:>6} {name} finished" for name, n in progress.finished.items()]
+    rows.append(f"  {progress.in_line:>6} units in the line")
+    rows.append(f"  {progress.n_records:>6} records in the journal")
+    if progress.n_alarms:
+        rows.append(f"  {progress.n_alarms:>6} alarms")
+    return "\n".join(rows) + "\n"
+
+
+def run_life(args: Args) -> int:
+    """Say what became of a unit, as the journal has it."""
+    from linewright.control.genealogy import Genealogy  # noqa: PLC0415 - slow
+
+    book = Genealogy(args.journal)
+    try:
+        unit = book.unit(args.unit)
+        tree = book.went_into(unit) if args.up else book.made_of(unit)
+        life = book.life(unit)
+        if args.json:
+            about = {
+                "unit": str(unit),
+                "model_hash": book.opening.model_hash,
+                "life": [step._asdict() for step in life],
+                "went_into" if args.up else "made_of": _tree_json(tree),
+            }
+            print_json(about)
+        else:
+            _show_life(book, tree, args)
+    finally:
+        book.close()
+    return OK
+
+
+def _tree_json(tree: Tree) -> dict[str, Any]:
+    below = [_tree_json(one) for one in tree.below]
+    return {"unit": str(tree.unit), "fate": tree.fate, "units": below}
+
+
+def _show_life(book: Genealogy, tree: Tree, args: Args) -> None:
+    from datetime import datetime  # noqa: PLC0415 - slow
+
+    from linewright.console import table_view  # noqa: PLC0415
+    from linewright.control.genealogy import flat  # noqa: PLC0415
+
+    start = datetime.fromisoformat(book.opening.start)
+    rows = [
+        (
+            f"{start + timedelta(microseconds=step.at_us):%Y-%m-%d %H:%M:%S}",
+            step.what,
+            step.operation,
+            step.place,
+            step.detail,
+        )
+        for step in book.life(tree.unit)
+    ]
+    show(table_view(["time", "what", "operation", "where", ""], rows))
+    write("went into\n" if args.up else "made of\n")
+    for depth, unit, fate in flat(tree):
+        write(f"{'  ' * (depth + 1)}{unit}, {fate}\n")

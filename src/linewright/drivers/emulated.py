@@ -1,0 +1,113 @@
+"""The line and a plant that is played, as fast as a person wants to see it.
+
+What has happened is written into the journal as it happens, so that nothing is lost
+when the process is killed; the next start goes on from there, at the time at which the
+line stood.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from linewright import tables as t
+from linewright.control.emulation import Emulation
+
+__all__ = ["Progress", "run_emulated"]
+
+_TELL_EVERY_S = 0.25
+_LONGEST_SLEEP_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a running line is.
+
+    Attributes:
+        now_us: Time of the line, microseconds from its start.
+        finished: Units that have left, by product; not components, which stay.
+        in_line: Units in the line.
+        servers: How many servers are in each state, by its name.
+        n_records: Records in the journal.
+        n_alarms: Alarms that nobody has settled.
+    """
+
+    now_us: int
+    finished: dict[str, int]
+    in_line: int
+    servers: dict[str, int]
+    n_records: int
+    n_alarms: int
+
+
+def progress_of(emulation: Emulation, now_us: int) -> Progress:
+    """Return where a line is."""
+    core = emulation.controller.core
+    state, names = core.state, core.lowered.names
+    modes = state.servers["mode"].tolist()
+    return Progress(
+        now_us=now_us,
+        finished={
+            name: int(state.products["finished"][i])
+            for i, name in enumerate(names.products)
+            if core.lowered.tables.products["store"][i] < 0
+        },
+        in_line=int(state.clock["wip"][0]),
+        servers={
+            name: modes.count(mode)
+            for mode, name in enumerate(t.MODE_NAMES)
+            if mode in modes
+        },
+        n_records=emulation.controller.journal.next_seq,
+        n_alarms=len(core.alarms),
+    )
+
+
+def run_emulated(
+    emulation: Emulation,
+    until_us: int,
+    speed: float | None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Progress:
+    """Run a line until a time, or until Ctrl-C, which loses nothing.
+
+    Args:
+        emulation: The line.
+        until_us: When to stop, microseconds from the line's start.
+        speed: Seconds of the line in a second; as fast as it goes if None.
+        on_progress: Called a few times a second.
+
+    Returns:
+        Where the line is.
+
+    Raises:
+        JournalError: The disk does not take a record.
+    """
+    begun_us = now_us = emulation.controller.core.now_us
+    begun_s = told_s = time.monotonic()
+    try:
+        while now_us < until_us:
+            passed_s = time.monotonic() - begun_s
+            target_us = until_us
+            if speed is not None:
+                target_us = min(until_us, begun_us + int(passed_s * speed * 1e6))
+            else:
+                target_us = min(until_us, now_us + _STEP_US)
+            emulation.run(target_us)
+            now_us = target_us
+            if time.monotonic() - told_s >= _TELL_EVERY_S and on_progress:
+                told_s = time.monotonic()
+                on_progress(progress_of(emulation, now_us))
+            following_us = emulation.next_us()
+            if following_us is None:
+                break
+            if speed is not None and following_us > now_us:
+                wait_s = (following_us - begun_us) / 1e6 / speed - passed_s
+                time.sleep(min(max(wait_s, 0.0), _LONGEST_SLEEP_S))
+    except KeyboardInterrupt:
+        emulation.controller.flush()
+    return progress_of(emulation, now_us)
+
+
+_STEP_US = 600_000_000  # of the line, between two looks at the clock

@@ -1,0 +1,216 @@
+"""The journal on disk: nothing is lost in it, and what is changed shows."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from linewright.control.emulation import Emulation
+from linewright.control.genealogy import Genealogy, flat
+from linewright.control.journal import Opening, SqliteJournal, read_only
+from linewright.control.openings import journal_of
+from linewright.control.records import Record
+from linewright.errors import JournalError
+from linewright.lower import lower
+from linewright.model.load import load
+from tests.memory_journal import OPENING, MemoryJournal
+from tests.parts import PROJECT
+from tests.random_lines import HOUR_US, random_line
+
+PLANT = PROJECT / "examples" / "light-aircraft" / "plant.yaml"
+N_KILLS = 20
+
+
+def run_cli(*args: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "linewright", *args]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def rows_of(path: Path) -> list[list[int]]:
+    _, records = read_only(path)
+    return [[one.record.at_us, *row] for one in records for row in one.record.rows]
+
+
+def some_records(n: int, at_us: int = 0) -> list[Record]:
+    return [Record("boot", at_us + i, {"epoch": i, "name": "Größe"}) for i in range(n)]
+
+
+def test_what_was_written_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.journal"
+    with_two = SqliteJournal(path, OPENING)
+    with_two.append(0, some_records(2))
+    with_two.append(2, [Record("done", 9, {"job": "x"}, [[1, 2]], [{"job": "y"}])])
+    with_two.close()
+    again = SqliteJournal(path)
+    assert again.opening == OPENING
+    assert again.next_seq == 3
+    assert [one.record for one in again.read(2)] == [
+        Record("done", 9, {"job": "x"}, [[1, 2]], [{"job": "y"}])
+    ]
+    with pytest.raises(JournalError, match="record 5 was to be next, and 3 is"):
+        again.append(5, some_records(1))
+    again.close()
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_only_one_controller_writes(tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "a.journal", OPENING)
+    with pytest.raises(JournalError, match="written by another controller"):
+        SqliteJournal(tmp_path / "a.journal")
+    journal.close()
+    SqliteJournal(tmp_path / "a.journal").close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE records SET body = replace(body, '1', '2') WHERE seq = 1",
+        "UPDATE records SET at_us = at_us + 1 WHERE seq = 1",
+        "UPDATE records SET kind = 'done' WHERE seq = 1",
+        "DELETE FROM records WHERE seq = 1",
+        "UPDATE records SET seq = seq + 10 WHERE seq > 0",
+    ],
+)
+def test_a_journal_that_was_changed_shows(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "a.journal"
+    journal = SqliteJournal(path, OPENING)
+    journal.append(0, some_records(4))
+    journal.close()
+    with sqlite3.connect(path) as db:
+        db.execute(change)
+    _, records = read_only(path)
+    with pytest.raises(JournalError, match="record 1 is not the one"):
+        list(records)
+
+
+def test_what_is_no_journal_is_said(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="there is no such file"):
+        SqliteJournal(tmp_path / "a.journal")
+    (tmp_path / "b").write_text("hello, this is no database at all " * 100)
+    with pytest.raises(JournalError, match="is not a journal"):
+        SqliteJournal(tmp_path / "b")
+    with pytest.raises(JournalError, match="is not a journal"):
+        read_only(tmp_path / "b")
+    later = OPENING._replace(journal_version=99)
+    with pytest.raises(JournalError, match="journal_version 99"):
+        SqliteJournal(tmp_path / "c", later)
+    with pytest.raises(JournalError, match="there is no such file"):
+        read_only(tmp_path / "d")
+
+
+def test_the_journal_of_another_line_is_not_gone_on_with(tmp_path: Path) -> None:
+    path, one, other = tmp_path / "a.journal", random_line(1), random_line(2)
+    journal_of(path, one, lower(one, HOUR_US), 1).close()
+    journal_of(path, one, lower(one, HOUR_US), 1).close()
+    for line, seed in ((other, 1), (one, 2)):
+        with pytest.raises(JournalError, match="another model or seed"):
+            journal_of(path, line, lower(line, HOUR_US), seed)
+
+
+def run_for_ever(path: Path, until_us: int) -> None:
+    line = random_line(9)
+    lowered = lower(line, until_us)
+    emulation = Emulation(lowered, journal_of(path, line, lowered, 9), 9)
+    emulation.at_once = 1  # many small commits: many instants at which to be killed
+    emulation.run(until_us)
+
+
+def test_killed_again_and_again_it_makes_what_it_would_have_made(
+    tmp_path: Path,
+) -> None:
+    until_us, path = 40 * HOUR_US, tmp_path / "a.journal"
+    line = random_line(9)
+    lowered = lower(line, until_us)
+    whole = MemoryJournal()
+    Emulation(lowered, whole, 9).run(until_us)
+    fork = multiprocessing.get_context("fork")
+    n_kills, seed = 0, 0
+    while True:
+        process = fork.Process(target=run_for_ever, args=(path, until_us))
+        process.start()
+        assert process.pid
+        seed += 1
+        if n_kills < N_KILLS:
+            time.sleep(0.02 + seed * 7919 % 100 / 400)
+            os.kill(process.pid, signal.SIGKILL)
+        process.join(60)
+        if process.exitcode == 0:
+            break
+        n_kills += 1
+        assert process.exitcode == -signal.SIGKILL
+    assert n_kills > 3
+    assert rows_of(path) == [
+        [one.at_us, *row] for one in whole.records for row in one.rows
+    ]
+
+
+# ------------------------------------------------------------------ as a user does
+
+
+def test_an_aircraft_knows_what_it_is_made_of(tmp_path: Path) -> None:
+    path = tmp_path / "plant.journal"
+    args = ["run", str(PLANT), "--emulate", "--journal", str(path), "--until"]
+    assert run_cli(*args, "3 weeks").returncode == 0
+    done = run_cli(*args, "6 weeks", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert found["finished"]["trainer"] > 5
+    line = load(PLANT)
+    whole = MemoryJournal()
+    lowered = lower(line, line.study.horizon)
+    Emulation(lowered, whole, line.study.seed).run(6 * 7 * 24 * HOUR_US)
+    rows = [[one.at_us, *row] for one in whole.records for row in one.rows]
+    assert rows_of(path) == rows
+
+    book = Genealogy(path)
+    tree = book.made_of(book.unit("trainer:3"))
+    units = [unit for _, unit, _ in flat(tree)]
+    assert [unit.product for unit in units].count("wing_trainer") == 2
+    assert tree.fate == "finished"
+    rib = next(unit for unit in units if unit.product == "rib")
+    tops = [unit for _, unit, _ in flat(book.went_into(rib))]
+    assert units[0] in tops
+    steps = [step.operation for step in book.life(units[0]) if step.what == "start"]
+    route = [step.operation for step in line.products["trainer"].route]
+    assert [name for name in steps if name in route] == steps
+    assert steps[-1] == route[-1]
+    book.close()
+
+    shown = run_cli("life", str(path), "trainer:3")
+    assert "fuselage_trainer" in shown.stdout
+    for wrong in ("trainer:99999", "glider:1", "trainer"):
+        done = run_cli("life", str(path), wrong)
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1
+
+
+def test_the_index_of_units_follows_the_journal(tmp_path: Path) -> None:
+    path, line = tmp_path / "a.journal", random_line(11)
+    lowered = lower(line, 20 * HOUR_US)
+    journal = journal_of(path, line, lowered, 11)
+    emulation = Emulation(lowered, journal, 11)
+    counts = []
+    for hour in (5, 10, 20):
+        emulation.run(hour * HOUR_US)
+        book = Genealogy(path)
+        counts.append(book.count())
+        book.close()
+    journal.close()
+    (tmp_path / "a.journal.units").write_bytes(b"rubbish")
+    again = Genealogy(path)
+    assert again.count() == counts[-1]
+    assert counts[0] < counts[1] < counts[2]
+    again.close()
+
+
+def test_an_opening_says_what_the_rows_are() -> None:
+    assert Opening._fields == tuple(OPENING._asdict())
