@@ -34,6 +34,7 @@ from linewright.cli._model import (
 from linewright.cli._plan import run_plan
 from linewright.cli._run import run_life, run_run
 from linewright.cli._say import Args
+from linewright.cli._serve import run_serve
 from linewright.cli._study import run_brief, run_simulate
 from linewright.version import __version__
 
@@ -93,6 +94,9 @@ EXAMPLES = {
     'linewright run plant.yaml --emulate --until "2 weeks" --journal plant.journal',
     "life": "linewright life plant.journal trainer:17\n"
     "linewright life plant.journal wing:31 --up",
+    "serve": "linewright serve plant.journal\n"
+    "linewright serve plant.journal --host 192.168.1.20 --tokens 12 "
+    "--certificate line.pem --key line.key",
     "version": "linewright version --json",
 }
 
@@ -485,3 +489,17 @@ def _add_run_verbs(verbs: Any) -> None:
     life.add_argument("journal", metavar="JOURNAL")
     life.add_argument("unit", metavar="PRODUCT:NUMBER")
     life.add_argument("--up", action="store_true", help="what it was built into")
+    serve = _verb(verbs, "serve", run_serve, "show a line that runs, in a browser")
+    add = serve.add_argument
+    add(
+        "journal", metavar="JOURNAL", help="the journal of the line, which is only read"
+    )
+    add("--port", metavar="N", type=int, default=8765, help="8765 by default; 0: any")
+    text = "address to listen on; only this machine's own, 127.0.0.1, without TLS"
+    add("--host", metavar="ADDRESS", default="127.0.0.1", help=text)
+    text = "name by which browsers call the host; may be given more than once"
+    add("--name", metavar="NAME", action="append", default=[], dest="names", help=text)
+    add("--certificate", metavar="FILE", help="TLS certificate, in PEM")
+    add("--key", metavar="FILE", help="its private key, in PEM, readable by you alone")
+    text = "how many viewers can log in, each with a token of its own; 1 by default"
+    add("--tokens", metavar="N", type=int, default=1, help=text)

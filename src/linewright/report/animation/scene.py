@@ -32,7 +32,7 @@ from linewright.report.palette import STATES
 from linewright.report.routes import finals, links, station_order
 from linewright.report.words import fit, name
 
-__all__ = ["MARKS", "scene"]
+__all__ = ["MARKS", "buffers_of", "scene"]
 
 CARD = Size(136, 66)
 STORE = Size(109, 40)
@@ -54,7 +54,7 @@ _HOUR_US = 3_600_000_000
 
 def scene(line: Line, lowered: Lowered, recording: Recording) -> dict[str, Any]:
     """Return the line, its drawing and what happens in it."""
-    buffers = _buffers(line, lowered)
+    buffers = buffers_of(line, lowered)
     floor = _floor(line, [b["name"] for b in buffers if not b["own"]])
     for buffer in buffers:
         buffer["box"] = _box(floor, buffer["name"]) if not buffer["own"] else None
@@ -118,7 +118,7 @@ def _own_calendar(line: Line, name: str) -> str:
     return "" if is_always else _calendar_name(schedule)
 
 
-def _buffers(line: Line, lowered: Lowered) -> list[dict[str, Any]]:
+def buffers_of(line: Line, lowered: Lowered) -> list[dict[str, Any]]:
     """Return the buffers; `own` says of which station's card one is a part."""
     tables, names = lowered.tables, lowered.names
     outputs = {int(b): k for k, b in enumerate(tables.stations["out_buffer"]) if b >= 0}

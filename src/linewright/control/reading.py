@@ -1,0 +1,99 @@
+"""A journal, followed by somebody who can only read it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from linewright.control.journal import (
+    Opening,
+    Snapshot,
+    Stored,
+    _read,
+    _read_opening,
+)
+from linewright.errors import JournalError
+
+__all__ = ["JournalReader"]
+
+
+class JournalReader:
+    """A journal that is open for reading as long as somebody looks on.
+
+    SQLite opens the file read-only: nothing here can change it, nor keep its controller
+    from writing.
+
+    Args:
+        path: The file.
+
+    Attributes:
+        opening: What it says of itself.
+
+    Raises:
+        JournalError: There is no such journal, or it is of a later version.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        if not self.path.is_file():
+            msg = f"{self.path} is not a journal: there is no such file"
+            raise JournalError(msg)
+        uri = f"{self.path.absolute().as_uri()}?mode=ro"
+        try:
+            self._db = sqlite3.connect(uri, uri=True, check_same_thread=False)
+        except sqlite3.Error as error:
+            msg = f"{self.path} cannot be read: {error}"
+            raise JournalError(msg) from error
+        try:
+            self.opening: Opening = _read_opening(self.path, self._db)
+        except JournalError:
+            self._db.close()
+            raise
+
+    def read(self, from_seq: int = 0) -> Iterator[Stored]:
+        """Yield the records from a number on, each held against its hash."""
+        return _read(self._db, self.path, self.opening, from_seq)
+
+    def last_us(self) -> int:
+        """Return when the last record was, microseconds from the line's start, or 0."""
+        row = self._ask("SELECT at_us FROM records ORDER BY seq DESC LIMIT 1", ())
+        return 0 if row is None else int(row[0])
+
+    def snapshot_before(self, at_us: int) -> Snapshot | None:
+        """Return the last whole snapshot of an instant before a time, if there is one.
+
+        Args:
+            at_us: The time, microseconds from the line's start.
+        """
+        row = self._ask(
+            "SELECT snapshots.seq, notes, arrays, snapshots.hash FROM snapshots "
+            "JOIN records ON records.seq = snapshots.seq - 1 WHERE records.at_us < ? "
+            "ORDER BY snapshots.seq DESC LIMIT 1",
+            (at_us,),
+        )
+        if row is None:
+            return None
+        seq, notes, arrays, digest = row
+        if hashlib.sha256(notes.encode() + arrays).digest() != digest:
+            return None  # the records lead to the same
+        file = np.load(io.BytesIO(arrays), allow_pickle=False)
+        return Snapshot(seq, json.loads(notes), {k: file[k] for k in file.files})
+
+    def _ask(self, query: str, values: tuple[int, ...]) -> Any:
+        try:
+            return self._db.execute(query, values).fetchone()
+        except sqlite3.Error as error:
+            msg = f"{self.path} cannot be read: {error}"
+            raise JournalError(msg) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()

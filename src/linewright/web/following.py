@@ -1,0 +1,156 @@
+"""A line as its journal has it: records are read as they come, and done again."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from linewright import tables as t
+from linewright.control.controller import redo
+from linewright.control.core import Core
+from linewright.control.journal import Stored
+from linewright.control.reading import JournalReader
+from linewright.lower import lower
+from linewright.model.line import Line
+from linewright.web.spans import Spans, sums_at, week_start_us
+
+__all__ = ["Follower", "Happening"]
+
+_YEAR_US = 366 * 86_400_000_000
+_MOST_AT_ONCE = 2_000
+_N_HAPPENINGS = 60
+_TOLD = {
+    t.T_EXIT: "finished",
+    t.T_SCRAP: "scrapped",
+    t.T_REWORK: "sent to rework",
+    t.T_LOST: "lost",
+}
+
+
+class Happening(NamedTuple):
+    """Something worth telling: a unit's end, a failure, a refusal.
+
+    Attributes:
+        seq: Record of the journal.
+        part: Which one of the record.
+        at_us: When.
+        what: What happened.
+        product: Product of the unit, or empty.
+        serial: Its number, or -1.
+        place: Where, or what it is about.
+    """
+
+    seq: int
+    part: int
+    at_us: int
+    what: str
+    product: str
+    serial: int
+    place: str
+
+
+class Follower:
+    """The state of a line that another process runs; see the module's head.
+
+    It begins at a snapshot from before the current week where there is one, else at the
+    first record: what is shown of a week needs the sums at its start.
+
+    Args:
+        path: The journal.
+
+    Attributes:
+        line: The line, as the journal has it.
+        core: Its state.
+        next_seq: Number of the record that is read next.
+        since_us: Since when each server is in its mode; -1 if since before that.
+        happenings: What was worth telling lately.
+        spans: Sums at the start of shift, day and week.
+
+    Raises:
+        JournalError: It is no journal, was changed, or leads elsewhere with this
+            version.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._reader = JournalReader(path)
+        self.opening = self._reader.opening
+        self.line = Line.model_validate(self.opening.model)
+        self._begin()
+        while self.poll():
+            pass
+
+    def _begin(self) -> None:
+        last_us = self._reader.last_us()
+        self._horizon_us = max(self.line.study.horizon, last_us) + _YEAR_US
+        self.core = Core(lower(self.line, self._horizon_us), self.opening.seed)
+        self.next_seq, begun_us = 0, -1
+        snapshot = self._reader.snapshot_before(week_start_us(self.line, last_us))
+        if snapshot is not None:
+            mine = {name: snapshot.arrays[name] for name in t.State._fields}
+            self.core.restore(snapshot.notes, mine)
+            self.next_seq, begun_us = snapshot.seq, self.core.now_us
+        n_servers = len(self.core.devices.servers)
+        self.since_us = np.full(n_servers, 0 if snapshot is None else -1)
+        self.happenings: deque[Happening] = deque(maxlen=_N_HAPPENINGS)
+        self.spans = Spans(self.line, begun_us)
+        if snapshot is None:
+            self.spans.begin(sums_at(self.core.state, 0))
+
+    def poll(self) -> int:
+        """Read what is new; return how many records that was.
+
+        Raises:
+            JournalError: The journal was changed, or leads elsewhere with this version.
+        """
+        n = 0
+        for stored in self._reader.read(self.next_seq):
+            if stored.record.at_us > self._horizon_us:
+                self._begin()  # calendars have to be laid out further
+                return 1
+            self._take(stored)
+            n += 1
+            if n >= _MOST_AT_ONCE:
+                break
+        return n
+
+    def _take(self, stored: Stored) -> None:
+        record = stored.record
+        if record.at_us >= self.spans.next_us:
+            self.spans.pass_to(record.at_us, self.core.state)
+        redo(self.core, record, stored.seq)
+        self.next_seq = stored.seq + 1
+        names = self.core.lowered.names
+        for i, (kind, row, product, serial, *_) in enumerate(record.rows):
+            if kind == t.T_MODE:
+                self.since_us[row] = record.at_us
+            elif kind in _TOLD and product >= 0:
+                place = names.stations[row] if 0 <= row < len(names.stations) else ""
+                self._tell(
+                    stored, i, _TOLD[kind], names.products[product], serial, place
+                )
+        if record.kind == "failure":
+            self._tell(stored, -1, "failed", "", -1, str(record.body["subject"]))
+        elif record.kind == "refused":
+            self._tell(stored, -1, "refused", "", -1, str(record.body["subject"]))
+
+    def _tell(
+        self, stored: Stored, i: int, what: str, product: str, serial: int, place: str
+    ) -> None:
+        self.happenings.append(
+            Happening(stored.seq, i, stored.record.at_us, what, product, serial, place)
+        )
+
+    def written_s(self) -> float:
+        """Return when the journal was last written, seconds of the system's clock."""
+        wal = self.path.with_name(self.path.name + "-wal")
+        files = [file for file in (self.path, wal) if file.exists()]
+        return max((file.stat().st_mtime for file in files), default=0.0)
+
+    def close(self) -> None:
+        """Close the journal."""
+        self._reader.close()

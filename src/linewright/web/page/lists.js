@@ -1,0 +1,233 @@
+// Orders, products, alarms, what happened lately, and figures of the stations.
+
+import { count, el, mark, percent, say, svg, unitLink, words } from "/dom.js";
+
+const MOST_ORDERS = 14;
+const RANK = { late: 0, open: 1, "to come": 2 };
+
+export class Orders {
+  constructor(about) {
+    this.about = about.orders;
+    this.now = new Array(this.about.length).fill(null);
+    this.body = document.getElementById("orders");
+    this.note = document.getElementById("orders-note");
+    document.getElementById("orders-panel").hidden = !this.about.length;
+    this.late = 0;
+  }
+
+  update(items) {
+    let changed = false;
+    for (const [key, value] of Object.entries(items)) {
+      if (!key.startsWith("order/")) continue;
+      this.now[key.slice(6)] = value;
+      changed = true;
+    }
+    if (changed) this.show();
+  }
+
+  show() {
+    const rows = this.about.map((order, i) => ({ ...order, ...this.now[i] })).filter((order) => order.state);
+    const counted = {};
+    for (const { state } of rows) counted[state] = (counted[state] ?? 0) + 1;
+    this.late = counted.late ?? 0;
+    const known = ["late", "open", "to come", "done", "done late"];
+    say(this.note, known.filter((word) => counted[word]).map((word) => `${count(counted[word])} ${word}`).join(", "));
+    const due = (order) => (order.due_us < 0 ? Infinity : order.due_us);
+    const open = rows
+      .filter((order) => order.state in RANK)
+      .sort((a, b) => RANK[a.state] - RANK[b.state] || due(a) - due(b))
+      .slice(0, MOST_ORDERS);
+    this.body.replaceChildren(...open.map((order) => this.row(order)));
+  }
+
+  row(order) {
+    return el(
+      "tr",
+      { data: { order: order.name, state: order.state } },
+      el("th", { scope: "row", dir: "auto", text: order.name }),
+      el("td", { dir: "auto", text: words(order.product) }),
+      el("td", { class: "n", text: `${count(order.done)} of ${count(order.quantity)}` }),
+      el("td", { class: "date", text: order.due || "–" }),
+      el("td", {}, el("span", { class: "pill", data: { state: order.state }, text: order.state })),
+    );
+  }
+}
+
+export class Products {
+  constructor(about) {
+    this.about = about.products;
+    this.now = [];
+    // what is sold first: that is what one looks for
+    const order = this.about.map((_, i) => i).sort((a, b) => this.about[b].sold - this.about[a].sold || a - b);
+    this.cells = [];
+    for (const i of order) {
+      const cells = ["wip", "today", "finished", "scrapped"].map((name) => el("td", { class: "n", data: { count: name } }));
+      this.cells[i] = cells;
+      const { name, sold } = this.about[i];
+      document.getElementById("products").append(
+        el("tr", { data: { product: name, sold: String(sold) } }, el("th", { scope: "row", dir: "auto", text: words(name) }), ...cells),
+      );
+    }
+  }
+
+  update(items) {
+    for (const [key, value] of Object.entries(items)) {
+      if (!key.startsWith("product/")) continue;
+      const i = Number(key.slice(8));
+      this.now[i] = value;
+      const texts = [value.wip, value.today, value.finished, value.scrapped];
+      texts.forEach((n, j) => say(this.cells[i][j], n === null ? "–" : count(n)));
+    }
+  }
+
+  /** Return the sum of a count over what is sold, or null where one is not known. */
+  sold(name) {
+    const values = this.now.filter((_, i) => this.about[i].sold).map((value) => value[name]);
+    return values.includes(null) ? null : values.reduce((sum, n) => sum + n, 0);
+  }
+}
+
+export class Alarms {
+  constructor() {
+    this.list = document.getElementById("alarms");
+    this.panel = document.getElementById("alarms-panel");
+    this.now = new Map();
+    this.show();
+  }
+
+  update(items) {
+    let changed = false;
+    for (const [key, value] of Object.entries(items)) {
+      if (!key.startsWith("alarm/")) continue;
+      const number = Number(key.slice(6));
+      if (value === null) this.now.delete(number);
+      else this.now.set(number, value);
+      changed = true;
+    }
+    if (changed) this.show();
+  }
+
+  show() {
+    mark(this.panel, "any", String(this.now.size > 0));
+    const newest = [...this.now].sort((a, b) => b[0] - a[0]).slice(0, 20);
+    const rows = newest.map(([number, alarm]) =>
+      el(
+        "li",
+        { data: { alarm: number } },
+        el("p", { class: "when", text: alarm.at }),
+        el("p", { class: "text", dir: "auto", text: alarm.text }),
+        el("p", { class: "help", text: alarm.help }),
+      ),
+    );
+    this.list.replaceChildren(...(rows.length ? rows : [el("li", { class: "none", text: "None." })]));
+  }
+}
+
+const MOST_EVENTS = 12;
+
+export class Events {
+  constructor({ onUnit }) {
+    this.list = document.getElementById("events");
+    this.onUnit = onUnit;
+    this.now = new Map();
+  }
+
+  update(items) {
+    let changed = false;
+    for (const [key, value] of Object.entries(items)) {
+      if (!key.startsWith("event/")) continue;
+      changed = true;
+      if (value === null) this.now.delete(key);
+      else this.now.set(key, value);
+    }
+    if (changed) this.show();
+  }
+
+  show() {
+    const order = (key) => key.slice(6).split(".").map(Number);
+    const keys = [...this.now.keys()].sort((a, b) => {
+      const [[seqA, partA], [seqB, partB]] = [order(a), order(b)];
+      return seqB - seqA || partB - partA;
+    });
+    this.list.replaceChildren(
+      ...keys.slice(0, MOST_EVENTS).map((key) => {
+        const { at, what, unit, place } = this.now.get(key);
+        const subject = unit ? [unitLink(unit, this.onUnit), ` ${what}`] : [el("span", { dir: "auto", text: words(place) }), ` ${what === "failed" ? "" : what}`];
+        const where = unit && place ? [el("span", { class: "where", dir: "auto", text: ` at ${words(place)}` })] : [];
+        return el("li", { data: { what } }, el("span", { class: "when", text: at }), el("span", {}, ...subject, ...where));
+      }),
+    );
+  }
+}
+
+const SPAN_WORDS = { shift: "this shift", day: "today", week: "this week" };
+
+export class Figures {
+  constructor(about) {
+    this.about = about;
+    this.now = {};
+    this.since = {};
+    this.rows = about.stations.map((station) => this.row(station));
+    document.getElementById("kpi").append(...this.rows.map(({ row }) => row));
+    this.buttons = about.spans.map((name) =>
+      el("button", { type: "button", data: { span: name }, hidden: "", onclick: () => this.choose(name), text: SPAN_WORDS[name] }),
+    );
+    document.getElementById("spans").append(...this.buttons);
+    this.choose("day");
+  }
+
+  row(station) {
+    const bars = this.about.states.map((state) => svg("rect", { class: "part", "data-state": state.key, y: 0, height: 10, width: 0 }));
+    const cells = ["availability", "effectiveness", "quality", "oee", "completed"].map((name) => el("td", { class: "n", data: { figure: name } }));
+    const title = svg("title");
+    const bar = svg("svg", { class: "bar", viewBox: "0 0 100 10", preserveAspectRatio: "none", role: "img" }, title, ...bars);
+    const row = el("tr", { data: { kpi: station.name } }, el("th", { scope: "row", dir: "auto", text: words(station.name) }), el("td", { class: "bar-cell" }, bar), ...cells);
+    return { row, bars, cells, bar, title };
+  }
+
+  choose(name) {
+    this.chosen = name;
+    for (const button of this.buttons) button.setAttribute("aria-pressed", String(button.dataset.span === name));
+    this.tell();
+    this.rows.forEach((_, k) => this.show(k));
+  }
+
+  update(items) {
+    for (const [key, value] of Object.entries(items)) {
+      const [kind, name, k] = key.split("/");
+      if (kind === "span") {
+        this.since[name] = value?.since;
+        this.buttons.find((button) => button.dataset.span === name).hidden = !value;
+        this.tell();
+      } else if (kind === "kpi") {
+        this.now[`${name}/${k}`] = value;
+        if (name === this.chosen) this.show(Number(k));
+      }
+    }
+  }
+
+  tell() {
+    say(document.getElementById("span-note"), this.since[this.chosen] ? `since ${this.since[this.chosen]}` : "");
+  }
+
+  show(k) {
+    const value = this.now[`${this.chosen}/${k}`];
+    const { bars, cells, row, bar, title } = this.rows[k];
+    let x = 0;
+    const told = [];
+    bars.forEach((part, i) => {
+      const width = value ? 100 * value.shares[i] : 0;
+      part.setAttribute("x", x.toFixed(2));
+      part.setAttribute("width", width.toFixed(2));
+      x += width;
+      if (width >= 0.05) told.push(`${this.about.states[i].label} ${percent(width / 100)}`);
+    });
+    say(title, told.join(", "));
+    bar.setAttribute("aria-label", told.join(", ") || "nothing is known yet");
+    const texts = value
+      ? [percent(value.availability), percent(value.effectiveness), percent(value.quality), percent(value.oee), count(value.completed)]
+      : ["–", "–", "–", "–", "–"];
+    texts.forEach((text, i) => say(cells[i], text));
+    row.title = value?.why ?? "";
+  }
+}

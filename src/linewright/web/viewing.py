@@ -1,0 +1,334 @@
+"""What a page shows of a line: what stays, and items that change one by one.
+
+`about` is told once: names, where things stand, what is ordered. `items` is everything
+that moves, by key; whoever has seen an older version needs only the items that changed.
+Times are in the plant's zone, and words are those of the glossary.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from linewright import tables as t
+from linewright.control.genealogy import Genealogy, Tree, flat
+from linewright.control.jobs import Unit
+from linewright.model.calendars import to_local
+from linewright.report.animation.scene import MARKS, buffers_of
+from linewright.report.facts import stamp_of
+from linewright.report.linemap.placing import stages_of
+from linewright.report.palette import PLACE, STATES
+from linewright.report.routes import finals, station_order
+from linewright.version import __version__
+from linewright.web.following import Follower, Happening
+from linewright.web.spans import SPANS, StationSpan, sums_at
+
+__all__ = ["Items", "Viewing"]
+
+Items = dict[str, Any]
+"""What a page shows, by key; values are of JSON."""
+
+_MOST_STEPS = 1_000
+_BY_ALARM = (
+    "The signal was not taken and nothing was done with it. Look at the machine and "
+    "the unit, and find out what is true."
+)
+
+
+class Viewing:
+    """The line of a follower, as a page shows it; see the module's head."""
+
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
+        self._sold = set(finals(follower.line))
+        names = follower.core.lowered.names
+        self._orders = np.full((3, len(names.orders)), -2, np.int64)
+        self._order_items: Items = {}
+
+    # ------------------------------------------------------------ what stays
+
+    def about(self) -> dict[str, Any]:
+        """Return what does not change while the journal is followed."""
+        follower, opening = self._follower, self._follower.opening
+        line, names = follower.line, follower.core.lowered.names
+        tables = follower.core.lowered.tables
+        rows = {name: k for k, name in enumerate(names.stations)}
+        first, count = tables.stations["first_server"], tables.stations["n_servers"]
+        stamp = stamp_of(opening.model_hash, opening.seed, opening.linewright_version)
+        buffers = buffers_of(line, follower.core.lowered)
+        return {
+            "title": line.name or follower.path.stem,
+            "description": line.description,
+            "time_zone": line.time_zone,
+            "journal": follower.path.name,
+            "stamp": f"{stamp}, shown by {__version__}",
+            "stages": [
+                {
+                    "label": stage.label,
+                    "lanes": [
+                        {
+                            "label": lane.label,
+                            "stations": [rows[s] for s in lane.stations],
+                        }
+                        for lane in stage.lanes
+                    ],
+                }
+                for stage in stages_of(line, station_order(line))
+            ],
+            "stations": [
+                {"name": name, "servers": list(range(int(f), int(f) + int(n)))}
+                for name, f, n in zip(names.stations, first, count, strict=True)
+            ],
+            "servers": follower.core.devices.servers,
+            "buffers": [
+                {
+                    key: buffer[key]
+                    for key in ("name", "slots", "role", "own", "product")
+                }
+                for buffer in buffers
+            ],
+            "products": [
+                {"name": name, "sold": name in self._sold} for name in names.products
+            ],
+            "states": [
+                {
+                    "key": state.key,
+                    "label": state.label,
+                    "role": state.role,
+                    "meaning": state.meaning,
+                    "mark": MARKS.get(state.key, ""),
+                }
+                for state in STATES
+            ],
+            "spans": list(SPANS),
+            "orders": [self._order_about(i) for i in range(len(names.orders))],
+        }
+
+    def _order_about(self, i: int) -> dict[str, Any]:
+        names = self._follower.core.lowered.names
+        row = self._follower.core.lowered.tables.orders[i]
+        due = int(row["due"])
+        return {
+            "name": names.orders[i],
+            "product": names.products[int(row["product"])],
+            "quantity": int(row["quantity"]),
+            "due": "" if due >= t.NEVER else self._day(due),
+            "due_us": -1 if due >= t.NEVER else due,
+        }
+
+    # ------------------------------------------------------------ what moves
+
+    def items(self) -> Items:
+        """Return all that moves, but for what `spans` returns."""
+        core = self._follower.core
+        items: Items = {"clock": self._clock(core.now_us), "line": self._whole()}
+        for s in range(len(core.devices.servers)):
+            items[f"server/{s}"] = self._server(s)
+        for b, level in enumerate(core.state.buffers["level"].tolist()):
+            items[f"buffer/{b}"] = level
+        items |= self._products() | self._due_orders()
+        for alarm in core.alarms.values():
+            items[f"alarm/{alarm.number}"] = {
+                "at": self._stamp(alarm.at_us),
+                "subject": alarm.subject,
+                "text": alarm.text,
+                "help": _BY_ALARM,
+            }
+        for one in self._follower.happenings:
+            items[f"event/{one.seq}.{one.part}"] = self._happening(one)
+        return items
+
+    def spans(self) -> Items:
+        """Return the states and the OEE of every station over each span of time."""
+        follower = self._follower
+        now = sums_at(follower.core.state, follower.core.now_us)
+        items: Items = {}
+        for name, since in follower.spans.since.items():
+            items[f"span/{name}"] = {"since": self._stamp(since.at_us)}
+            for k in range(len(now.times_us)):
+                found = follower.spans.station(name, k, now)
+                if found is not None:
+                    items[f"kpi/{name}/{k}"] = _kpi(found)
+        return items
+
+    def _whole(self) -> dict[str, Any]:
+        state = self._follower.core.state
+        modes = state.servers["mode"].tolist()
+        counts = [modes.count(t.MODE_NAMES.index(one.key)) for one in STATES]
+        return {"wip": int(state.clock["wip"][0]), "servers": counts}
+
+    def _server(self, s: int) -> dict[str, Any]:
+        core = self._follower.core
+        row, names = core.state.servers[s], core.lowered.names
+        since = int(self._follower.since_us[s])
+        found: dict[str, Any] = {
+            "state": PLACE[t.MODE_NAMES[int(row["mode"])]],
+            "since": "" if since < 0 else self._stamp(since),
+            "since_us": since,
+        }
+        part = int(row["part"])
+        if part >= 0:
+            found["unit"] = self._unit(part)
+            found["n"] = max(int(row["n_parts"]), 1)
+            step = int(core.state.parts["step"][part])
+            if step >= 0:
+                found["operation"] = names.operations[step]
+        down = int(row["down"])
+        if down >= 0 and int(row["mode"]) in {t.FAILED, t.MAINTENANCE}:
+            found["down"] = names.modes[
+                int(core.lowered.tables.server_modes["mode"][down])
+            ]
+        return found
+
+    def _unit(self, part: int) -> str:
+        core = self._follower.core
+        row = core.state.parts[part]
+        product = core.lowered.names.products[int(row["product"])]
+        return _name(Unit(product, int(row["serial"])))
+
+    def _products(self) -> Items:
+        state, since = self._follower.core.state, self._follower.spans.since
+        rows, day = state.products, since.get("day")
+        found: Items = {}
+        for i, row in enumerate(rows):
+            finished, scrapped = int(row["finished"]), int(row["scrapped"])
+            found[f"product/{i}"] = {
+                "wip": int(row["wip"]),
+                "finished": finished,
+                "scrapped": scrapped,
+                "today": None if day is None else finished - int(day.finished[i]),
+                "scrapped_today": None
+                if day is None
+                else scrapped - int(day.scrapped[i]),
+            }
+        return found
+
+    def _due_orders(self) -> Items:
+        """Return the orders; only those are made again that changed or came due."""
+        core = self._follower.core
+        rows, now_us = core.state.orders, core.now_us
+        table = core.lowered.tables.orders
+        late = (table["due"] < now_us) & (rows["finished"] < 0)
+        now = np.stack([rows["done"], rows["scrapped"], rows["finished"] * 2 + late])
+        for i in np.flatnonzero((now != self._orders).any(axis=0)).tolist():
+            self._order_items[f"order/{i}"] = self._order(i, bool(late[i]))
+        self._orders = now
+        for i in np.flatnonzero(
+            (table["release"] > 0) & (rows["finished"] < 0)
+        ).tolist():
+            item = self._order_items[f"order/{i}"]
+            if item["state"] == "to come" and int(table["release"][i]) <= now_us:
+                self._order_items[f"order/{i}"] = self._order(i, bool(late[i]))
+        return self._order_items
+
+    def _order(self, i: int, is_late: bool) -> dict[str, Any]:
+        core = self._follower.core
+        row, table = core.state.orders[i], core.lowered.tables.orders[i]
+        finished = int(row["finished"])
+        state = "open"
+        if finished >= 0:
+            state = "done late" if finished > int(table["due"]) else "done"
+        elif is_late:
+            state = "late"
+        elif int(table["release"]) > core.now_us:
+            state = "to come"
+        return {
+            "done": int(row["done"]),
+            "scrapped": int(row["scrapped"]),
+            "state": state,
+            "finished": "" if finished < 0 else self._day(finished),
+            "finished_us": finished,
+        }
+
+    def _happening(self, one: Happening) -> dict[str, Any]:
+        unit = _name(Unit(one.product, one.serial)) if one.product else ""
+        return {
+            "at": self._stamp(one.at_us),
+            "what": one.what,
+            "unit": unit,
+            "place": one.place,
+        }
+
+    def life(self, book: Genealogy, text: str) -> dict[str, Any]:
+        """Return what became of a unit, what it is made of, and what it went into.
+
+        Raises:
+            JournalError: There is no such unit.
+        """
+        unit = book.unit(text)
+        life = book.life(unit)
+        made_of, went_into = book.made_of(unit), book.went_into(unit)
+        return {
+            "unit": _name(unit),
+            "fate": made_of.fate,
+            "life": [
+                [self._stamp(s.at_us), s.what, s.operation, s.place, s.detail]
+                for s in life[:_MOST_STEPS]
+            ],
+            "left_out": max(len(life) - _MOST_STEPS, 0),
+            "made_of": _below(made_of),
+            "went_into": _below(went_into),
+        }
+
+    # ------------------------------------------------------------ times
+
+    def _local(self, at_us: int) -> datetime:
+        line = self._follower.line
+        return to_local(at_us, line.start, line.time_zone)
+
+    def _clock(self, at_us: int) -> dict[str, Any]:
+        local = self._local(at_us)
+        return {
+            "at_us": at_us,
+            "date": f"{local:%A} {local.day} {local:%B %Y}",
+            "time": f"{local:%H:%M:%S}",
+            "zone": local.tzname() or "",
+        }
+
+    def _day(self, at_us: int) -> str:
+        local = self._local(at_us)
+        return f"{local.day} {local:%b %H:%M}"
+
+    def _stamp(self, at_us: int) -> str:
+        """Return a time as it stands in a list, such as ``Mon 3 May 14:02``."""
+        local = self._local(at_us)
+        return f"{local:%a} {local.day} {local:%b %H:%M}"
+
+
+def _name(unit: Unit) -> str:
+    """Return a unit as one asks for it."""
+    return f"{unit.product}:{unit.serial}"
+
+
+def _below(tree: Tree) -> list[list[Any]]:
+    """Return the units below a unit: how far, which, and what became of it."""
+    rows = [[depth, _name(unit), fate] for depth, unit, fate in flat(tree) if depth]
+    return rows[:_MOST_STEPS]
+
+
+def _kpi(found: StationSpan) -> dict[str, Any]:
+    """Return a station's figures; a share that cannot be is none, with the reason."""
+    kpi = found.kpi
+    why = ""
+    if kpi.flags:
+        why = "more work was begun in this span than was done in it"
+    elif not found.completed:
+        why = "no unit was completed in this span"
+    shares = [found.shares[t.MODE_NAMES.index(state.key)] for state in STATES]
+    return {
+        "shares": [round(share, 3) for share in shares],
+        "availability": _share(kpi.oee_availability),
+        "effectiveness": None if why else _share(kpi.effectiveness),
+        "quality": _share(kpi.quality_ratio),
+        "oee": None if why else _share(kpi.oee),
+        "completed": found.completed,
+        "rejected": found.rejected,
+        "why": why,
+    }
+
+
+def _share(value: float) -> float | None:
+    return round(value, 3) if math.isfinite(value) else None
