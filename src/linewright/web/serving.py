@@ -132,6 +132,7 @@ class LivePage:
 
     Attributes:
         app: The application for an ASGI server.
+        sessions: Who may look.
         hub: What is shown.
         problem: Why the journal is not followed any more, or empty.
         n_streams: How many viewers look on.
@@ -145,7 +146,7 @@ class LivePage:
         clock_s: Callable[[], float] = time.monotonic,
         system_clock_s: Callable[[], float] = time.time,
     ) -> None:
-        self._follower, self._sessions, self._address = follower, sessions, address
+        self._follower, self.sessions, self._address = follower, sessions, address
         self._clock_s, self._system_clock_s = clock_s, system_clock_s
         self._viewing = Viewing(follower)
         self._about = self._viewing.about()
@@ -169,12 +170,13 @@ class LivePage:
             Route("/{name}", self._file, methods=["GET"]),
         ]
         inner = Starlette(routes=routes, lifespan=self._lifespan)
+        inner.router.redirect_slashes = False
         self.app: ASGIApp = Guard(
             inner, address.hosts, address.scheme, _OPEN, self._is_known
         )
 
     def _is_known(self, session: str) -> bool:
-        return bool(session) and self._sessions.knows(session, self._clock_s())
+        return bool(session) and self.sessions.knows(session, self._clock_s())
 
     # ------------------------------------------------------------ following
 
@@ -241,11 +243,11 @@ class LivePage:
 
     async def _login(self, request: Request) -> Response:
         now_s = self._clock_s()
-        if self._sessions.has_to_wait(now_s):
+        if self.sessions.has_to_wait(now_s):
             text = "too many tries; wait a minute"
             return JSONResponse({"error": text}, 429, {"Retry-After": "60"})
         form = parse_qs((await request.body()).decode("utf-8", "replace"))
-        session = self._sessions.log_in("".join(form.get("token", [])).strip(), now_s)
+        session = self.sessions.log_in("".join(form.get("token", [])).strip(), now_s)
         if session is None:
             text = "this is no token, or it was used before"
             return JSONResponse({"error": text}, 403)
@@ -261,7 +263,7 @@ class LivePage:
         return answer
 
     async def _logout(self, request: Request) -> Response:
-        self._sessions.log_out(request.cookies.get(COOKIE, ""))
+        self.sessions.log_out(request.cookies.get(COOKIE, ""))
         answer = RedirectResponse("/", 303)
         answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
         return answer
@@ -305,8 +307,8 @@ class LivePage:
             seq: Record that was seen last, or -1.
         """
         version, text = self.hub.version, self.hub.resumed(seq)
-        yield f"retry: 1000\n\n{self._alive()}{_event(self.hub.seq, text)}"
         alive_s = self._clock_s()
+        yield f"retry: 1000\n\n{self._alive()}{_event(self.hub.seq, text)}"
         while not self.is_closing and self._is_known(session):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), ALIVE_S)

@@ -119,6 +119,11 @@ export class Alarms {
         el("p", { class: "help", text: alarm.help }),
       ),
     );
+    const [last] = newest;
+    const notice = last
+      ? [el("a", { class: "notice", href: "#alarms-panel", dir: "auto", text: `${count(this.now.size)} ${this.now.size === 1 ? "alarm" : "alarms, the last"}: ${last[1].text}` })]
+      : [];
+    document.getElementById("notices").replaceChildren(...notice);
     this.list.replaceChildren(...(rows.length ? rows : [el("li", { class: "none", text: "None." })]));
   }
 }
