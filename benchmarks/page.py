@@ -48,7 +48,8 @@ def model() -> str:
     names = [f"station_{k + 1}" for k in range(_N_STATIONS)]
     stations = "".join(
         f"  {name}: {{process: exponential(1 min), buffer: 8, "
-        f"stage: part {k // 10 + 1}, failures: {{stop: {{every: exponential(2 h), repair: 6 min}}}}}}\n"
+        f"stage: part {k // 10 + 1}, "
+        "failures: {stop: {every: exponential(2 h), repair: 6 min}}}\n"
         for k, name in enumerate(names)
     )
     stages = ", ".join(f"part {i + 1}" for i in range(_N_STATIONS // 10))
