@@ -12,6 +12,7 @@ from typing import Any
 from linewright.cli._animate import run_animate
 from linewright.cli._balance import run_balance
 from linewright.cli._compare import run_compare
+from linewright.cli._estimate import run_estimate
 from linewright.cli._improve import (
     run_allocate,
     run_bottleneck,
@@ -54,6 +55,8 @@ EXAMPLES = {
     "linewright simulate plant.yaml --overlay saturday-shift.yaml --json\n"
     'linewright simulate plant.yaml --set cycle="10 min"\n'
     'linewright simulate plant.yaml --from monday.npz --horizon "2 weeks"',
+    "estimate": "linewright estimate plant.yaml\n"
+    "linewright estimate plant.yaml --overlay third-oven.yaml --json",
     "compare": "linewright compare plant.yaml second-oven.yaml\n"
     "linewright compare plant.yaml --overlay oven.yaml --overlay shift.yaml\n"
     "linewright compare results/monday results/tuesday",
@@ -204,6 +207,10 @@ def _add_model_verbs(verbs: Any) -> None:
 
 
 def _add_study_verbs(verbs: Any) -> None:
+    text = "say what the line makes at most, and about, without simulating"
+    estimate = _verb(verbs, "estimate", run_estimate, text)
+    estimate.add_argument("model", metavar="MODEL")
+    _add_overlay(estimate, _OVERLAY)
     simulate = _verb(verbs, "simulate", run_simulate, "simulate a line")
     simulate.add_argument("model", metavar="MODEL")
     _add_overlay(simulate, _OVERLAY)
