@@ -33,7 +33,7 @@ from linewright.cli._model import (
     run_version,
 )
 from linewright.cli._plan import run_plan
-from linewright.cli._run import run_life, run_run
+from linewright.cli._run import run_forecast, run_life, run_run
 from linewright.cli._say import Args
 from linewright.cli._study import run_brief, run_simulate
 from linewright.version import __version__
@@ -94,6 +94,8 @@ EXAMPLES = {
     "state": 'linewright state plant.yaml --at "2027-03-01 06:00" --out monday.npz',
     "run": "linewright run plant.yaml --emulate --speed 1000\n"
     'linewright run plant.yaml --emulate --until "2 weeks" --journal plant.journal',
+    "forecast": "linewright forecast plant.journal\n"
+    "linewright forecast plant.journal --replications 400 --json",
     "life": "linewright life plant.journal trainer:17\n"
     "linewright life plant.journal wing:31 --up",
     "version": "linewright version --json",
@@ -488,6 +490,13 @@ def _add_run_verbs(verbs: Any) -> None:
     add("--speed", metavar="N", type=float, help=text)
     add("--until", metavar="TIME", help="when to stop; the study's horizon by default")
     add("--seed", metavar="N", type=int, help="as in the model")
+    text = "say when the orders of a running line will be done"
+    ahead = _verb(verbs, "forecast", run_forecast, text)
+    ahead.add_argument("journal", metavar="JOURNAL")
+    add = ahead.add_argument
+    add("--until", metavar="TIME", help="how far; the study's horizon by default")
+    add("--replications", metavar="N", type=int, default=100, help="100 by default")
+    add("--seed", metavar="N", type=int, help="as in the journal")
     life = _verb(verbs, "life", run_life, "say what became of a unit of a journal")
     life.add_argument("journal", metavar="JOURNAL")
     life.add_argument("unit", metavar="PRODUCT:NUMBER")
