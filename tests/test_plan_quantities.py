@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -14,6 +15,7 @@ from scipy.optimize import linprog
 import linewright
 from linewright.cli import main
 from linewright.errors import ModelError, ResultError
+from linewright.improve.options import Options, read_options
 from linewright.model.check import check
 from linewright.model.line import Line
 from linewright.model.load import dumps, loads
@@ -339,6 +341,119 @@ def test_interest_makes_what_is_paid_later_cheaper() -> None:
     row = plan.rows("overtime")[-1]  # 5 h more than 52 weeks have, in the last one
     assert row["hours"] == pytest.approx(5)
     assert plan.cost == pytest.approx(500 * 1.1 ** (-(51.5 * 7) / 365.25), rel=1e-4)
+
+
+# ---------------------------------------------------------------- investments
+
+LONG = {"shifts": [{"days": "mon-fri", "from": "06:00", "to": "20:00"}]}
+OPTIONS = """\
+options_version: 1
+options:
+  second mill:
+    cost: {mill}
+    lead_time: 1 week
+    changes: {{stations: {{mill: {{servers: 2}}}}}}
+    requires: [ground]
+  ground: {{cost: 90, lead_time: 10 d}}
+  long days:
+    cost: {long}
+    changes: {{stations: {{mill: {{calendar: long}}}}}}
+  faster press:
+    cost: 150
+    lead_time: 3 d
+    changes: {{stations: {{press: {{servers: 2}}}}}}
+    excludes: [second mill]
+"""
+
+
+def invested(text: str, line: Line, folder: Path) -> Options:
+    file = folder / "options.yaml"
+    file.write_text(text, encoding="utf-8")
+    return read_options(file, line)
+
+
+@pytest.mark.parametrize(
+    ("mill", "long", "interest"), [(400, 700, 1.0), (900, 500, 1.0), (300, 350, 0.0)]
+)
+def test_investments_are_the_best_of_all_dates_of_all_options(
+    mill: int, long: int, interest: float, tmp_path: Path
+) -> None:
+    """Each date of each option is a change on a date in a model of its own."""
+    products = {"cog": made("mill", 1), "rod": made("press", 1)}
+    targets = weekly("cog", [35, 52, 70, 88]) | weekly("rod", [30, 38, 47, 44])
+    over = {
+        "stations": {
+            "mill": {"hours_per_week": 16, "cost_per_hour": 30},
+            "press": {"hours_per_week": 9, "cost_per_hour": 12},
+        }
+    }
+    planning = {"overtime": over, "interest": interest}
+    calendars = {"day": DAY, "long": LONG}
+
+    def of(changes: list[dict[str, Any]]) -> Line:
+        return shop(products, targets, planning, calendars=calendars, changes=changes)
+
+    line = of([])
+    options = invested(OPTIONS.format(mill=mill, long=long), line, tmp_path)
+    plan = plan_quantities(line, options=options)
+    worth = [(1 + interest) ** (-7 * week / 365.25) for week in range(4)]
+    never = 4
+    best = math.inf
+    for second, days, press in itertools.product(range(5), range(5), range(5)):
+        if second < 2 or (press < 1) or (second < never and press < never):
+            continue  # not there yet, or not beside each other
+        changes = []
+        cost = 0.0
+        for week, price, station, said in (
+            (second, mill + 90, "mill", {"servers": 2}),
+            (days, long, "mill", {"calendar": "long"}),
+            (press, 150, "press", {"servers": 2}),
+        ):
+            if week < never:
+                on = "0 s" if week == 0 else f"{7 * week} d"
+                changes.append({"on": on, "stations": {station: said}})
+                cost += price * worth[week]
+        found = plan_quantities(of(changes))
+        if found.status == "optimal":
+            best = min(best, cost + found.cost)
+    assert math.isfinite(best)
+    assert plan.status == "optimal"
+    assert plan.cost == pytest.approx(best, rel=2e-4)
+    assert plan.manifest["bound"] <= best + 1e-6
+    rows = {row["option"]: row for row in plan.rows("investments")}
+    if rows["second mill"]["chosen"]:
+        assert rows["ground"]["chosen"]
+        assert rows["ground"]["from_us"] <= rows["second mill"]["from_us"]
+    for row in rows.values():
+        if row["chosen"]:
+            assert row["order_us"] >= 0
+
+
+def test_what_an_option_changes_beside_hours_leaves_it_out(tmp_path: Path) -> None:
+    text = """\
+options_version: 1
+options:
+  quicker mill: {cost: 10, changes: {stations: {mill: {process: 30 min}}}}
+  quicker cogs:
+    {cost: 10, changes: {products: {cog: {route: {mill: {process: 9 min}}}}}}
+  better: {cost: 10, changes: {products: {cog: {store: 4}}}}
+  roomier: {cost: 10, changes: {stations: {mill: {buffer: 9}}}}
+"""
+    products = {
+        "cog": {"route": ["mill"], "release": {"conwip": 9}},
+        "rod": {"route": ["mill"], "release": {"conwip": 9}},
+    }
+    stations = {"mill": {"process": "1 h", "buffer": 4}}
+    line = shop(products, weekly("cog", [30]) | weekly("rod", [30]), stations=stations)
+    plan = plan_quantities(line, options=invested(text, line, tmp_path))
+    rows = {row["option"]: row for row in plan.rows("investments")}
+    assert rows["quicker mill"]["chosen"]  # all its times: twice the hours
+    assert not rows["quicker mill"]["left_out"]
+    assert "some of the times" in rows["quicker cogs"]["left_out"]
+    assert "stores" in rows["better"]["left_out"]
+    assert rows["roomier"]["left_out"] == "it changes no hours"
+    (row,) = plan.rows("capacity")
+    assert (row["hours"], row["work_h"]) == (pytest.approx(80), pytest.approx(60))
 
 
 # ---------------------------------------------------------------- no plan

@@ -912,7 +912,7 @@ def _invested(plan: QuantityPlan) -> list[RenderableType]:
     shown = [
         (
             row["option"],
-            "yes" if row["chosen"] else "no",
+            "yes" if row["chosen"] else "left out" if row["left_out"] else "no",
             date_text(plan.line, row["order_us"])[:10] if row["chosen"] else "",
             date_text(plan.line, row["from_us"])[:10] if row["chosen"] else "",
             f"{row['cost']:,.0f}",
@@ -929,6 +929,9 @@ def _quantity_notes(plan: QuantityPlan) -> Iterable[str]:
         each = [f"{r['target']} ({r['goal']}) {r['short']:,.1f}" for r in short[:8]]
         more = f" and {len(short) - 8} more" if len(short) > 8 else ""
         yield f"Short of targets, in units: {', '.join(each)}{more}."
+    for row in plan.rows("investments"):
+        if row["left_out"]:
+            yield f"{row['option']} is left out: {row['left_out']}."
     change = plan.manifest["learning_change"]
     if change is not None and change > 1e-3:
         yield (

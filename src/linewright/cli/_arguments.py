@@ -79,7 +79,7 @@ EXAMPLES = {
     "plan": "linewright plan plant.yaml --precision 2%\n"
     "linewright plan plant.yaml --goal 1.2 --promise trainer=10@90%\n"
     "linewright plan plant.yaml --from today.npz --actual made.csv --goal auto\n"
-    "linewright plan plant.yaml --quantities --out quantities",
+    "linewright plan plant.yaml --quantities --options options.yaml --out quantities",
     "why": "linewright why plant.yaml --at 3d10:42 weld\n"
     'linewright why plant.yaml --at "2027-01-07 10:42" frame:17',
     "trace": "linewright trace plant.yaml --out log.parquet\n"
@@ -367,6 +367,8 @@ def _add_plan(verbs: Any) -> None:
     add = plan.add_argument_group("quantities, by linear programming").add_argument
     text = "how much of what in each period, at least cost, instead of chances"
     add("--quantities", action="store_true", help=text)
+    text = "file with what could be invested in: which, and when, is then planned"
+    add("--options", metavar="FILE", help=text)
     add("--time-limit", metavar="TIME", help="of the search; 60s by default")
 
 

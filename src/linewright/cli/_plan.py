@@ -40,7 +40,7 @@ _OF_CHANCE = {
 }
 """Arguments that ask for chances, and how they are written."""
 
-_OF_QUANTITIES = {"time_limit": "--time-limit"}
+_OF_QUANTITIES = {"time_limit": "--time-limit", "options": "--options"}
 """Arguments that ask for quantities, and how they are written."""
 
 
@@ -100,7 +100,7 @@ def _run_quantities(args: Args) -> int:
 
 
 def _quantities(args: Args, line: Line) -> QuantityPlan:
-    from linewright.plan.feasible import plan_quantities  # noqa: PLC0415 - slow
+    from linewright.plan.feasible import plan_quantities  # noqa: PLC0415
     from linewright.units import parse_duration_us  # noqa: PLC0415
 
     factor = 1.0 if args.goal is None else _factor(args.goal)

@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from linewright.plan._highs import Rows, Solver
+from linewright.model.targets import Goal, Period
+from linewright.plan._highs import Solver
 from linewright.plan._program import Limit, Program, buckets_of
 
 __all__ = ["Conflict", "Relaxation", "conflict_of", "relaxations"]
@@ -253,16 +254,25 @@ class Relaxation:
 
 
 def relaxations(
-    program: Program, solver: Solver, time_left: Callable[[], float]
+    program: Program,
+    solver: Solver,
+    again: Callable[[list[Period], list[Goal]], Program],
+    time_left: Callable[[], float],
 ) -> list[Relaxation]:
     """Return the least to give in each way that helps.
 
     The program is as before when it returns.
+
+    Args:
+        program: A program without a solution.
+        solver: The same, solved.
+        again: What makes the program of other periods and goals.
+        time_left: Seconds that are left.
     """
     return [
         *_fewer(program, solver, time_left),
         *_more_hours(program, solver, time_left),
-        *_later(program, time_left),
+        *_later(program, again, time_left),
     ]
 
 
@@ -320,19 +330,23 @@ def _least(
     return found.values
 
 
-def _later(program: Program, time_left: Callable[[], float]) -> Iterator[Relaxation]:
+def _later(
+    program: Program,
+    again: Callable[[list[Period], list[Goal]], Program],
+    time_left: Callable[[], float],
+) -> Iterator[Relaxation]:
     """Yield by how many periods all targets would have to come later, if that helps."""
     low, high = 0, 0
     for n in (1, 2, 4, 8, 16):
         if n > 2 * program.n or time_left() <= 0:
             break
-        if _holds_later(program, n, time_left):
+        if _holds(*_later_by(program, n), again, time_left):
             high = n
             break
         low = n
     while high - low > 1 and time_left() > 0:
         middle = (low + high) // 2
-        if _holds_later(program, middle, time_left):
+        if _holds(*_later_by(program, middle), again, time_left):
             high = middle
         else:
             low = middle
@@ -340,27 +354,29 @@ def _later(program: Program, time_left: Callable[[], float]) -> Iterator[Relaxat
         yield Relaxation("later", "target", "", "", -1, float(high), math.nan)
 
 
-def _holds_later(program: Program, n: int, time_left: Callable[[], float]) -> bool:
-    """Say whether there is a plan if targets came some periods later.
-
-    Those periods have the mean length of all.
-    """
-    shift_us = round(n * int(program.edges[-1]) / program.n)
-    goals = [g._replace(by_us=g.by_us + shift_us) for g in program.goals]
+def _later_by(program: Program, n: int) -> tuple[list[Period], list[Goal]]:
+    """Return periods and goals that come some periods later, of the mean length."""
+    end_us = int(program.edges[-1])
+    shift_us = round(n * end_us / program.n)
     goals = [
-        g if g.since_us == 0 else g._replace(since_us=g.since_us + shift_us)
-        for g in goals
+        g._replace(
+            since_us=g.since_us + shift_us if g.since_us else 0,
+            by_us=g.by_us + shift_us,
+        )
+        for g in program.goals
     ]
-    last = program.periods[-1]
-    step_us = round(int(program.edges[-1]) / program.n)
-    periods = list(program.periods)
-    for i in range(n):
-        begin = last.end_us + i * step_us
-        end = goals[-1].by_us if i == n - 1 else begin + step_us
-        end = max(end, *(g.by_us for g in goals)) if i == n - 1 else end
-        periods.append(last._replace(label=f"+{i + 1}", begin_us=begin, end_us=end))
-    later = Program(program.line, buckets_of(periods, goals), goals, rows=Rows())
-    solver = Solver(later.rows)
+    edges = np.linspace(end_us, end_us + shift_us, n + 1).round().astype(int).tolist()
+    more = [Period(f"+{i + 1}", edges[i], edges[i + 1]) for i in range(n)]
+    return [*program.periods, *more], goals
+
+
+def _holds(
+    periods: list[Period],
+    goals: list[Goal],
+    again: Callable[[list[Period], list[Goal]], Program],
+    time_left: Callable[[], float],
+) -> bool:
+    """Say whether there is a plan for other periods and goals."""
+    solver = Solver(again(buckets_of(periods, goals), goals).rows)
     solver.price(np.zeros(solver.n_columns))
-    found = solver.solve(max(time_left(), 1.0))
-    return found.values is not None
+    return solver.solve(max(time_left(), 1.0)).values is not None

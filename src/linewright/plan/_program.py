@@ -24,7 +24,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -48,7 +48,7 @@ from linewright.plan._highs import Rows
 from linewright.plan._hours import Hours
 from linewright.plan._work import crews_of, learned_mean, people_us
 
-__all__ = ["Clearing", "Extra", "Limit", "Program", "buckets_of"]
+__all__ = ["Clearing", "Extra", "Limit", "Program", "buckets_of", "discount_of"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -117,6 +117,20 @@ def buckets_of(periods: Sequence[Period], goals: Iterable[Goal]) -> list[Period]
     return found
 
 
+def discount_of(line: Line) -> Callable[[Floats], Floats]:
+    """Return the function that says what money at some instants is worth at the start.
+
+    Instants are in microseconds from the start.
+    """
+    interest = line.planning.interest if line.planning else 0.0
+
+    def worth(at_us: Floats) -> Floats:
+        found: Floats = (1 + interest) ** (-at_us / _YEAR_US)
+        return found
+
+    return worth
+
+
 class Program:
     """The program of one line, its periods and goals.
 
@@ -146,6 +160,7 @@ class Program:
     ) -> None:
         self.line, self.periods, self.goals = line, list(periods), list(goals)
         self.planning = line.planning or Planning()
+        self.discount = discount_of(line)
         self.rows = rows or Rows()
         self._extra = extra or Extra()
         self.clearing = dict(clearing or {})
@@ -178,12 +193,6 @@ class Program:
 
     def _terms(self) -> list[Terms]:
         return [defaultdict(float) for _ in range(self.n)]
-
-    def discount(self, at_us: Floats | float) -> Floats:
-        """Return what money at some instants is worth at the start."""
-        years = np.asarray(at_us, float) / _YEAR_US
-        worth: Floats = (1 + self.planning.interest) ** -years
-        return worth
 
     # ------------------------------------------------------------ what is made
 
@@ -296,7 +305,7 @@ class Program:
         """Return what a unit that is short of a goal costs, at the start's worth."""
         said = self.planning.shortage
         cost = said.get(goal.product, 0.0) if isinstance(said, dict) else said
-        return cost * float(self.discount(goal.by_us))
+        return cost * float(self.discount(np.array(float(goal.by_us))))
 
     def may_be_short(self, goal: Goal) -> bool:
         """Say whether a goal may be missed at a cost."""

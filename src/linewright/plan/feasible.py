@@ -29,7 +29,8 @@ from linewright.model.load import model_hash
 from linewright.model.targets import Goal, Period, goals_of, periods_to
 from linewright.plan._conflict import Conflict, Relaxation, conflict_of, relaxations
 from linewright.plan._highs import Rows, Solution, Solver, require_highs
-from linewright.plan._program import Clearing, Program, buckets_of
+from linewright.plan._invest import Choices, Investments, searched
+from linewright.plan._program import Clearing, Program, buckets_of, discount_of
 from linewright.plan.attainment import scaled
 from linewright.plan.quantities import (
     QUANTITIES_SCHEMA_VERSION,
@@ -44,6 +45,9 @@ __all__ = ["plan_quantities"]
 Floats = NDArray[np.float64]
 
 MOST_ROUNDS = 10
+SEARCH_SHARE = 0.4
+"""Most of the time that is spent on a search for investments before HiGHS goes on."""
+
 _LEARNED = 1e-3  # change of what is learned below which it is taken as settled
 _TINY = 1e-6
 
@@ -57,6 +61,7 @@ class _Asked:
     periods: list[Period]
     clearing: Mapping[str, Clearing]
     factor: float
+    choices: Choices | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class _Found:
     solver: Solver
     solution: Solution
     learning_change: float
+    investments: Investments | None
 
 
 def plan_quantities(
@@ -74,6 +80,7 @@ def plan_quantities(
     *,
     horizon: str | int | None = None,
     factor: float = 1.0,
+    options: Choices | None = None,
     time_limit: float = 60.0,
 ) -> QuantityPlan:
     """Return quantities for each period that meet a line's targets at least cost.
@@ -83,6 +90,8 @@ def plan_quantities(
         horizon: Time that is planned, from the start of the line: a duration or
             microseconds; to the last target by default.
         factor: What all targets are multiplied by.
+        options: What could be invested in, such as `improve.options.read_options`
+            returns: which of them, and from when on, is a part of the plan.
         time_limit: Seconds for the search.
 
     Returns:
@@ -97,7 +106,7 @@ def plan_quantities(
     require_highs()
     if findings := [f for f in check(line) if f.severity == "error"]:
         raise ModelError(findings)
-    asked = _asked(line, horizon, factor, time_limit)
+    asked = _asked(line, horizon, factor, time_limit, options)
     started = time.monotonic()
 
     def time_left() -> float:
@@ -109,18 +118,23 @@ def plan_quantities(
     conflict, ways = None, list[Relaxation]()
     solution = found.solution
     if solution.values is not None:
-        solution = _cheapest(program, solver, solution, time_left)
+        solution = _cheapest(found, solution, time_left)
     if solution.status == "infeasible":
         conflict = conflict_of(program, solver, time_left)
-        ways = relaxations(program, solver, time_left)
-        solution = _least_short(program, solver, ways, time_left)
+        ways = relaxations(
+            program,
+            solver,
+            lambda periods, goals: _program(asked, periods, goals)[0],
+            time_left,
+        )
+        solution = _least_short(found, ways, time_left)
     seconds = time.monotonic() - started
     manifest = _manifest(asked, found, solution, conflict) | {
         "first_s": build_s,
         "seconds": seconds,
         "time_limit_s": time_limit,
     }
-    tables = _tables(program, solution, conflict, ways)
+    tables = _tables(found, solution, conflict, ways)
     return QuantityPlan(
         manifest, line, {name: quantity_table(name, r) for name, r in tables.items()}
     )
@@ -130,7 +144,11 @@ def plan_quantities(
 
 
 def _asked(
-    line: Line, horizon: str | int | None, factor: float, time_limit: float
+    line: Line,
+    horizon: str | int | None,
+    factor: float,
+    time_limit: float,
+    choices: Choices | None,
 ) -> _Asked:
     wrong = []
     if not (factor > 0 and math.isfinite(factor)):
@@ -155,51 +173,109 @@ def _asked(
     ]
     per = line.planning.period if line.planning else None
     periods = buckets_of(periods_to(line, end_us, per), goals)
-    return _Asked(line, goals, periods, {}, factor)
+    return _Asked(line, goals, periods, {}, factor, choices)
 
 
 # ---------------------------------------------------------------- solving
+
+
+def _program(
+    asked: _Asked,
+    periods: Sequence[Period],
+    goals: Sequence[Goal],
+    begun: Mapping[str, Floats] | None = None,
+) -> tuple[Program, Investments | None]:
+    """Return the program of some periods and goals, with the options in it."""
+    rows, investments = Rows(), None
+    if asked.choices is not None:
+        investments = Investments(
+            asked.line, asked.choices, periods, rows, discount_of(asked.line)
+        )
+    program = Program(
+        asked.line,
+        periods,
+        goals,
+        begun=begun,
+        clearing=asked.clearing,
+        rows=rows,
+        extra=investments.extra if investments else None,
+    )
+    return program, investments
 
 
 def _settled(asked: _Asked, time_left: Callable[[], float]) -> _Found:
     """Return the program with what is learned in the plan, solved with fractions."""
     begun: dict[str, Floats] | None = None
     for _ in range(MOST_ROUNDS):
-        program = Program(
-            asked.line,
-            asked.periods,
-            asked.goals,
-            begun=begun,
-            clearing=asked.clearing,
-            rows=Rows(),
-        )
+        program, investments = _program(asked, asked.periods, asked.goals, begun)
         solver = Solver(program.rows)
         solution = solver.solve(time_left(), whole=False)
         if solution.values is None:
-            return _Found(program, solver, solution, math.nan)
+            return _Found(program, solver, solution, math.nan, investments)
         values = solution.values
         begun = {name: values[columns] for name, columns in program.starts.items()}
         change = program.changed(begun)
         if change < _LEARNED or time_left() <= 0:
             break
-    return _Found(program, solver, solution, change)
+    return _Found(program, solver, solution, change, investments)
 
 
 def _cheapest(
-    program: Program, solver: Solver, relaxed: Solution, time_left: Callable[[], float]
+    found: _Found, relaxed: Solution, time_left: Callable[[], float]
 ) -> Solution:
     """Return the plan of least cost, and of these the one with least stock."""
+    program, solver = found.program, found.solver
     solution = relaxed
     if solver.is_whole.any():
-        solution = solver.solve(time_left())
+        start = _start(found, time_left)
+        solution = solver.solve(time_left(), start=start)
+        if solution.values is None and start is not None:
+            cost = float(solver.cost @ start)
+            solution = Solution("feasible", start, cost, solution.bound)
         bound = max(solution.bound, relaxed.bound)
-        solution = Solution(solution.status, solution.values, solution.objective, bound)
         if solution.values is None:
-            return solution
-        _fix(solver, solution.values)
+            return Solution(solution.status, None, math.inf, bound)
+        values = _latest(found, solution.values, max(time_left(), 1.0))
+        solution = Solution(solution.status, values, solution.objective, bound)
+        _fix(solver, values)
     assert solution.values is not None
     values = _leanest(program, solver, solution.values, max(time_left(), 1.0))
     return Solution(solution.status, values, solution.objective, solution.bound)
+
+
+def _start(found: _Found, time_left: Callable[[], float]) -> Floats | None:
+    """Return a plan with investments that a search has found, to begin from."""
+    if found.investments is None or not found.investments.there:
+        return None
+    whole = time_left()
+    dates = searched(
+        found.investments,
+        found.solver,
+        lambda: time_left() - (1 - SEARCH_SHARE) * whole,
+    )
+    if dates is None:
+        return None
+    found.investments.fixed(found.solver, dates[0])
+    best = found.solver.solve(max(time_left() / 4, 1.0))
+    found.investments.freed(found.solver)
+    return best.values
+
+
+def _latest(found: _Found, values: Floats, seconds: float) -> Floats:
+    """Return, of the plans of one cost with the same options, that with the latest."""
+    if found.investments is None or not found.investments.there:
+        return values
+    program, solver = found.program, found.solver
+    cost = float(solver.cost @ values)
+    there = np.concatenate(list(found.investments.there.values()))
+    late = np.zeros(solver.n_columns)
+    late[there] = 1.0
+    solver.limit(program.cost_row, cost + 1e-9 * max(1.0, cost))
+    solver.price(late)
+    best = solver.solve(seconds, start=values)
+    solver.price(solver.cost)
+    solver.limit(program.cost_row, math.inf)
+    return values if best.values is None else best.values
 
 
 def _fix(solver: Solver, values: Floats) -> None:
@@ -230,12 +306,10 @@ def _leanest(
 
 
 def _least_short(
-    program: Program,
-    solver: Solver,
-    ways: Sequence[Relaxation],
-    time_left: Callable[[], float],
+    found: _Found, ways: Sequence[Relaxation], time_left: Callable[[], float]
 ) -> Solution:
     """Return the cheapest of the plans that are least short of the targets."""
+    program, solver = found.program, found.solver
     high = np.array([program.rows.high[column] for column in program.short])
     for one in ways:
         if one.way == "units":
@@ -244,14 +318,15 @@ def _least_short(
     relaxed = solver.solve(max(time_left(), 5.0), whole=False)
     if relaxed.values is None:
         return Solution("infeasible", None, math.inf, math.inf)
-    solution = _cheapest(program, solver, relaxed, lambda: max(time_left(), 5.0))
+    solution = _cheapest(found, relaxed, lambda: max(time_left(), 5.0))
     return Solution("infeasible", solution.values, solution.objective, math.inf)
 
 
 # ---------------------------------------------------------------- what was found
 
 
-def _costs(program: Program, values: Floats) -> dict[str, float]:
+def _costs(found: _Found, values: Floats) -> dict[str, float]:
+    program, there = found.program, found.investments
     cost = np.array(program.rows.cost)
     groups = {
         "holding": [
@@ -262,10 +337,11 @@ def _costs(program: Program, values: Floats) -> dict[str, float]:
         "overtime": list(program.overtime.values()),
         "setups": list(program.setups.values()),
         "shortage": [program.short],
+        "investments": list(there.there.values()) if there else [],
     }
     return {
-        name: float(sum(cost[columns] @ values[columns] for columns in there))
-        for name, there in groups.items()
+        name: float(sum(cost[columns] @ values[columns] for columns in group))
+        for name, group in groups.items()
     }
 
 
@@ -276,7 +352,7 @@ def _manifest(
     costs: dict[str, float] = {}
     cost = gap = math.nan
     if solution.values is not None:
-        costs = _costs(program, solution.values)
+        costs = _costs(found, solution.values)
         cost = math.fsum(costs.values())
         gap = math.inf
         if math.isfinite(solution.bound):
@@ -311,11 +387,12 @@ def _manifest(
 
 
 def _tables(
-    program: Program,
+    found: _Found,
     solution: Solution,
     conflict: Conflict | None,
     ways: Sequence[Relaxation],
 ) -> dict[str, list[dict[str, Any]]]:
+    program = found.program
     tables: dict[str, list[dict[str, Any]]] = {
         "quantities": [],
         "goals": [],
@@ -334,6 +411,8 @@ def _tables(
         tables["capacity"] = _capacity(program, values)
         tables["overtime"] = _overtime(program, values)
         tables["setups"] = _setups(program, values)
+        if found.investments is not None:
+            tables["investments"] = _investments(program, found.investments, values)
     return tables
 
 
@@ -437,3 +516,22 @@ def _setups(program: Program, values: Floats) -> list[dict[str, Any]]:
         for (station, kind), columns in program.setups.items()
         if values[columns[t]] > 0.5
     ]
+
+
+def _investments(
+    program: Program, there: Investments, values: Floats
+) -> list[dict[str, Any]]:
+    since, rows = there.since(values), []
+    for name, option in there.choices.by_name.items():
+        t = since.get(name, program.n)
+        row = {"option": name, "chosen": t < program.n, "cost": option.cost}
+        row["left_out"] = there.left_out.get(name, "")
+        if t < program.n:
+            begin_us = program.periods[t].begin_us
+            row |= {
+                "from_us": begin_us,
+                "order_us": begin_us - option.lead_time_us,
+                "period": program.periods[t].label,
+            }
+        rows.append(row)
+    return rows

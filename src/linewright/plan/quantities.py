@@ -90,6 +90,7 @@ QUANTITY_COLUMNS: dict[str, dict[str, tuple[pa.DataType, str]]] = {
         "from_us": (_WHOLE, "from when on it is there; null: never"),
         "period": (_TEXT, "the period that begins then; empty: never"),
         "cost": (_REAL, "what it costs, as the options say"),
+        "left_out": (_TEXT, "why it cannot be planned; empty: it is"),
     },
     "conflict": {
         "kind": (_TEXT, "`target`, `station`, `people` or `store`"),
