@@ -44,6 +44,10 @@ def new_highs(highspy: Any) -> Any:
     return highs
 
 
+_NO_LIMIT = 2**31 - 1
+_STEPS = 300  # of the simplex method from a basis that is close, nearly always enough
+
+
 class Rows:
     """A program in the making: columns with costs and bounds, rows with two sides."""
 
@@ -135,12 +139,22 @@ class Solver:
         self.n_columns = len(rows.cost)
         self.cost = np.array(rows.cost)
         self.is_whole = np.array(rows.is_whole, bool)
+        self._price = self.cost
+        self._basis: Any = None
+        statuses = highspy.HighsModelStatus
+        self._known = (
+            statuses.kOptimal,
+            statuses.kInfeasible,
+            statuses.kUnboundedOrInfeasible,
+            statuses.kTimeLimit,
+        )
         self._row_low, self._row_high = list(rows.row_low), list(rows.row_high)
 
     def price(self, cost: Floats) -> None:
         """Give every column another cost."""
         every = np.arange(self.n_columns, dtype=np.int32)
-        self._highs.changeColsCost(self.n_columns, every, np.asarray(cost, float))
+        self._price = np.asarray(cost, float)
+        self._highs.changeColsCost(self.n_columns, every, self._price)
 
     def bound(self, columns: Ints, low: Floats | float, high: Floats | float) -> None:
         """Give columns other bounds."""
@@ -155,10 +169,21 @@ class Solver:
             np.ascontiguousarray(highs.clip(-inf, inf)),
         )
 
-    def limit(self, row: int, high: float) -> None:
-        """Give a row another upper side for good."""
-        self._row_high[row] = high
-        self.keep(row)
+    def cap(self, most: float | None) -> None:
+        """Limit the cost of the program as it was made; none: no longer."""
+        last = len(self._row_low)
+        if self._highs.getNumRow() > last:
+            self._highs.deleteRows(1, np.array([last], np.int32))
+        self._basis = None
+        if most is not None:
+            there = np.flatnonzero(self.cost)
+            self._highs.addRow(
+                -self._highspy.kHighsInf,
+                most,
+                len(there),
+                there.astype(np.int32),
+                self.cost[there],
+            )
 
     def drop(self, row: int) -> None:
         """Let a row not bind."""
@@ -171,28 +196,55 @@ class Solver:
         low, high = self._row_low[row], self._row_high[row]
         self._highs.changeRowBounds(row, max(low, -inf), min(high, inf))
 
-    def solve(
-        self, seconds: float, *, whole: bool = True, start: Floats | None = None
-    ) -> Solution:
+    def solve(self, seconds: float, *, whole: bool = True) -> Solution:
         """Solve the program as it is.
+
+        No solution is given to begin from: HiGHS 1.16 then took some for the best whose
+        cost it told wrong. A limit on the cost does as well. Where the simplex method
+        gives up, or goes on for long, as it does on some programs without a solution,
+        the interior point method is asked.
 
         Args:
             seconds: Time limit.
             whole: Whether whole columns have to be; else they may be fractions.
-            start: A solution to begin from.
         """
         highs, whole = self._highs, whole and bool(self.is_whole.any())
         kinds = self.is_whole & whole
         every = np.arange(self.n_columns, dtype=np.int32)
         highs.changeColsIntegrality(self.n_columns, every, kinds.astype(np.uint8))
-        highs.setOptionValue("time_limit", float(max(seconds, 0.01)))
-        highs.setOptionValue("mip_rel_gap", 1e-4)
-        if start is not None:
-            solution = self._highspy.HighsSolution()
-            solution.col_value = start.tolist()
-            highs.setSolution(solution)
-        highs.run()
-        return self._found(whole)
+        seconds = max(float(seconds), 0.01)
+        if not whole:
+            return self._solved_with_fractions(seconds)
+        highs.clearSolver()  # what is left of an earlier run does not help here
+        self._run(seconds, _NO_LIMIT)
+        found = self._found(whole)
+        highs.clearSolver()
+        return found
+
+    def _solved_with_fractions(self, seconds: float) -> Solution:
+        """Solve from the last basis, or by an interior point method if that is long."""
+        highs = self._highs
+        clock = highs.getRunTime()  # that of linear programs goes on
+        steps = len(self._row_low) + 1000 if self._basis is None else _STEPS
+        if self._basis is not None:
+            highs.setBasis(self._basis)
+        self._run(clock + seconds, steps)
+        if highs.getModelStatus() in self._known:
+            found = self._found(whole=False)
+            if found.status == "optimal":
+                self._basis = highs.getBasis()
+            return found
+        highs.clearSolver()
+        highs.setOptionValue("solver", "ipm")
+        self._run(clock + seconds, _NO_LIMIT)
+        highs.setOptionValue("solver", "choose")
+        return self._found(whole=False)
+
+    def _run(self, time_limit: float, steps: int) -> None:
+        self._highs.setOptionValue("time_limit", time_limit)
+        self._highs.setOptionValue("mip_rel_gap", 1e-4)
+        self._highs.setOptionValue("simplex_iteration_limit", steps)
+        self._highs.run()
 
     def _found(self, whole: bool) -> Solution:
         highs, statuses = self._highs, self._highspy.HighsModelStatus
@@ -210,6 +262,9 @@ class Solver:
         if whole:
             bound = _finite(info.mip_dual_bound)
         values = np.array(highs.getSolution().col_value)
+        told, counted = objective, float(self._price @ values)
+        if abs(told - counted) > 1e-5 * max(1.0, abs(counted)):
+            return Solution("feasible", values, counted, -math.inf)  # and no more
         return Solution("optimal" if is_best else "feasible", values, objective, bound)
 
 

@@ -8,8 +8,8 @@ has hours of its own; in every period one set of a cluster holds. Options that c
 anything but hours are left out, and the plan says so.
 
 `searched` finds a good set before HiGHS proves one: the relaxation, rounded up at
-several levels, then local search (an option less, one more, one instead of another,
-earlier, later), each step a linear program from the last basis.
+several levels, then local search (an option less, two less, one more, one instead of
+another, earlier, later), each step a linear program from the last basis.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from linewright.plan._hours import Hours
 from linewright.plan._program import HOUR_US, Extra
 from linewright.plan._work import people_us
 
-__all__ = ["Choice", "Choices", "Investments", "searched"]
+__all__ = ["Choice", "Choices", "Effects", "Investments", "searched"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -39,6 +39,9 @@ Key = tuple[str, str]
 
 MOST_SETS = 300
 """Sets of options that touch the same hours, at most."""
+
+_STEP_S = 1.0
+"""Seconds for one linear program of the search: nearly all take hundredths of one."""
 
 _LEVELS = (0.01, 0.2, 0.5, 0.9)
 
@@ -82,6 +85,50 @@ class _Seen(NamedTuple):
     rest: tuple[object, ...]
 
 
+class Effects:
+    """What sets of options do to the hours of a line, each found once.
+
+    Attributes:
+        line: The line.
+        choices: The options.
+    """
+
+    def __init__(self, line: Line, choices: Choices) -> None:
+        self.line, self.choices = line, choices
+        self._known: dict[tuple[bytes, frozenset[str]], dict[Key, Floats] | str] = {}
+        self._bases: dict[bytes, _Seen] = {}
+
+    def base(self, edges: Ints) -> _Seen:
+        """Return what a plan sees of the line as it is."""
+        if edges.tobytes() not in self._bases:
+            self._bases[edges.tobytes()] = _see(self.line, edges)
+        return self._bases[edges.tobytes()]
+
+    def gained(self, edges: Ints, chosen: frozenset[str]) -> dict[Key, Floats]:
+        """Return the hours that a set of options makes other than those of the line.
+
+        Where all work at a station takes a share less, its hours count as more.
+
+        Args:
+            edges: Ends of the periods, from 0 on.
+            chosen: Names of the options.
+
+        Raises:
+            ValueError: More than hours is changed, or they do not go together.
+        """
+        key = edges.tobytes(), chosen
+        if key not in self._known:
+            try:
+                changed = _see(self.choices.applied(chosen), edges)
+                self._known[key] = _gained(self.base(edges), changed)
+            except (ValueError, ModelError) as error:
+                self._known[key] = str(error)
+        found = self._known[key]
+        if isinstance(found, str):
+            raise ValueError(found)
+        return found
+
+
 class Investments:
     """Options as columns.
 
@@ -94,17 +141,16 @@ class Investments:
 
     def __init__(
         self,
-        line: Line,
-        choices: Choices,
+        effects: Effects,
         periods: Sequence[Period],
         rows: Rows,
         discount: Callable[[Floats], Floats],
     ) -> None:
-        self.choices, self._rows = choices, rows
-        self._line, self.n = line, len(periods)
+        self.choices, self._rows = effects.choices, rows
+        self._effects, self.n = effects, len(periods)
         self._edges = np.array([0, *(p.end_us for p in periods)], np.int64)
         self._worth = discount(self._edges[:-1].astype(float))
-        self._base = self._see(line)
+        self._base = effects.base(self._edges)
         self.left_out: dict[str, str] = {}
         touched = self._touched()
         self.there = {name: self._column(name) for name in touched}
@@ -115,70 +161,13 @@ class Investments:
             hours |= self._cluster(cluster)
         self.extra = Extra(hours)
 
-    # ------------------------------------------------------------ what they change
-
-    def _see(self, line: Line) -> _Seen:
-        counted = Hours(line, self._edges)
-        hours = {
-            ("station", name): counted.of_station(name) / HOUR_US
-            for name in line.stations
-        } | {("people", name): counted.of_pool(name) / HOUR_US for name in line.people}
-        work: dict[str, list[float]] = {name: [] for name in line.stations}
-        people = []
-        for name, product in line.products.items():
-            for i, step in enumerate(product.route):
-                for station in step.stations:
-                    work[station].append(work_us(line, name, i, station))
-                people.append(tuple(people_us(line, name, step)))
-        rest = (
-            tuple(flow_of(product) for product in line.products.values()),
-            tuple(people),
-            tuple(station.setup for station in line.stations.values()),
-            tuple((p.store, p.stock, str(p.bom)) for p in line.products.values()),
-            (str(line.targets), str(line.planning), str(line.calendars.keys())),
-        )
-        return _Seen(hours, {n: np.array(us) for n, us in work.items()}, rest)
-
-    def _gained(self, line: Line) -> dict[Key, Floats]:
-        """Return the hours of a changed line that are not those of the line.
-
-        Where all work at a station takes a share less, its hours count as more.
-
-        Raises:
-            ValueError: More than hours is changed.
-        """
-        now = self._see(line)
-        for old, new, what in zip(
-            self._base.rest,
-            now.rest,
-            (
-                "yield, rework or samples",
-                "the time of people",
-                "setups",
-                "stores, stock or bills of material",
-                "targets, planning or calendars by name",
-            ),
-            strict=True,
-        ):
-            if old != new:
-                msg = f"it changes {what}, and not hours alone"
-                raise ValueError(msg)
-        found = {}
-        for key, hours in now.hours.items():
-            share = 1.0
-            if key[0] == "station":
-                share = _share(self._base.work[key[1]], now.work[key[1]], key[1])
-            if share != 1 or not np.allclose(hours, self._base.hours[key]):
-                found[key] = hours / share
-        return found
-
     def _touched(self) -> dict[str, frozenset[Key]]:
         """Return what each option touches; leave out what a plan cannot see."""
         found: dict[str, frozenset[Key]] = {}
         for name in self.choices.by_name:
             try:
-                gained = self._gained(self.choices.applied([name]))
-            except (ValueError, ModelError) as error:
+                gained = self._effects.gained(self._edges, frozenset([name]))
+            except ValueError as error:
                 self.left_out[name] = str(error)
                 continue
             found[name] = frozenset(gained)
@@ -230,8 +219,8 @@ class Investments:
         sets = []
         for chosen in self._sets(names):
             try:
-                sets.append((chosen, self._gained(self.choices.applied(chosen))))
-            except (ValueError, ModelError):
+                sets.append((chosen, self._effects.gained(self._edges, chosen)))
+            except ValueError:
                 continue  # they do not go together
         keys = {key for _, gained in sets for key in gained}
         columns = [self._rows.columns(self.n) for _ in sets]
@@ -282,6 +271,10 @@ class Investments:
             for name, columns in self.there.items()
         }
 
+    def is_any(self, values: Floats) -> bool:
+        """Say whether any option is chosen."""
+        return any(period < self.n for period in self.since(values).values())
+
     def fixed(self, solver: Solver, since: Mapping[str, int]) -> None:
         """Fix when each option is there."""
         for name, columns in self.there.items():
@@ -310,6 +303,59 @@ class Investments:
             if any(since.get(other, self.n) < self.n for other in option.excludes):
                 return False
         return True
+
+
+def _see(line: Line, edges: Ints) -> _Seen:
+    counted = Hours(line, edges)
+    hours = {
+        ("station", name): counted.of_station(name) / HOUR_US for name in line.stations
+    } | {("people", name): counted.of_pool(name) / HOUR_US for name in line.people}
+    work: dict[str, list[float]] = {name: [] for name in line.stations}
+    people = []
+    for name, product in line.products.items():
+        for i, step in enumerate(product.route):
+            for station in step.stations:
+                work[station].append(work_us(line, name, i, station))
+            people.append(tuple(people_us(line, name, step)))
+    rest = (
+        tuple(flow_of(product) for product in line.products.values()),
+        tuple(people),
+        tuple(station.setup for station in line.stations.values()),
+        tuple((p.store, p.stock, str(p.bom)) for p in line.products.values()),
+        (str(line.targets), str(line.planning), str(line.calendars.keys())),
+    )
+    return _Seen(hours, {n: np.array(us) for n, us in work.items()}, rest)
+
+
+def _gained(base: _Seen, now: _Seen) -> dict[Key, Floats]:
+    """Return the hours that are others now.
+
+    Raises:
+        ValueError: More than hours is changed.
+    """
+    for old, new, what in zip(
+        base.rest,
+        now.rest,
+        (
+            "yield, rework or samples",
+            "the time of people",
+            "setups",
+            "stores, stock or bills of material",
+            "targets, planning or calendars by name",
+        ),
+        strict=True,
+    ):
+        if old != new:
+            msg = f"it changes {what}, and not hours alone"
+            raise ValueError(msg)
+    found = {}
+    for key, hours in now.hours.items():
+        share = 1.0
+        if key[0] == "station":
+            share = _share(base.work[key[1]], now.work[key[1]], key[1])
+        if share != 1 or not np.allclose(hours, base.hours[key]):
+            found[key] = hours / share
+    return found
 
 
 def _share(before: Floats, now: Floats, station: str) -> float:
@@ -376,15 +422,15 @@ class _Search:
         starts = [self._rounded(relaxed.values, level) for level in _LEVELS]
         starts.append({name: self._found.first(name) for name in self._found.there})
         starts = [since for since in starts if self._found.fits(since)]
+        starts.sort(key=self._cost)
         best: tuple[dict[str, int], float] | None = None
         for since in starts:
-            cost = self._cost(since)
-            if best is None or cost < best[1]:
-                best = since, cost
-        if best is not None:
-            best = self._improved(*best)
+            if math.isfinite(self._cost(since)):
+                found = self._improved(since, self._cost(since))
+                if best is None or found[1] < best[1]:
+                    best = found
         self._found.freed(self._solver)
-        return best if best is not None and math.isfinite(best[1]) else None
+        return best
 
     def _rounded(self, values: Floats, level: float) -> dict[str, int]:
         """Round up what is there with more than a level; mend what does not fit."""
@@ -410,7 +456,7 @@ class _Search:
         key = tuple(since.values())
         if key not in self._known:
             self._found.fixed(self._solver, since)
-            found = self._solver.solve(max(self._time_left(), 1.0), whole=False)
+            found = self._solver.solve(_STEP_S, whole=False)
             self._known[key] = found.objective
         return self._known[key]
 
@@ -437,6 +483,8 @@ class _Search:
         chosen = [name for name, period in since.items() if period < n]
         for name in chosen:
             yield since | {name: n}
+        for one, other in itertools.combinations(chosen, 2):
+            yield since | {one: n, other: n}
         for name, by in itertools.product(chosen, (1, 4, -1, -4)):
             yield since | {name: min(max(since[name] + by, 0), n - 1)}
         for name, period in since.items():

@@ -142,7 +142,6 @@ class Program:
         overtime: Columns by calendar or station, one a period.
         uneven: Columns of how far what leaves is ahead of or behind an even course.
         more: Columns of hours that are not there, by limit; none unless they are freed.
-        cost_row: Row of the whole cost, without a limit.
         setups: Columns by station and kind, one a period.
         work, spent: Terms of the work, and of the setups, by kind and name of a limit.
     """
@@ -188,8 +187,6 @@ class Program:
         self._capacity()
         self._clear()
         self._targets()
-        cost = {column: value for column, value in enumerate(self.rows.cost) if value}
-        self.cost_row = self.rows.row(cost)
 
     def _terms(self) -> list[Terms]:
         return [defaultdict(float) for _ in range(self.n)]

@@ -29,7 +29,7 @@ from linewright.model.load import model_hash
 from linewright.model.targets import Goal, Period, goals_of, periods_to
 from linewright.plan._conflict import Conflict, Relaxation, conflict_of, relaxations
 from linewright.plan._highs import Rows, Solution, Solver, require_highs
-from linewright.plan._invest import Choices, Investments, searched
+from linewright.plan._invest import Choices, Effects, Investments, searched
 from linewright.plan._program import Clearing, Program, buckets_of, discount_of
 from linewright.plan.attainment import scaled
 from linewright.plan.quantities import (
@@ -61,7 +61,7 @@ class _Asked:
     periods: list[Period]
     clearing: Mapping[str, Clearing]
     factor: float
-    choices: Choices | None
+    effects: Effects | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,8 @@ def _asked(
     ]
     per = line.planning.period if line.planning else None
     periods = buckets_of(periods_to(line, end_us, per), goals)
-    return _Asked(line, goals, periods, {}, factor, choices)
+    effects = None if choices is None else Effects(line, choices)
+    return _Asked(line, goals, periods, {}, factor, effects)
 
 
 # ---------------------------------------------------------------- solving
@@ -187,10 +188,9 @@ def _program(
 ) -> tuple[Program, Investments | None]:
     """Return the program of some periods and goals, with the options in it."""
     rows, investments = Rows(), None
-    if asked.choices is not None:
-        investments = Investments(
-            asked.line, asked.choices, periods, rows, discount_of(asked.line)
-        )
+    if asked.effects is not None:
+        worth = discount_of(asked.line)
+        investments = Investments(asked.effects, periods, rows, worth)
     program = Program(
         asked.line,
         periods,
@@ -227,24 +227,44 @@ def _cheapest(
     program, solver = found.program, found.solver
     solution = relaxed
     if solver.is_whole.any():
-        start = _start(found, time_left)
-        solution = solver.solve(time_left(), start=start)
-        if solution.values is None and start is not None:
-            cost = float(solver.cost @ start)
-            solution = Solution("feasible", start, cost, solution.bound)
-        bound = max(solution.bound, relaxed.bound)
+        solution = _proven(found, relaxed.bound, time_left)
         if solution.values is None:
-            return Solution(solution.status, None, math.inf, bound)
+            return solution
         values = _latest(found, solution.values, max(time_left(), 1.0))
-        solution = Solution(solution.status, values, solution.objective, bound)
+        solution = Solution(solution.status, values, solution.objective, solution.bound)
         _fix(solver, values)
     assert solution.values is not None
     values = _leanest(program, solver, solution.values, max(time_left(), 1.0))
     return Solution(solution.status, values, solution.objective, solution.bound)
 
 
+def _proven(found: _Found, bound: float, time_left: Callable[[], float]) -> Solution:
+    """Return the best of what a search finds and of what HiGHS does, with its bound.
+
+    HiGHS looks for what costs less than the search has found.
+    """
+    solver = found.solver
+    start = _start(found, time_left)
+    if start is None:
+        best = solver.solve(time_left())
+        return Solution(
+            best.status, best.values, best.objective, max(bound, best.bound)
+        )
+    cost = float(solver.cost @ start)
+    solver.cap(cost - 1e-5 * abs(cost))
+    best = solver.solve(time_left())
+    solver.cap(None)
+    if best.values is not None:
+        return Solution(
+            best.status, best.values, best.objective, max(bound, best.bound)
+        )
+    if best.status == "infeasible":  # nothing costs less by as much
+        return Solution("optimal", start, cost, max(bound, cost - 1e-5 * abs(cost)))
+    return Solution("feasible", start, cost, max(bound, best.bound))
+
+
 def _start(found: _Found, time_left: Callable[[], float]) -> Floats | None:
-    """Return a plan with investments that a search has found, to begin from."""
+    """Return a plan with investments that a search has found, if it has."""
     if found.investments is None or not found.investments.there:
         return None
     whole = time_left()
@@ -263,18 +283,18 @@ def _start(found: _Found, time_left: Callable[[], float]) -> Floats | None:
 
 def _latest(found: _Found, values: Floats, seconds: float) -> Floats:
     """Return, of the plans of one cost with the same options, that with the latest."""
-    if found.investments is None or not found.investments.there:
+    if found.investments is None or not found.investments.is_any(values):
         return values
-    program, solver = found.program, found.solver
+    solver = found.solver
     cost = float(solver.cost @ values)
     there = np.concatenate(list(found.investments.there.values()))
     late = np.zeros(solver.n_columns)
     late[there] = 1.0
-    solver.limit(program.cost_row, cost + 1e-9 * max(1.0, cost))
+    solver.cap(cost + 1e-9 * max(1.0, cost))
     solver.price(late)
-    best = solver.solve(seconds, start=values)
+    best = solver.solve(seconds)
     solver.price(solver.cost)
-    solver.limit(program.cost_row, math.inf)
+    solver.cap(None)
     return values if best.values is None else best.values
 
 
@@ -288,7 +308,7 @@ def _leanest(
 ) -> Floats:
     """Return, of the plans of one cost, the one with the least starts and stock."""
     cost = float(solver.cost @ values)
-    solver.limit(program.cost_row, cost + 1e-9 * max(1.0, cost))
+    solver.cap(cost + 1e-9 * max(1.0, cost))
     lean = np.zeros(solver.n_columns)
     for columns in program.starts.values():
         lean[columns] = 2 * program.days.mean()  # or what is over would be begun
@@ -301,7 +321,7 @@ def _leanest(
     solver.price(lean)
     found = solver.solve(seconds, whole=False)
     solver.price(solver.cost)
-    solver.limit(program.cost_row, math.inf)
+    solver.cap(None)
     return values if found.values is None else found.values
 
 
