@@ -369,6 +369,8 @@ def _add_plan(verbs: Any) -> None:
     add("--quantities", action="store_true", help=text)
     text = "file with what could be invested in: which, and when, is then planned"
     add("--options", metavar="FILE", help=text)
+    text = "let work wait at loaded stations, as simulations of each say"
+    add("--congestion", action="store_true", help=text)
     add("--time-limit", metavar="TIME", help="of the search; 60s by default")
 
 

@@ -33,14 +33,17 @@ _TABLES = (
 _OF_CHANCE = {
     "replications": "--replications",
     "precision": "--precision",
-    "workers": "--workers",
     "start_from": "--from",
     "actual": "--actual",
     "promises": "--promise",
 }
 """Arguments that ask for chances, and how they are written."""
 
-_OF_QUANTITIES = {"time_limit": "--time-limit", "options": "--options"}
+_OF_QUANTITIES = {
+    "time_limit": "--time-limit",
+    "options": "--options",
+    "congestion": "--congestion",
+}
 """Arguments that ask for quantities, and how they are written."""
 
 

@@ -221,7 +221,7 @@ class Program:
             times.append(flow.visits[i] * us / on if on > 0 else 0.0)
         ends = np.cumsum([0.0, *times])
         said = self.planning.lead_times.get(name)
-        if said is None:
+        if said is None or any(self._is_cleared(step) for step in product.route):
             return ends
         if ends[-1] <= 0:
             return np.linspace(0.0, said, len(ends))
@@ -663,6 +663,19 @@ class Program:
     def used(self, name: str, t: int, values: Floats) -> float:
         """Return the units of a product that go into others in a period."""
         return _sum(self._used[name][t], values)
+
+    def visits_at(self, station: str, values: Floats) -> dict[tuple[str, int], float]:
+        """Return the visits at a station in all periods, by product and operation.
+
+        Operations with alternatives are left out.
+        """
+        return {
+            (name, i): float(values[self.starts[name]].sum())
+            * self.flows[name].visits[i]
+            for name in self.products
+            for i, step in enumerate(self.line.products[name].route)
+            if step.stations == (station,) and values[self.starts[name]].sum() > 0
+        }
 
     def planned(self, g: int, values: Floats) -> float:
         """Return the units that leave in the span of a goal."""

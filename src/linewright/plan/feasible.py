@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from linewright.plan._highs import Rows, Solution, Solver, require_highs
 from linewright.plan._invest import Choices, Effects, Investments, searched
 from linewright.plan._program import Clearing, Program, buckets_of, discount_of
 from linewright.plan.attainment import scaled
+from linewright.plan.clearing import Fitted, fitted, rows_of
 from linewright.plan.quantities import (
     QUANTITIES_SCHEMA_VERSION,
     QuantityPlan,
@@ -45,6 +46,12 @@ __all__ = ["plan_quantities"]
 Floats = NDArray[np.float64]
 
 MOST_ROUNDS = 10
+LOADED = 0.7
+"""Load in any period from which on a station has a clearing function."""
+
+MOST_CLEARED = 6
+"""Stations that have one, at most: those that are loaded most."""
+
 SEARCH_SHARE = 0.4
 """Most of the time that is spent on a search for investments before HiGHS goes on."""
 
@@ -75,12 +82,15 @@ class _Found:
     investments: Investments | None
 
 
-def plan_quantities(
+def plan_quantities(  # noqa: PLR0913
     line: Line,
     *,
     horizon: str | int | None = None,
     factor: float = 1.0,
     options: Choices | None = None,
+    congestion: bool = False,
+    seed: int | None = None,
+    workers: int | None = None,
     time_limit: float = 60.0,
 ) -> QuantityPlan:
     """Return quantities for each period that meet a line's targets at least cost.
@@ -92,6 +102,10 @@ def plan_quantities(
         factor: What all targets are multiplied by.
         options: What could be invested in, such as `improve.options.read_options`
             returns: which of them, and from when on, is a part of the plan.
+        congestion: Whether work waits at loaded stations, by clearing functions that
+            are fitted to simulations of each.
+        seed: Seed of these simulations; that of the line's study by default.
+        workers: Threads for them; all cores by default.
         time_limit: Seconds for the search.
 
     Returns:
@@ -113,6 +127,14 @@ def plan_quantities(
         return time_limit - (time.monotonic() - started)
 
     found = _settled(asked, time_left)
+    functions: list[Fitted] = []
+    if congestion and found.solution.values is not None:
+        seed = line.study.seed if seed is None else seed
+        functions = list(_fitted(found, seed, workers))
+        started = time.monotonic()  # the limit is one of the search
+        clearing = {one.station: one.clearing for one in functions}
+        asked = replace(asked, clearing=clearing)
+        found = _settled(asked, time_left)
     build_s = time.monotonic() - started
     program, solver = found.program, found.solver
     conflict, ways = None, list[Relaxation]()
@@ -130,11 +152,13 @@ def plan_quantities(
         solution = _least_short(found, ways, time_left)
     seconds = time.monotonic() - started
     manifest = _manifest(asked, found, solution, conflict) | {
+        "seed": seed if functions else None,
         "first_s": build_s,
         "seconds": seconds,
         "time_limit_s": time_limit,
     }
     tables = _tables(found, solution, conflict, ways)
+    tables["clearing"] = list(rows_of(functions))
     return QuantityPlan(
         manifest, line, {name: quantity_table(name, r) for name, r in tables.items()}
     )
@@ -218,6 +242,25 @@ def _settled(asked: _Asked, time_left: Callable[[], float]) -> _Found:
         if change < _LEARNED or time_left() <= 0:
             break
     return _Found(program, solver, solution, change, investments)
+
+
+def _fitted(found: _Found, seed: int, workers: int | None) -> Iterator[Fitted]:
+    """Yield the clearing functions of the stations that are loaded most."""
+    program, values = found.program, found.solution.values
+    assert values is not None
+    loads = dict[str, float]()
+    for kind, name in program.more:
+        if kind == "station" and program.line.stations[name].conveyor is None:
+            each = [program.spent_on(kind, name, t, values) for t in range(program.n)]
+            loads[name] = max(
+                (work + setups) / max(own + over, _TINY)
+                for work, setups, own, over in each
+            )
+    loaded = [name for name in loads if loads[name] >= LOADED]
+    for name in sorted(loaded, key=lambda name: -loads[name])[:MOST_CLEARED]:
+        mix = program.visits_at(name, values)
+        if mix:
+            yield fitted(program.line, name, mix, seed=seed, workers=workers)
 
 
 def _cheapest(
