@@ -113,11 +113,15 @@ def test_what_is_planned_leaves_the_simulated_line_when_it_should() -> None:
     lowered = lower(released, int(weeks[-1]))
     runs = [count_units(lowered, 11, number, instants) for number in range(300)]
     out = np.array([run.finished[:, 0] for run in runs])
-    inside = np.array([run.released[:, 0] - run.finished[:, 0] for run in runs])
     mean, error = out.mean(axis=0), 3.3 * out.std(axis=0) / np.sqrt(300)
     # of what the plan has finished by then, the mean of the line is not short by more
     # than 3 % and chance, and it is not ahead by more than what waits in the plan
     assert (mean + error > 0.97 * finished).all()
     assert (mean - error < finished + waiting).all()
     assert (np.abs(mean - finished) / finished)[1:].max() < 0.05
-    assert inside.mean(axis=0)[2:5].max() < 1.3 * waiting[2:5].max()
+    # week by week what was asked for by then has left in most runs; with the quantities
+    # of a plan that lets nothing wait, which are those asked for, it has in few
+    asked = np.cumsum(quantities)
+    assert ((out >= asked).mean(axis=0)[:5] > 0.8).all()
+    assert finished == pytest.approx(asked, rel=0.01)
+    assert waiting[2:5].min() > 10
