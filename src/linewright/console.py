@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from linewright.improve.search import Improvement, Study
     from linewright.improve.worth import Worth
     from linewright.plan.outcome import Plan
+    from linewright.plan.quantities import QuantityPlan
     from linewright.results import Result
     from linewright.simulate import Progress
     from linewright.stats.compare import Comparison
@@ -61,6 +62,7 @@ __all__ = [
     "ledger_view",
     "losses_view",
     "plan_view",
+    "quantities_view",
     "result_view",
     "table_view",
 ]
@@ -787,6 +789,155 @@ def _promises(plan: Plan) -> list[str]:
         day = _day(plan, row["date_us"])
         notes.append(f"{who}, with {share}: by {day} ({low} to {high}).")
     return notes
+
+
+# ---------------------------------------------------------------- quantities
+
+
+def quantities_view(plan: QuantityPlan) -> RenderableType:
+    """Return quantities by period, and why there are none, small enough to read."""
+    m = plan.manifest
+    end = date_text(plan.line, m["horizon_us"])[:10]
+    head = Text(name(m["model_name"]), style="bold")
+    head.append(f": quantities to {end}, {_how_good(plan)}")
+    views: list[RenderableType] = [head, *_conflict(plan)]
+    if plan.rows("quantities"):
+        views += [_left(plan), _loads(plan), *_invested(plan)]
+    views += [Text(note) for note in _quantity_notes(plan)]
+    return Group(*views)
+
+
+def _how_good(plan: QuantityPlan) -> str:
+    m = plan.manifest
+    if plan.status == "unknown":
+        return "none found in the time, and none refuted"
+    money = f" {m['currency']}" if m["currency"] else ""
+    parts = [f"{key} {value:,.0f}" for key, value in m["costs"].items() if value > 0]
+    cost = f"cost {plan.cost:,.0f}{money}" + (f" ({', '.join(parts)})" * bool(parts))
+    if plan.status == "infeasible":
+        return f"the least short; {cost}"
+    gap = "" if plan.gap <= 1e-4 else f", at most {plan.gap:.2%} above the least"
+    return f"{plan.status}; {cost}{gap}"
+
+
+def _conflict(plan: QuantityPlan) -> list[RenderableType]:
+    if plan.status != "infeasible":
+        return []
+    found = [Text("NO PLAN MEETS ALL TARGETS.", style="bold red")]
+    rows = plan.rows("conflict")
+    if rows:
+        least = ", and none of them can be left out"
+        least = least if plan.manifest["conflict_is_least"] else ""
+        found.append(Text(f"These cannot hold together{least}:"))
+        found += [Text(f"  - {row['text']}") for row in rows]
+        if all(row["kind"] == "target" for row in rows):
+            found.append(Text("  Lead times alone forbid it, whatever the hours."))
+    ways = plan.rows("relaxations")
+    if ways:
+        found.append(Text("What would do, each by itself:"))
+    return [*found, *(Text(f"  - {text}") for text in _ways(ways))]
+
+
+def _ways(rows: list[dict[str, Any]]) -> Iterable[str]:
+    """Yield what would make a plan possible: fewer units, more hours, or later."""
+    fewer = [row for row in rows if row["way"] == "units"]
+    if fewer:
+        each = [f"{r['amount']:,.1f} of {r['name']} ({r['period']})" for r in fewer[:6]]
+        more = f" and {len(fewer) - 6} more" if len(fewer) > 6 else ""
+        yield f"fewer units: {', '.join(each)}{more}"
+    hours: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["way"] == "hours":
+            hours.setdefault(row["name"], []).append(row)
+    if hours:
+        each = [
+            f"{sum(r['amount'] for r in mine):,.1f} h of {who} "
+            f"({mine[0]['period']} to {mine[-1]['period']})"
+            for who, mine in hours.items()
+        ]
+        yield f"more hours: {', '.join(each)}"
+    for row in rows:
+        if row["way"] == "later":
+            n = round(row["amount"])
+            yield f"all targets {n} period{'s' * (n != 1)} later"
+
+
+def _left(plan: QuantityPlan) -> Table:
+    """Return what leaves, and is in stock, of what is sold."""
+    sold = list(dict.fromkeys(row["product"] for row in plan.rows("goals")))
+    rows = plan.rows("quantities")
+    shown = []
+    for period in dict.fromkeys(row["period"] for row in rows):
+        here = {r["product"]: r for r in rows if r["period"] == period}
+        shown.append(
+            (
+                period,
+                *(
+                    f"{here[one][key]:,.1f}"
+                    for one in sold
+                    for key in ("started", "left", "stock")
+                ),
+            )
+        )
+    keys = [f"{one} {key}" for one in sold for key in ("started", "left", "stock")]
+    return _grid(("period", *keys), shown[:MOST_ROWS], "Units by period")
+
+
+def _loads(plan: QuantityPlan) -> Table:
+    rows, over = plan.rows("capacity"), plan.rows("overtime")
+    shown = []
+    for period in dict.fromkeys(row["period"] for row in rows):
+        here = [row for row in rows if row["period"] == period]
+        most = max(here, key=lambda row: row["load"])
+        hours = sum(row["hours"] for row in over if row["period"] == period)
+        shown.append(
+            (
+                period,
+                name(most["entity"]),
+                f"{most['load']:.0%}",
+                f"{most['work_h']:,.0f}",
+                f"{most['setup_h']:,.0f}",
+                f"{most['hours'] + most['overtime_h']:,.0f}",
+                f"{hours:,.0f}",
+            )
+        )
+    columns = ("period", "most loaded", "load", "work, h", "setups, h", "hours")
+    return _grid((*columns, "overtime, h"), shown[:MOST_ROWS], "Hours")
+
+
+def _invested(plan: QuantityPlan) -> list[RenderableType]:
+    rows = plan.rows("investments")
+    if not rows:
+        return []
+    shown = [
+        (
+            row["option"],
+            "yes" if row["chosen"] else "left out" if row["left_out"] else "no",
+            date_text(plan.line, row["order_us"])[:10] if row["chosen"] else "",
+            date_text(plan.line, row["from_us"])[:10] if row["chosen"] else "",
+            f"{row['cost']:,.0f}",
+        )
+        for row in rows
+    ]
+    columns = ("option", "taken", "decide by", "there from", "cost")
+    return [_grid(columns, shown, "Investments")]
+
+
+def _quantity_notes(plan: QuantityPlan) -> Iterable[str]:
+    short = [row for row in plan.rows("goals") if row["short"] > 0]
+    if short:
+        each = [f"{r['target']} ({r['goal']}) {r['short']:,.1f}" for r in short[:8]]
+        more = f" and {len(short) - 8} more" if len(short) > 8 else ""
+        yield f"Short of targets, in units: {', '.join(each)}{more}."
+    for row in plan.rows("investments"):
+        if row["left_out"]:
+            yield f"{row['option']} is left out: {row['left_out']}."
+    change = plan.manifest["learning_change"]
+    if change is not None and change > 1e-3:
+        yield (
+            f"What is learned still changed by {change:.1%} in the last round: hours "
+            "are known to as much."
+        )
 
 
 # ---------------------------------------------------------------- progress

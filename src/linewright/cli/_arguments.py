@@ -82,7 +82,8 @@ EXAMPLES = {
     "linewright balance tasks.csv --stations 6..10 --mix A=3,B=2",
     "plan": "linewright plan plant.yaml --precision 2%\n"
     "linewright plan plant.yaml --goal 1.2 --promise trainer=10@90%\n"
-    "linewright plan plant.yaml --from today.npz --actual made.csv --goal auto",
+    "linewright plan plant.yaml --from today.npz --actual made.csv --goal auto\n"
+    "linewright plan plant.yaml --quantities --options options.yaml --out quantities",
     "why": "linewright why plant.yaml --at 3d10:42 weld\n"
     'linewright why plant.yaml --at "2027-01-07 10:42" frame:17',
     "trace": "linewright trace plant.yaml --out log.parquet\n"
@@ -342,7 +343,8 @@ _outcome.__name__ = "NUMBER=VALUE"  # argparse names it: invalid NUMBER=VALUE va
 
 
 def _add_plan(verbs: Any) -> None:
-    plan = _verb(verbs, "plan", run_plan, "say whether targets will be met, and when")
+    text = "say whether targets will be met, and when; or how much of what by period"
+    plan = _verb(verbs, "plan", run_plan, text)
     plan.add_argument("model", metavar="MODEL")
     _add_overlay(plan, _OVERLAY)
     text = "time simulated from the line's start; to the last target by default"
@@ -377,6 +379,14 @@ def _add_plan(verbs: Any) -> None:
         "--out", metavar="DIR", help="folder of the plan; none is written by default"
     )
     _add_allow(plan)
+    add = plan.add_argument_group("quantities, by linear programming").add_argument
+    text = "how much of what in each period, at least cost, instead of chances"
+    add("--quantities", action="store_true", help=text)
+    text = "file with what could be invested in: which, and when, is then planned"
+    add("--options", metavar="FILE", help=text)
+    text = "let work wait at loaded stations, as simulations of each say"
+    add("--congestion", action="store_true", help=text)
+    add("--time-limit", metavar="TIME", help="of the search; 60s by default")
 
 
 def _promise(text: str) -> tuple[str, int, float]:
