@@ -225,6 +225,8 @@ def _add_study_verbs(verbs: Any) -> None:
     brief.add_argument("--bottleneck", metavar="FILE_OR_DIR", help=text)
     text = "what `linewright improve` left, if not in the result folder"
     brief.add_argument("--improvement", metavar="FILE_OR_DIR", help=text)
+    text = "folder that `linewright plan --out` wrote"
+    brief.add_argument("--plan", metavar="DIR", help=text)
     _add_balance(verbs)
 
 

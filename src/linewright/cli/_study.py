@@ -31,6 +31,7 @@ from linewright.units import UNITS_US
 
 if TYPE_CHECKING:
     from linewright.model.line import Line
+    from linewright.plan.outcome import Plan
     from linewright.report.facts import Found
     from linewright.results import Result
 
@@ -186,9 +187,25 @@ def _found(args: Args, model_hash: str) -> Found:
         read_bottleneck(holds, model_hash) if holds else None,
         read_improvement(better, model_hash) if better else None,
         tuple(decisions),
+        _plan_of(args.plan, model_hash) if args.plan else None,
         "MODEL" if saved else args.model,
         better or "PROPOSAL",
     )
+
+
+def _plan_of(folder: str, model_hash: str) -> Plan:
+    """Return a plan that is about a model."""
+    from linewright.plan.outcome import Plan  # noqa: PLC0415 - slow
+
+    plan = Plan.load(folder)
+    found = str(plan.manifest["model_hash"])
+    if found != model_hash:
+        msg = (
+            f"{folder} is about another model: it is about {found[:12]}, the brief "
+            f"about {model_hash[:12]}; run `linewright plan` again"
+        )
+        raise ResultError(msg)
+    return plan
 
 
 def _lies_in(folder: str, name: str) -> str:

@@ -42,12 +42,15 @@ def _sections(facts: Facts) -> list[Section]:
         energy_cost,
         flow_time,
         gantt,
+        hours,
         limits,
         line,
         money,
         oee,
         orders,
         people,
+        plan,
+        ready,
         states,
         stocks,
         throughput,
@@ -58,6 +61,9 @@ def _sections(facts: Facts) -> list[Section]:
     )  # fmt: skip
 
     builders: tuple[Callable[[Facts], Section | None], ...] = (
+        plan.section,
+        hours.section,
+        ready.section,
         throughput.section,
         orders.section,
         line.section,

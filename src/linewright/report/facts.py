@@ -25,6 +25,7 @@ from linewright.stats.intervals import Interval, mean_interval
 if TYPE_CHECKING:
     from linewright.improve.decisions import Decision
     from linewright.improve.files import BottleneckFile, ImprovementFile
+    from linewright.plan.outcome import Plan
 
 __all__ = [
     "NOTHING_FOUND",
@@ -66,6 +67,7 @@ class Found:
         bottleneck: What holds it back, and the worth of its times.
         improvement: The best set of options for a budget.
         decisions: What was ratified, and what came of it.
+        plan: Whether its targets will be met.
         model: The model file, as a reader would type it.
         proposal: Where the improvement lies, as a reader would type it.
     """
@@ -73,6 +75,7 @@ class Found:
     bottleneck: BottleneckFile | None = None
     improvement: ImprovementFile | None = None
     decisions: tuple[Decision, ...] = ()
+    plan: Plan | None = None
     model: str = "MODEL"
     proposal: str = "PROPOSAL"
 

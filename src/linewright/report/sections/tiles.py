@@ -8,7 +8,7 @@ from linewright.improve.files import BottleneckFile
 from linewright.report.facts import Facts
 from linewright.report.parts import Notice, Tile
 from linewright.report.routes import finals
-from linewright.report.sections import money
+from linewright.report.sections import money, plan
 from linewright.report.sections.limits import SLACK, candidates, demand_is_met, headline
 from linewright.report.sections.orders import punctuality
 from linewright.report.sections.throughput import Output, outputs, verdict
@@ -78,7 +78,7 @@ def answer(facts: Facts) -> str:
     limit = headline(facts)
     said = "" if limit and demand_is_met(facts) else verdict(outputs(facts))
     said = f"{said} {limit}.".strip() if limit else said
-    return f"{said} {money.question(facts)}".strip()
+    return f"{plan.lead(facts)} {said} {money.question(facts)}".strip()
 
 
 def _output_tile(output: Output, rates: list[float]) -> Tile:
@@ -102,7 +102,7 @@ def tiles(facts: Facts) -> list[Tile]:
     found = outputs(facts)
     rates = [o.made.mean for o in found] + [o.asked or 0.0 for o in found]
     first = sorted(found, key=lambda o: o.asked is None)
-    out = [_output_tile(o, rates) for o in first[:3]]
+    out = [*plan.tile(facts), *(_output_tile(o, rates) for o in first[:3])]
     orders = punctuality(facts)
     if orders.n:
         mood: Literal["good", "bad", "warn"]
