@@ -24,7 +24,7 @@ from linewright.stats.intervals import Interval, mean_interval
 
 if TYPE_CHECKING:
     from linewright.improve.decisions import Decision
-    from linewright.improve.files import BottleneckFile, ImprovementFile
+    from linewright.improve.files import BottleneckFile, ImprovementFile, LossesFile
     from linewright.plan.outcome import Plan
 
 __all__ = [
@@ -68,6 +68,7 @@ class Found:
         improvement: The best set of options for a budget.
         decisions: What was ratified, and what came of it.
         plan: Whether its targets will be met.
+        losses: Where units are lost.
         model: The model file, as a reader would type it.
         proposal: Where the improvement lies, as a reader would type it.
     """
@@ -76,6 +77,7 @@ class Found:
     improvement: ImprovementFile | None = None
     decisions: tuple[Decision, ...] = ()
     plan: Plan | None = None
+    losses: LossesFile | None = None
     model: str = "MODEL"
     proposal: str = "PROPOSAL"
 
