@@ -22,6 +22,7 @@ from linewright.report.words import clean
 
 __all__ = ["brief_html", "write_brief"]
 
+Builders = tuple[Callable[[Facts], Section | None], ...]
 _NEEDED = ("jinja2", "matplotlib")
 
 
@@ -61,19 +62,19 @@ def _sections(facts: Facts) -> list[Section]:
         worth,
     )  # fmt: skip
 
-    builders: tuple[Callable[[Facts], Section | None], ...] = (
-        plan.section,
-        hours.section,
-        ready.section,
-        throughput.section,
-        orders.section,
-        lost.section,
-        line.section,
+    made: Builders = (throughput.section, orders.section)
+    place: Builders = (lost.section, line.section)
+    change: Builders = (
         limits.section,
         worth.section,
         money.section,
         money.asked,
         decided.section,
+    )
+    if facts.found.plan is not None:  # one story: the plan, what it costs, what to do
+        made, place = (plan.section, hours.section, ready.section, lost.section), ()
+        change = (*change, throughput.section, orders.section, line.section)
+    rest: Builders = (
         states.section,
         people.section,
         stocks.section,
@@ -86,6 +87,7 @@ def _sections(facts: Facts) -> list[Section]:
         flow_time.section,
         gantt.section,
     )
+    builders = (*made, *place, *change, *rest)
     return [found for build in builders if (found := build(facts)) is not None]
 
 

@@ -39,6 +39,7 @@ __all__ = ["basis", "figures", "headline", "remarks", "stamp", "verdict_text"]
 SHOWN = 12
 _OUTSIDE = ("arrival", "calendar")
 _TURN = "turning_point"
+_NEARLY_ALL = 0.9  # share of the path beside which no station counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,11 @@ def headline(found: BottleneckFile, *, is_met: bool) -> str:
     first = name(path.first, 36)
     about = "about " if found.doubts else ""
     gain = f"1% less time there gives {about}{_percent_more(share)} more units"
+    if path.tied and _outside(found) > _NEARLY_ALL:
+        return (
+            "What is released, ordered, delivered and on shift sets the output; no "
+            "station stands out"
+        )
     if path.tied:
         names = [name(s, 30) for s in (path.first, *path.tied)]
         lead = "Demand is met; " if is_met else ""
