@@ -9,6 +9,7 @@ from linewright.report.facts import Facts
 from linewright.report.parts import Notice, Tile
 from linewright.report.routes import finals
 from linewright.report.sections import money, plan
+from linewright.report.sections.holds import is_outside
 from linewright.report.sections.limits import SLACK, candidates, demand_is_met, headline
 from linewright.report.sections.orders import punctuality
 from linewright.report.sections.throughput import Output, outputs, verdict
@@ -124,7 +125,7 @@ def _worth_tile(found: BottleneckFile) -> Tile:
 def _line_tiles(facts: Facts) -> list[Tile]:
     out = []
     tied = [] if facts.found.bottleneck else candidates(facts)
-    if facts.found.bottleneck:
+    if facts.found.bottleneck and not is_outside(facts.found.bottleneck):
         out.append(_worth_tile(facts.found.bottleneck))
     if tied:
         wait = facts.shift_share(tied[0], ["blocked", "starved"])
