@@ -6,8 +6,10 @@ not make up for a bad quarter; any other by what has left since the start.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +70,7 @@ def _fans(plan: Plan) -> list[_Fan]:
         of = [g for g in goals if g["product"] == product and g["goal"]]
         by_period = any(sum(g["target"] == one["target"] for g in of) > 1 for one in of)
         here = np.diff(made, axis=1) if by_period else made[:, 1:]
-        due = np.diff(asked) if by_period else asked[1:]
+        due = _due(of, ends) if by_period else asked[1:]
         dates = {int(g["by_us"]) for g in of}
         enough = (here >= np.round(due)).mean(axis=0)
         enough[[int(end) not in dates for end in ends[1:]]] = np.nan
@@ -80,6 +82,16 @@ def _fans(plan: Plan) -> list[_Fan]:
             )
         )  # fmt: skip
     return out
+
+
+def _due(goals: list[dict[str, Any]], ends: NDArray[np.int64]) -> Floats:
+    """Return what is asked for in each period, by targets for every such period."""
+    by_span: dict[tuple[int, int], float] = {}
+    for row in goals:
+        span = (max(int(row["since_us"]), int(ends[0])), int(row["by_us"]))
+        by_span[span] = max(by_span.get(span, 0.0), float(row["quantity"]))
+    spans = itertools.pairwise(ends.tolist())
+    return np.array([by_span.get(span, 0.0) for span in spans])
 
 
 def _counts(plan: Plan) -> tuple[NDArray[np.int64], dict[str, Floats]]:
