@@ -48,6 +48,7 @@ $(STAMP): $(LOCK) pyproject.toml
 PLANT := examples/light-aircraft
 DEMO := build/demo
 demo: $(STAMP)  ## Plan five years of the light-aircraft plant and write its brief
+	@mkdir -p build
 	@echo "1 of 5: five years of the light-aircraft plant, simulated" >&2
 	@$(BIN)/linewright simulate $(PLANT)/five-years.yaml --replications 8 --out $(DEMO) \
 		> build/demo.txt

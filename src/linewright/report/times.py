@@ -10,10 +10,18 @@ from linewright.report.facts import Facts
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["clock_ticks", "label_dates"]
+__all__ = ["clock_ticks", "label_dates", "year_and_rest"]
 
 _HOUR_STEPS = (1, 2, 3, 4, 6, 8, 12, 24)
 _DAY_STEPS = (1, 2, 7, 14, 28, 56, 91, 182, 364)
+
+
+def year_and_rest(period: str) -> tuple[str, str]:
+    """Return the year of a calendar period and the rest of its name, if it has one.
+
+    ``2027 Q1``, ``2027-03`` and ``2027 W5`` have ``Q1``, ``03`` and ``W5``.
+    """
+    return period[:4], period[5:]
 
 
 def label_dates(ax: Axes, facts: Facts, n_ticks: int) -> None:

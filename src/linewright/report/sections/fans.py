@@ -68,9 +68,13 @@ def _fans(plan: Plan) -> list[_Fan]:
         made = units[product][:, np.searchsorted(at, ends)]
         asked = np.array([0.0, *(row["asked"] for row in mine)])
         of = [g for g in goals if g["product"] == product and g["goal"]]
-        by_period = any(sum(g["target"] == one["target"] for g in of) > 1 for one in of)
+        due_by_span = _by_span(of, begin)
+        spans = list(itertools.pairwise(ends.tolist()))
+        by_period = len(spans) > 1 and any(span in due_by_span for span in spans)
         here = np.diff(made, axis=1) if by_period else made[:, 1:]
-        due = _due(of, ends) if by_period else asked[1:]
+        due = asked[1:]
+        if by_period:
+            due = np.array([due_by_span.get(span, 0.0) for span in spans])
         dates = {int(g["by_us"]) for g in of}
         enough = (here >= np.round(due)).mean(axis=0)
         enough[[int(end) not in dates for end in ends[1:]]] = np.nan
@@ -84,14 +88,15 @@ def _fans(plan: Plan) -> list[_Fan]:
     return out
 
 
-def _due(goals: list[dict[str, Any]], ends: NDArray[np.int64]) -> Floats:
-    """Return what is asked for in each period, by targets for every such period."""
-    by_span: dict[tuple[int, int], float] = {}
+def _by_span(
+    goals: list[dict[str, Any]], begin_us: int
+) -> dict[tuple[int, int], float]:
+    """Return the most that targets ask for in each of their spans of time."""
+    found: dict[tuple[int, int], float] = {}
     for row in goals:
-        span = (max(int(row["since_us"]), int(ends[0])), int(row["by_us"]))
-        by_span[span] = max(by_span.get(span, 0.0), float(row["quantity"]))
-    spans = itertools.pairwise(ends.tolist())
-    return np.array([by_span.get(span, 0.0) for span in spans])
+        span = (max(int(row["since_us"]), begin_us), int(row["by_us"]))
+        found[span] = max(found.get(span, 0.0), float(row["quantity"]))
+    return found
 
 
 def _counts(plan: Plan) -> tuple[NDArray[np.int64], dict[str, Floats]]:

@@ -19,6 +19,7 @@ from linewright.report.facts import Facts, Floats
 from linewright.report.palette import State
 from linewright.report.parts import Column, Figure, Section, Table
 from linewright.report.sections.plan import stamp
+from linewright.report.times import year_and_rest
 from linewright.report.words import DASH, counted, fit, join, name, percent, text_width
 
 __all__ = ["section"]
@@ -198,7 +199,7 @@ def _write_loads(
             load = loads.load[k, i]
             if not math.isfinite(load) or load < 0.005:
                 continue
-            role = "surface" if load > 0.62 else "ink"
+            role = "surface" if load > 0.72 else "ink"
             x = left + cell * (i + 0.5) - 0.5
             canvas.text(x, top + step * (k + 0.5), f"{100 * load:.0f}", role=role,
                         size=10.5, anchor="center")  # fmt: skip
@@ -211,7 +212,7 @@ def _write_periods(
     left, top, cell = frame
     last, free = "", -math.inf
     for i, period in enumerate(periods):
-        year, _, rest = period.partition(" ")
+        year, rest = year_and_rest(period)
         x = left + cell * i
         short = rest or year
         if text_width(short, 10) <= cell - 2:

@@ -18,6 +18,7 @@ from linewright.report.facts import Facts, stamp_of
 from linewright.report.palette import State
 from linewright.report.parts import Cell, Column, Figure, Section, Table
 from linewright.report.sections.appendix import span
+from linewright.report.times import year_and_rest
 from linewright.report.words import (
     DASH,
     MINUS,
@@ -150,7 +151,7 @@ def _largest(tree: _Tree) -> list[Lost]:
 
 def _headline(tree: _Tree) -> str:
     if not tree.losses or tree.gap <= 0:
-        return f"Nothing is lost on the way to {tree.label}"
+        return f"Without any loss no more would be made: {tree.label}"
     first = _largest(tree)[0]
     share = percent(tree.scale * first.lost.mean / tree.gap)
     where = "" if tree.asked is None else f" on the way to {tree.label}"
@@ -452,11 +453,12 @@ def _draw_periods(
     ax.set_ylim(0, 1.05 * max(float((foot + rest).max()), *asked))
     ax.locator_params(axis="y", nbins=5)
     cell = long / n
-    each = max(1, int(np.ceil(text_width("2027 Q4" if narrow else "Q4", 10) / cell)))
+    widest = max(text_width(year_and_rest(it.goal)[1], 10) for it in periods) + 4
+    each = max(1, int(np.ceil(widest / cell)))
     ax.set_xticks([])
     last = ""
     for i, it in enumerate(periods):
-        year, _, rest_of = it.goal.partition(" ")
+        year, rest_of = year_and_rest(it.goal)
         x = left + cell * (i + 0.5)
         if not narrow and rest_of and i % each == 0:
             canvas.text(x, top + high + 12, rest_of, role="muted", size=10,

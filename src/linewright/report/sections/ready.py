@@ -62,16 +62,14 @@ def _highest(plan: Plan, factors: Floats) -> float:
 
 def _headline(plan: Plan, factors: Floats) -> str:
     most = _highest(plan, factors)
-    if most >= 1:
-        return f"With 90%, all targets could be {_more(most)}"
+    if most >= 1.0005:
+        return f"With 90%, all targets could be {percent(most - 1)} higher"
+    if most >= 0.9995:
+        return "With 90% the targets are met as they are, and no higher ones"
     if most <= 0:
         return "With 90% even a small part of the targets could not be promised"
     share = percent(most)
     return f"With 90%, no more than {share} of every target could be promised"
-
-
-def _more(factor: float) -> str:
-    return f"{percent(factor - 1)} higher" if factor >= 1.0005 else "as they are"
 
 
 def _text(plan: Plan, factors: Floats) -> list[str]:
