@@ -20,7 +20,7 @@ from linewright.report.facts import Facts, Floats
 from linewright.report.palette import State
 from linewright.report.parts import Column, Figure, Table
 from linewright.report.times import label_dates
-from linewright.report.words import count, name, percent
+from linewright.report.words import count, name, percent, text_width
 
 __all__ = ["figures"]
 
@@ -160,7 +160,8 @@ def _draw(facts: Facts, fans: list[_Fan], width: float) -> Canvas:
     narrow = width < 600
     high, gap = (128, 58) if narrow else (150, 58)
     canvas = Canvas(width, len(fans) * (high + gap) + 20)
-    left = 34.0
+    most = max(float(max(fan.bands.max(), fan.asked.max())) for fan in fans)
+    left = text_width(f"{most:,.0f}", SMALL) + 14
     for i, fan in enumerate(fans):
         top = 26 + i * (high + gap)
         how = "units a period" if fan.by_period else "units since the start"
@@ -168,7 +169,7 @@ def _draw(facts: Facts, fans: list[_Fan], width: float) -> Canvas:
             how = "units a quarter"
         canvas.text(0, top - 16, name(fan.product, 36), bold=True)
         canvas.text(width - 8, top - 16, how, role="muted", size=SMALL, anchor="right")
-        _draw_panel(canvas, facts, fan, (left, top, width - left - 10, high))
+        _draw_panel(canvas, facts, fan, (left, top, width - left - 18, high))
     return canvas
 
 
@@ -200,6 +201,7 @@ def _draw_panel(
     ax.set_ylim(0, 1.08 * max(float(high.max()), float(fan.asked.max()), 1.0))
     ax.set_xlim(days[0], days[-1])
     ax.locator_params(axis="y", nbins=4, integer=True)
+    ax.yaxis.set_major_formatter(lambda y, _: f"{y:,.0f}")
     label_dates(ax, facts, 4 if canvas.narrow else 8)
 
 

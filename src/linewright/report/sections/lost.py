@@ -18,6 +18,7 @@ from linewright.report.facts import Facts, stamp_of
 from linewright.report.palette import State
 from linewright.report.parts import Cell, Column, Figure, Section, Table
 from linewright.report.sections.appendix import span
+from linewright.report.sections.holds import is_outside
 from linewright.report.times import year_and_rest
 from linewright.report.words import (
     DASH,
@@ -35,7 +36,7 @@ from linewright.report.words import (
 )
 from linewright.stats.intervals import Interval
 
-__all__ = ["section"]
+__all__ = ["lead", "section"]
 
 _ROLES = {
     "failures": "failed",
@@ -105,7 +106,7 @@ def _of_run(found: LossesFile) -> _Tree:
     it = found.whole
     scale: Scale = rate_scale([it.ideal.mean])
     unit = f"good units {scale.per}"
-    return _Tree("the line", unit, scale.factor, it.ideal, it.actual, it.losses)
+    return _Tree("The line", unit, scale.factor, it.ideal, it.actual, it.losses)
 
 
 def _hardest(facts: Facts, found: LossesFile) -> GoalTree:
@@ -131,7 +132,7 @@ def section(facts: Facts) -> Section | None:
     if found is None:
         return None
     hard = _hardest(facts, found) if found.targets else None
-    tree = _of_run(found) if hard is None else _of_goal(hard)
+    tree = _tree(facts, found)
     figures = [_figure(found, tree)]
     if hard is not None:
         mine = [it for it in found.targets if it.target == hard.target]
@@ -143,6 +144,18 @@ def section(facts: Facts) -> Section | None:
         after=() if hard is None else tuple(_others(found, hard.target)),
         notes=_notes(found),
     )  # fmt: skip
+
+
+def lead(facts: Facts) -> str:
+    """Return what most is lost to, where no station stands out; else nothing."""
+    found, holds = facts.found.losses, facts.found.bottleneck
+    if found is None or holds is None or not is_outside(holds):
+        return ""
+    return _headline(_tree(facts, found))
+
+
+def _tree(facts: Facts, found: LossesFile) -> _Tree:
+    return _of_goal(_hardest(facts, found)) if found.targets else _of_run(found)
 
 
 def _largest(tree: _Tree) -> list[Lost]:
@@ -223,7 +236,7 @@ def _notes(found: LossesFile) -> tuple[str, ...]:
     return (
         f"From {found.n_runs:,} runs in {n} of {length}, over {how}, by linewright "
         f"losses; \u00b1 is the {about.confidence:.0%} confidence interval. No line "
-        "runs without any failure: what a change would bring stands further below.",
+        "runs without any loss: this says where units go, not what could be had.",
     )
 
 
@@ -432,7 +445,9 @@ def _draw_periods(
 ) -> Canvas:
     narrow = width < 600
     canvas = Canvas(width, 286)
-    left, top, long, high = 38.0, 12.0, width - 48.0, 224.0
+    most = max(max(it.ideal.mean, it.actual.mean, float(it.asked)) for it in periods)
+    left, top, high = text_width(f"{most:,.0f}", SMALL) + 14, 12.0, 224.0
+    long = width - left - 10
     ax = canvas.axes(left, top, long, high)
     n = len(periods)
     foot = np.array([max(it.actual.mean, 0.0) for it in periods])
@@ -452,6 +467,7 @@ def _draw_periods(
     ax.set_xlim(-0.5, n - 0.5)
     ax.set_ylim(0, 1.05 * max(float((foot + rest).max()), *asked))
     ax.locator_params(axis="y", nbins=5)
+    ax.yaxis.set_major_formatter(lambda y, _: f"{y:,.10g}")
     cell = long / n
     widest = max(text_width(year_and_rest(it.goal)[1], 10) for it in periods) + 4
     each = max(1, int(np.ceil(widest / cell)))
