@@ -63,7 +63,7 @@ demo: $(STAMP)  ## Plan five years of the light-aircraft plant and write its bri
 		--confirm 2 --out $(DEMO) > build/demo-bottleneck.txt
 	@echo "4 of 5: what to change for 100,000 EUR, to within 1%" >&2
 	@$(BIN)/linewright improve $(PLANT)/five-years.yaml --budget 100000 \
-		--options $(PLANT)/options.yaml --indifference 1% --most 40 \
+		--options $(PLANT)/small-options.yaml --indifference 1% --most 40 \
 		--replications 8 --out $(DEMO) > build/demo-improve.txt
 	@echo "5 of 5: the brief" >&2
 	@$(BIN)/linewright brief $(DEMO) --plan $(DEMO)/plan

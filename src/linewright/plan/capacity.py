@@ -241,7 +241,6 @@ class _RoughCutMaker:
             name: flow_of(product) for name, product in line.products.items()
         }
         self._on: dict[Schedule, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
-        self._work: dict[tuple[str, int, str], float] = {}
         self._starts = self._started()
 
     def made(self) -> RoughCut:
@@ -251,7 +250,7 @@ class _RoughCutMaker:
         people: dict[str, Floats] = defaultdict(self._none)
         for name, i, step, visits in self._visited():
             share = self._learned(step)
-            each = {s: self._work_us(name, i, s) for s in step.stations}
+            each = {s: work_us(line, name, i, s) for s in step.stations}
             by_set[frozenset(each)] += visits * share * min(each.values())
             for skill, us in self._people_us(name, step):
                 people[skill] += visits * share * us
@@ -278,13 +277,6 @@ class _RoughCutMaker:
             self._asked,
             self._starts,
         )
-
-    def _work_us(self, name: str, i: int, station: str) -> float:
-        """Return the server time of a visit, which is asked for twice."""
-        key = name, i, station
-        if key not in self._work:
-            self._work[key] = work_us(self._line, name, i, station)
-        return self._work[key]
 
     def _none(self) -> Floats:
         return np.zeros(len(self._periods))
@@ -351,7 +343,7 @@ class _RoughCutMaker:
         visits: dict[str, Floats] = defaultdict(self._none)
         for name, i, step, visited in self._visited():
             first = step.stations[0]
-            work[first] += visited * self._work_us(name, i, first)
+            work[first] += visited * work_us(self._line, name, i, first)
             batch = batch_of(self._line, step)
             lots = visited / self._line.products[name].lot_size
             visits[first] += lots / (batch.max if batch else 1)
