@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from linewright.improve.buffers import Placed
     from linewright.improve.changes import Change
     from linewright.improve.decisions import Decision
-    from linewright.improve.losses import Losses
+    from linewright.improve.losses import GoalLosses, Losses, TargetLosses
     from linewright.improve.search import Improvement, Study
     from linewright.improve.worth import Worth
     from linewright.plan.outcome import Plan
@@ -65,6 +65,7 @@ __all__ = [
     "quantities_view",
     "result_view",
     "table_view",
+    "target_losses_view",
 ]
 
 PIPE_WIDTH = 1000  # nothing is wrapped or cut where no terminal sets the width
@@ -504,6 +505,55 @@ def losses_view(title: str, found: Losses, about: dict[str, Any]) -> RenderableT
             f"Linewright {about['version']}."
         ),
     )
+
+
+def target_losses_view(
+    title: str, found: TargetLosses, about: dict[str, Any]
+) -> RenderableType:
+    """Return what is lost to what on the way to targets: of each its hardest period."""
+    views: list[RenderableType] = []
+    for target in dict.fromkeys(one.target for one in found.goals):
+        mine = [one for one in found.goals if one.target == target]
+        single = [one for one in mine if one.goal != "all"]
+        hard = min(single, key=lambda one: one.actual.mean / max(one.asked, 1))
+        views.append(_goal_losses(hard, is_one=len(single) == 1))
+    how = "all variants" if found.is_exact else "orders of causes drawn by chance"
+    return Group(
+        Text(f"{title}: what is lost to what on the way to targets\n"),
+        *views,
+        Text(
+            f"Good units from the start of the span to its end. Shapley values over "
+            f"{how}; they sum to what the line without any loss makes more. "
+            f"{about['replications']} replications, ± is the "
+            f"{about['confidence']:.0%} interval, {found.n_runs:,} runs in all."
+        ),
+        Text(
+            f"Seed {about['seed']}, model {about['model_hash'][:12]}, "
+            f"Linewright {about['version']}."
+        ),
+    )
+
+
+def _goal_losses(it: GoalLosses, *, is_one: bool) -> RenderableType:
+    gap = it.ideal.mean - it.actual.mean
+    rows = [("without any loss", number(it.ideal.mean, it.ideal.half_width), "", "")]
+    for loss in it.losses:
+        lost, alone = loss.units, loss.alone
+        rows.append(
+            (
+                loss.cause,
+                number(-lost.mean, lost.half_width),
+                f"{lost.mean / gap:.0%}" if gap > 0 else DASH,
+                number(alone.mean, alone.half_width),
+            )
+        )
+    rows.append(("as it is", number(it.actual.mean, it.actual.half_width), "", ""))
+    rows.append(("asked for", f"{it.asked:,}", "", ""))
+    word = "short on average" if it.short > 0 else "above it on average"
+    rows.append((word, number(abs(it.short), it.actual.half_width), "", ""))
+    columns = ("", f"{it.product}, units", "of the gap", "gain if it alone goes")
+    which = "" if is_one else ", the period with the least of what is asked"
+    return _grid(columns, rows, f"{it.target}: {it.goal}{which}")
 
 
 def _lost(rate: Interval, span_h: float, sign: str) -> tuple[str, str]:

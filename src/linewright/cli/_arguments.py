@@ -241,6 +241,10 @@ def _add_study_verbs(verbs: Any) -> None:
     brief.add_argument("--bottleneck", metavar="FILE_OR_DIR", help=text)
     text = "what `linewright improve` left, if not in the result folder"
     brief.add_argument("--improvement", metavar="FILE_OR_DIR", help=text)
+    text = "what `linewright losses --out` left, if not in the result folder"
+    brief.add_argument("--losses", metavar="FILE_OR_DIR", help=text)
+    text = "folder that `linewright plan --out` wrote"
+    brief.add_argument("--plan", metavar="DIR", help=text)
     _add_balance(verbs)
 
 
@@ -269,13 +273,9 @@ def _add_improve_verbs(verbs: Any) -> None:
     _add_span(holds)
     text = "gains to confirm by paired runs, the largest first; 3 by default"
     holds.add_argument("--confirm", metavar="N", type=int, default=3, help=text)
-    text = "say where the units are lost, cause by cause"
-    lost = _verb(verbs, "losses", run_losses, text)
-    lost.add_argument("model", metavar="MODEL")
-    _add_overlay(lost, _OVERLAY)
-    _add_span(lost)
     text = "folder to leave bottleneck.json in, for the brief"
     holds.add_argument("--out", metavar="DIR", help=text)
+    _add_losses(verbs)
     text = "find the best set of options for a budget"
     better = _verb(verbs, "improve", run_improve, text)
     better.add_argument("model", metavar="MODEL")
@@ -312,6 +312,20 @@ def _add_improve_verbs(verbs: Any) -> None:
     book.add_argument("--by", metavar="NAME", help="who says so")
     book.add_argument("--on", metavar="DATE", help="2027-03-01; today by default")
     book.add_argument("--note", metavar="TEXT", help="where it comes from")
+
+
+def _add_losses(verbs: Any) -> None:
+    text = "say where the units are lost, cause by cause"
+    lost = _verb(verbs, "losses", run_losses, text)
+    lost.add_argument("model", metavar="MODEL")
+    _add_overlay(lost, _OVERLAY)
+    text = "why a target is missed, in units from its start to its end; all: of each"
+    lost.add_argument(
+        "--target", metavar="NAME", dest="targets", action="append", help=text
+    )
+    text = "folder to leave losses.json in, for the brief"
+    lost.add_argument("--out", metavar="DIR", help=text)
+    _add_span(lost)
 
 
 def _add_allocate(verbs: Any) -> None:

@@ -361,11 +361,15 @@ def run_ledger(args: Args) -> int:
 
 
 def run_losses(args: Args) -> int:
-    """Say where the units are lost."""
+    """Say where the units are lost, of any run or on the way to targets."""
+    line = load_line(args, args.model, args.overlay)
+    if args.out:
+        Path(args.out).mkdir(parents=True, exist_ok=True)  # or fail before the work
+    if args.targets:
+        return _lost_to_targets(args, line)
     from linewright.console import losses_view  # noqa: PLC0415 - slow
     from linewright.improve.losses import losses  # noqa: PLC0415
 
-    line = load_line(args, args.model, args.overlay)
     tell_compiling(args)
     experiment, span = span_of(args, line)
     found = losses(
@@ -375,13 +379,73 @@ def run_losses(args: Args) -> int:
         seed=experiment.seed,
         confidence=args.confidence,
         workers=args.workers,
+        on_progress=_losing(args),
     )
     about = _about(args, line, experiment, span)
+    said = dataclasses.asdict(found) | {"about": about}
+    return _leave_losses(args, said, losses_view(line.name, found, about))
+
+
+def _lost_to_targets(args: Args, line: Line) -> int:
+    """Say why targets are missed, or by what margin they are met."""
+    from linewright.console import target_losses_view  # noqa: PLC0415 - slow
+    from linewright.experiment import experiment_of  # noqa: PLC0415
+    from linewright.improve.losses import target_losses  # noqa: PLC0415
+    from linewright.improve.trials import Span  # noqa: PLC0415
+
+    if args.horizon or args.warmup:
+        msg = "with --target the line is run from its start to the end of the target; "
+        raise ValueError(f"{msg}leave out --horizon and --warmup")
+    experiment = experiment_of(
+        line,
+        replications=args.replications,
+        seed=args.seed,
+        confidence=args.confidence,
+    )
+    every = "all" in args.targets and "all" not in line.targets
+    tell_compiling(args)
+    found = target_losses(
+        line,
+        () if every else tuple(args.targets),
+        replications=experiment.replications,
+        seed=experiment.seed,
+        confidence=args.confidence,
+        workers=args.workers,
+        on_progress=_losing(args),
+    )
+    end_us = max(one.by_us for one in found.goals)
+    about = _about(args, line, experiment, Span(0, end_us))
+    said = dataclasses.asdict(found)
+    said = {"targets": said.pop("goals"), **said, "about": about}
+    return _leave_losses(args, said, target_losses_view(line.name, found, about))
+
+
+def _leave_losses(args: Args, said: dict[str, Any], view: Any) -> int:
+    from linewright.improve.files import LOSSES  # noqa: PLC0415 - slow
+    from linewright.model.load import write_whole  # noqa: PLC0415
+
+    if args.out:
+        write_whole(Path(args.out) / LOSSES, json_text(said))
     if args.json:
-        print_json(dataclasses.asdict(found) | {"about": about})
+        print_json(said)
     else:
-        show(losses_view(line.name, found, about))
+        show(view)
+    if args.out:
+        say(args, f"saved in {args.out}")
     return OK
+
+
+def _losing(args: Args) -> Callable[[int, int], None] | None:
+    """Return what tells how far the runs are, where somebody looks."""
+    if args.quiet or not sys.stderr.isatty():
+        return None
+
+    def tell(done: int, asked: int) -> None:
+        end = "\n" if done == asked else ""
+        text = f"\r{done} of {asked} runs without some of the causes "
+        print(text, end=end, file=sys.stderr, flush=True)
+
+    return tell
 
 
 def _about(
