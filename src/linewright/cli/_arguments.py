@@ -61,7 +61,9 @@ EXAMPLES = {
     'linewright bottleneck plant.yaml --horizon "52 weeks" --confirm 5',
     "improve": "linewright improve plant.yaml --options options.yaml --budget 120000\n"
     "linewright improve plant.yaml --options options.yaml --budget 5e4 "
-    "--objective flow_time",
+    "--objective flow_time\n"
+    "linewright improve plant.yaml --options options.yaml --budget 5e4 "
+    '--objective profit --over "52 weeks"',
     "losses": "linewright losses plant.yaml\n"
     'linewright losses plant.yaml --horizon "4 weeks" --replications 20',
     "allocate": "linewright allocate line.yaml --places 40\n"
@@ -269,15 +271,15 @@ def _add_improve_verbs(verbs: Any) -> None:
     add("--options", metavar="FILE", required=True, help=text)
     text = "what may be spent, in the currency of the options"
     add("--budget", metavar="MONEY", type=float, required=True, help=text)
-    text = "what is made better: good units or flow time"
-    add(
-        "--objective", choices=("throughput", "flow_time"), default="throughput",
-        help=text,
-    )  # fmt: skip
-    text = "difference that is worth detecting, as a share: 0.5%%"
-    _add_share(add, "--indifference", 0.005, text)
-    text = "replications of one set at most; 500 by default"
-    add("--most", metavar="N", type=int, default=500, help=text)
+    text = "throughput (the default), flow_time, profit, target (all targets are met) "
+    text += "or target:NAME"
+    add("--objective", metavar="WHAT", default="throughput", help=text)
+    text = "time for which profit is counted; the horizon after the warm-up by default"
+    add("--over", metavar="TIME", help=text)
+    text = "difference that is worth detecting, as a share: 0.5%%; 5%% of a chance"
+    _add_share(add, "--indifference", None, text)
+    text = "replications of one set at most; 500 by default, 4,000 for a chance"
+    add("--most", metavar="N", type=int, help=text)
     text = "folder of the proposal and of all evaluations; results/NAME-improve"
     add("--out", metavar="DIR", help=text)
     _add_span(better)

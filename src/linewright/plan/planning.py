@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from linewright import tables as t
 from linewright.errors import ModelError
-from linewright.lower import Lowered, lower, stream_keys
+from linewright.lower import Lowered, lower
 from linewright.model.check import check
 from linewright.model.line import Line
 from linewright.model.load import model_hash
@@ -34,10 +34,10 @@ from linewright.plan.attainment import (
     highest_factor,
     promise_dates,
     reached,
-    scaled,
 )
 from linewright.plan.capacity import RoughCut, demand_by, rough_cut
 from linewright.plan.counting import Counts, Instants, count_units, in_order
+from linewright.plan.demand import Asked
 from linewright.plan.outcome import PLAN_SCHEMA_VERSION, Plan, plan_table
 from linewright.states import load_state, time_of
 from linewright.stats.intervals import Interval, mean_interval, wilson_interval
@@ -311,7 +311,7 @@ class _Tally:
         self._needed: list[Ints] = []
         self._made: list[Ints] = []
         self._n_met = np.zeros(len(q.goals) + 1, np.int64)
-        self._factors = self._demand_factors()
+        self._asked = Asked(q.line, q.goals, q.seed)
         edges = np.array(
             [one.since_us for one in q.goals] + [one.by_us for one in q.goals]
         )
@@ -319,27 +319,6 @@ class _Tally:
         self._of = np.array([q.products.index(one.product) for one in q.goals])
         at = np.searchsorted(q.instants.cuts_us, edges)
         self._at = at.clip(0, len(q.instants.cuts_us) - 1)
-        keys = stream_keys(["demand"], q.seed)
-        self._key = int(keys[0])
-
-    def _demand_factors(self) -> Floats:
-        """Return what each scenario multiplies each goal by, (scenario, goal)."""
-        rows = []
-        for demand in self.q.line.demand.values():
-            by_name = demand.factor if isinstance(demand.factor, dict) else {}
-            default = 1.0 if isinstance(demand.factor, dict) else demand.factor
-            rows.append([by_name.get(one.product, default) for one in self.q.goals])
-        return np.array(rows or [[1.0] * len(self.q.goals)])
-
-    def _draw_demand(self, number: int) -> int:
-        """Draw the scenario of a replication from a stream of its own."""
-        chances = [demand.probability for demand in self.q.line.demand.values()]
-        if len(chances) < 2:
-            return 0
-        stream = np.random.Philox(key=self._key, counter=number << 64)
-        u = np.random.Generator(stream).random()
-        row = int(np.searchsorted(np.cumsum(chances), u, side="right"))
-        return min(row, len(chances) - 1)
 
     # ------------------------------------------------------------ counting
 
@@ -352,14 +331,8 @@ class _Tally:
         is_past = (self._edges < q.begin_us) | (self._edges == 0)
         edge = np.where(is_past, self._before(fine), edge)
         since, by = np.split(edge, 2)
-        demand = self._draw_demand(counts.number)
-        needed = np.array(
-            [
-                scaled(one.quantity, self._factors[demand, i])
-                for i, one in enumerate(q.goals)
-            ],
-            np.int64,
-        )
+        demand = self._asked.scenario(counts.number)
+        needed = self._asked.units[demand]
         made = by - since
         met = made >= needed
         self._n_met += [*met, met.all()]
@@ -597,7 +570,7 @@ class _Tally:
             owed = np.zeros(len(fine_us))
             for i, one in enumerate(self.q.goals):
                 if one.target == name and one.product == product:
-                    units = scaled(one.quantity, self._factors[demand, i])
+                    units = self._asked.units[demand, i]
                     owed += np.where(fine_us >= one.by_us, units, 0)
             most = np.maximum(most, owed)
         return most
