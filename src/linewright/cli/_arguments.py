@@ -262,6 +262,11 @@ def _add_improve_verbs(verbs: Any) -> None:
     _add_span(lost)
     text = "folder to leave bottleneck.json in, for the brief"
     holds.add_argument("--out", metavar="DIR", help=text)
+    _add_improve(verbs)
+    _add_ledger(verbs)
+
+
+def _add_improve(verbs: Any) -> None:
     text = "find the best set of options for a budget"
     better = _verb(verbs, "improve", run_improve, text)
     better.add_argument("model", metavar="MODEL")
@@ -276,6 +281,9 @@ def _add_improve_verbs(verbs: Any) -> None:
     add("--objective", metavar="WHAT", default="throughput", help=text)
     text = "time for which profit is counted; the horizon after the warm-up by default"
     add("--over", metavar="TIME", help=text)
+    text = "options take effect when their lead time is over (for targets the default)"
+    kind = argparse.BooleanOptionalAction
+    add("--on-dates", action=kind, help=text)
     text = "difference that is worth detecting, as a share: 0.5%%; 5%% of a chance"
     _add_share(add, "--indifference", None, text)
     text = "replications of one set at most; 500 by default, 4,000 for a chance"
@@ -283,6 +291,9 @@ def _add_improve_verbs(verbs: Any) -> None:
     text = "folder of the proposal and of all evaluations; results/NAME-improve"
     add("--out", metavar="DIR", help=text)
     _add_span(better)
+
+
+def _add_ledger(verbs: Any) -> None:
     text = "sign a proposal of `linewright improve`: it becomes an overlay"
     sign = _verb(verbs, "ratify", run_ratify, text)
     sign.add_argument("model", metavar="MODEL")

@@ -220,6 +220,7 @@ def _study(args: Args, line: Line) -> Study:
         args.most or most,
         args.workers,
         over_us,
+        is_chance if args.on_dates is None else args.on_dates,
     )
 
 

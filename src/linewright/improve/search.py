@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from linewright.improve._sets import FIRST, closed, feasible, search
+from linewright.improve._sets import FIRST, Steps, closed, feasible, search
 from linewright.improve.chances import highest_chance
 from linewright.improve.objectives import Objective, objective_of
 from linewright.improve.options import Options
@@ -163,8 +163,9 @@ def improve(
     trials.number(frozenset())
     every = feasible(options, budget)
     if every is None:
-        search(trials, budget, by_money=True)
-        search(trials, budget, by_money=False)
+        steps = None if objective.name == "flow_time" else Steps(options)
+        search(trials, budget, steps, by_money=True)
+        search(trials, budget, steps, by_money=False)
     else:
         for chosen in every:
             trials.number(chosen)
@@ -229,7 +230,7 @@ def _report(
         lead_time_us=max(
             (options.by_name[name].lead_time_us for name in chosen), default=0
         ),
-        changes=options.changes(chosen),
+        changes=options.changes(chosen, on_dates=study.on_dates),
         base=now,
         gain=gain,
         relative_gain=_scaled(gain, 1 / scale),
@@ -242,7 +243,7 @@ def _report(
         n_evaluations=trials.n_made + trials.n_reused + confirm.n_made,
         n_reused=trials.n_reused,
         model_hash=model_hash(options.line),
-        changed_hash=model_hash(options.applied(chosen)),
+        changed_hash=model_hash(options.applied(chosen, on_dates=study.on_dates)),
         budget=budget,
         unit=objective.unit,
         study=study,
@@ -302,6 +303,19 @@ def _guarantee(
 def _remarks(trials: Trials, chosen: Chosen, found: list[Candidate]) -> list[str]:
     """Say what is counted, and which sets may be as good."""
     out = [trials.objective.said] if trials.objective.said else []
+    options = trials.options
+    if options.is_uncertain(chosen):
+        names = [n for n in options.by_name if options.is_uncertain({n} & chosen)]
+        out.append(
+            f"What {', '.join(names)} will bring is uncertain, and drawn anew in every "
+            "run; the changes say the typical value."
+        )
+    if trials.study.on_dates:
+        out.append(
+            "Options take effect when their lead time is over, counted from the start "
+            "of the line."
+        )
+        out += options.remarks(chosen)
     if trials.objective.is_chance:
         out += _ties(trials, chosen)
     return out

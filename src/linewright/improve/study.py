@@ -40,6 +40,8 @@ class Study:
         n_most: Replications of one set at most.
         workers: Threads; all cores by default.
         over_us: Time for which profit is counted; the span by default.
+        on_dates: Whether an option takes effect when its lead time is over, and not at
+            once.
     """
 
     span: Span
@@ -51,6 +53,7 @@ class Study:
     n_most: int = 500
     workers: int | None = None
     over_us: int | None = None
+    on_dates: bool = False
 
 
 @dataclass(slots=True)
@@ -90,28 +93,42 @@ class Trials:
         return self.row[chosen]
 
     def line(self, row: int) -> tuple[Line, Lowered, str]:
-        """Return the changed line, as it is and lowered, and its evaluations' key."""
+        """Return the changed line, as it is and lowered, and its evaluations' key.
+
+        What is uncertain has its typical value there.
+        """
         if row not in self._lines:
-            line = self.options.applied(self.sets[row])
-            span = self.study.span
+            chosen, span = self.sets[row], self.study.span
+            line = self.options.applied(chosen, on_dates=self.study.on_dates)
             key = (
                 f"{model_hash(line)} {__version__} {self.objective.name} "
                 f"{self.study.seed} {span.warmup_us} {span.horizon_us}"
             )
+            if self.options.is_uncertain(chosen):
+                key += f" {self.options.doubt(chosen)}"
             self._lines[row] = line, lowered_of(line, span), key
         return self._lines[row]
+
+    def realised(self, row: int, number: int) -> tuple[Line, Lowered]:
+        """Return the line of a set as it turns out in a replication."""
+        chosen, study = self.sets[row], self.study
+        if not self.options.is_uncertain(chosen):
+            return self.line(row)[:2]
+        draw = (study.seed, number)
+        line = self.options.realised(chosen, draw, on_dates=study.on_dates)
+        return line, lowered_of(line, study.span)
 
     def observe(self, systems: Ints, first: int, last: int) -> Floats:
         """Return raw figures of sets in replications first to last - 1."""
         out = np.empty((len(systems), last - first))
         for i, system in enumerate(systems):
-            line, lowered, key = self.line(int(system))
+            row = int(system)
+            key = self.line(row)[2]
             known = {n: self.store.get(key, n) for n in range(first, last)}
             missing = [n for n, value in known.items() if value is None]
 
-            def one(
-                number: int, line: Line = line, lowered: Lowered = lowered
-            ) -> float:
+            def one(number: int, row: int = row) -> float:
+                line, lowered = self.realised(row, number)
                 return self.objective.run(line, lowered, self.study.seed, number)
 
             made = in_order(one, missing, self.study.workers)
