@@ -291,6 +291,7 @@ def _add_improve(verbs: Any) -> None:
     text = "folder of the proposal and of all evaluations; results/NAME-improve"
     add("--out", metavar="DIR", help=text)
     _add_span(better)
+    _add_engine(better)
 
 
 def _add_ledger(verbs: Any) -> None:
@@ -354,6 +355,7 @@ def _add_plan(verbs: Any) -> None:
     _add_share(plan.add_argument, "--confidence", 0.95, text)
     text = "threads; all cores by default"
     plan.add_argument("--workers", metavar="N", type=int, help=text)
+    _add_engine(plan)
     text = "begin from a state that `linewright state` saved"
     plan.add_argument("--from", metavar="STATE", dest="start_from", help=text)
     text = "CSV file of what was really made: date, product, quantity"
@@ -402,6 +404,7 @@ def _add_study(verb: argparse.ArgumentParser) -> None:
     _add_share(add, "--confidence", 0.95, "confidence of intervals: 95%%")
     add("--units", metavar="N", type=int, help="stop when so many units have left")
     add("--workers", metavar="N", type=int, help="threads; all cores by default")
+    _add_engine(verb)
     text = "begin from a state that `linewright state` saved"
     add("--from", metavar="STATE", dest="start_from", help=text)
     _add_allow(verb)
@@ -416,6 +419,14 @@ def _add_span(verb: argparse.ArgumentParser) -> None:
     add("--seed", metavar="N", type=int, help="same seed, same numbers")
     _add_share(add, "--confidence", 0.95, "confidence of intervals: 95%%")
     add("--workers", metavar="N", type=int, help="threads; all cores by default")
+
+
+def _add_engine(verb: argparse.ArgumentParser) -> None:
+    text = "where replications run: threads (the default), or a Ray cluster: the one "
+    text += "at RAY_ADDRESS, else one of this machine; the result is the same"
+    verb.add_argument(
+        "--engine", choices=("threads", "ray"), default="threads", help=text
+    )
 
 
 def _add_allow(verb: argparse.ArgumentParser) -> None:

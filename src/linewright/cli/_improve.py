@@ -14,6 +14,7 @@ from linewright.cli._say import (
     FOUND,
     OK,
     Args,
+    engine_of,
     json_text,
     load_line,
     print_json,
@@ -188,7 +189,8 @@ def run_improve(args: Args) -> int:
     study = _study(args, line)
     out = Path(args.out or Path("results") / f"{title(args)}-improve")
     store = Store(out / "evaluations.jsonl")
-    found = improve(options, args.budget, study, store, _teller(args))
+    with engine_of(args) as engine:
+        found = improve(options, args.budget, study, store, _teller(args), engine)
     said = _improvement_json(found)
     write_whole(out / PROPOSAL, json_text(said))
     if args.json:

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from linewright.engines import Engine
 from linewright.improve._sets import FIRST, Steps, closed, feasible, search
 from linewright.improve.chances import highest_chance
 from linewright.improve.objectives import Objective, objective_of
@@ -135,6 +136,7 @@ def improve(
     study: Study,
     store: Store | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    engine: Engine | None = None,
 ) -> Improvement:
     """Return the best set of options for a budget.
 
@@ -144,6 +146,7 @@ def improve(
         study: How sets are compared.
         store: Where evaluations are kept; in memory by default.
         on_progress: Called with the replications made so far and the sets looked at.
+        engine: Where replications are run; on threads by default.
 
     Raises:
         ValueError: The budget is below every option, or the objective is none.
@@ -159,7 +162,7 @@ def improve(
             f'"{", ".join(sorted(cheapest))}" at {options.cost(cheapest):,.10g}'
         )
         raise ValueError(msg)
-    trials = Trials(options, study, objective, store or Store(), on_progress)
+    trials = Trials(options, study, objective, store or Store(), on_progress, engine)
     trials.number(frozenset())
     every = feasible(options, budget)
     if every is None:
@@ -212,7 +215,7 @@ def _report(
     options, study, objective = trials.options, trials.study, trials.objective
     found = _candidates(trials)
     other = replace(study, seed=study.seed + 1)
-    confirm = Trials(options, other, objective, trials.store)
+    confirm = Trials(options, other, objective, trials.store, engine=trials.engine)
     pair = [confirm.number(frozenset()), confirm.number(chosen)]
     rows = list(dict.fromkeys(pair))
     before, after = confirm.values(rows, study.replications)[[0, -1]]

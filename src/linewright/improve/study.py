@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from linewright.engines import Engine
 from linewright.improve.objectives import Objective
 from linewright.improve.options import Options
 from linewright.improve.selection import Evaluations, Observe
@@ -66,6 +68,7 @@ class Trials:
         objective: What a replication is worth.
         store: Where raw figures are kept.
         on_progress: Told of replications and sets.
+        engine: Where replications are run; on threads by default.
         sets: The sets, by row.
         row: The row of each set.
         kept: Raw figures by row.
@@ -78,6 +81,7 @@ class Trials:
     objective: Objective
     store: Store
     on_progress: Callable[[int, int], None] | None = None
+    engine: Engine | None = None
     sets: list[Chosen] = field(default_factory=list)
     row: dict[Chosen, int] = field(default_factory=dict)
     kept: Evaluations = field(default_factory=Evaluations)
@@ -109,14 +113,24 @@ class Trials:
             self._lines[row] = line, lowered_of(line, span), key
         return self._lines[row]
 
-    def realised(self, row: int, number: int) -> tuple[Line, Lowered]:
-        """Return the line of a set as it turns out in a replication."""
+    def task(self, row: int) -> Callable[[int], float]:
+        """Return what makes a replication of a set, and knows no more than it needs.
+
+        What is uncertain is drawn anew for each of them.
+        """
         chosen, study = self.sets[row], self.study
-        if not self.options.is_uncertain(chosen):
-            return self.line(row)[:2]
-        draw = (study.seed, number)
-        line = self.options.realised(chosen, draw, on_dates=study.on_dates)
-        return line, lowered_of(line, study.span)
+        objective, options = self.objective, self.options
+        line, lowered, _ = self.line(row)
+        if not options.is_uncertain(chosen):
+            return partial(objective.run, line, lowered, study.seed)
+
+        def one(number: int) -> float:
+            draw = (study.seed, number)
+            line = options.realised(chosen, draw, on_dates=study.on_dates)
+            lowered = lowered_of(line, study.span)
+            return objective.run(line, lowered, study.seed, number)
+
+        return one
 
     def observe(self, systems: Ints, first: int, last: int) -> Floats:
         """Return raw figures of sets in replications first to last - 1."""
@@ -126,12 +140,8 @@ class Trials:
             key = self.line(row)[2]
             known = {n: self.store.get(key, n) for n in range(first, last)}
             missing = [n for n, value in known.items() if value is None]
-
-            def one(number: int, row: int = row) -> float:
-                line, lowered = self.realised(row, number)
-                return self.objective.run(line, lowered, self.study.seed, number)
-
-            made = in_order(one, missing, self.study.workers)
+            workers = self.study.workers
+            made = in_order(self.task(row), missing, workers, self.engine)
             if missing:
                 self.store.put(key, dict(zip(missing, made, strict=True)))
             found = {**known, **dict(zip(missing, made, strict=True))}

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linewright import tables as t
+from linewright.engines import Engine, in_order
 from linewright.errors import ModelError
 from linewright.lower import Lowered, lower
 from linewright.model.check import check
@@ -26,7 +27,12 @@ from linewright.model.load import model_hash
 from linewright.model.meaning import leaves_line
 from linewright.model.moments import tick_of
 from linewright.model.targets import Goal, goals_of, periods_to
-from linewright.own_rules import given_names, permit
+from linewright.own_rules import (
+    given_names,
+    permit,
+    require_threads,
+    threads_for,
+)
 from linewright.plan.actual import Actual, read_actual
 from linewright.plan.attainment import (
     chance,
@@ -36,7 +42,7 @@ from linewright.plan.attainment import (
     reached,
 )
 from linewright.plan.capacity import RoughCut, demand_by, rough_cut
-from linewright.plan.counting import Counts, Instants, count_units, in_order
+from linewright.plan.counting import Counts, Instants, count_units
 from linewright.plan.demand import Asked
 from linewright.plan.outcome import PLAN_SCHEMA_VERSION, Plan, plan_table
 from linewright.states import load_state, time_of
@@ -102,6 +108,7 @@ def plan_line(  # noqa: PLR0913
     precision: float | None = None,
     confidence: float = 0.95,
     workers: int | None = None,
+    engine: Engine | None = None,
     start_from: str | os.PathLike[str] | None = None,
     actual: str | os.PathLike[str] | None = None,
     promises: Sequence[Promise] = (),
@@ -122,6 +129,7 @@ def plan_line(  # noqa: PLR0913
             if neither this nor a number is given.
         confidence: Confidence of all intervals.
         workers: Threads; all cores by default. The result does not depend on it.
+        engine: Where replications are run; on threads by default.
         start_from: A saved state to begin from: what it has made counts.
         actual: CSV file of what was really made so far: date, product, quantity.
         promises: New orders for which a date is asked.
@@ -158,6 +166,7 @@ def plan_line(  # noqa: PLR0913
     _require(line, replications, precision, confidence, seed, promises)
     _require_times(begin_us, end_us, made, start_from is not None)
     lowered = permit(lower(line, end_us), rules, allow_python=allow_python)
+    require_threads(lowered, engine)
     state = None
     if start_from is not None:
         state = load_state(start_from, lowered, model_hash(line), what_if=True).state
@@ -184,23 +193,25 @@ def plan_line(  # noqa: PLR0913
         made,
         tuple(promises),
     )
-    tally, stopped_early = _tallied(question, workers, on_progress)
+    where = engine or threads_for(lowered, workers)
+    tally, stopped_early = _tallied(question, where, on_progress)
     return tally.plan(cut, factor, stopped_early)
 
 
 def _tallied(
     question: _Question,
-    workers: int | None,
+    engine: Engine,
     on_progress: Callable[[Progress], None] | None,
 ) -> tuple[_Tally, bool]:
     """Run replications until they are enough; say whether somebody stopped them."""
     q, tally = question, _Tally(question)
+    lowered, seed, instants, start = q.lowered, q.seed, q.instants, q.start
 
     def count(number: int) -> Counts:
-        return count_units(q.lowered, q.seed, number, q.instants, q.start)
+        return count_units(lowered, seed, number, instants, start)
 
     try:
-        for counts in in_order(count, q.replications, workers, q.lowered):
+        for counts in in_order(engine, count, range(q.replications)):
             tally.add(counts)
             widest = tally.widest()
             if on_progress:
