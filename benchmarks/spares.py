@@ -4,8 +4,9 @@ Use: ``python -m benchmarks.spares DATA [--two N] [--five N] [--days D]``
 
 ``DATA`` is a folder with ``two_machine_exact.csv.gz`` and
 ``five_machine_greedy.csv.gz`` (Sachs, Kiesmueller and Helber 2024). Takes N rows of
-each, spread over all. Of lines of two stations it prints how far the estimate of the published design lies from its exact
-throughput, and in how many rows the design found costs as much as the optimum. Of lines
+each, spread over all. Of lines of two stations it prints how far the estimate of the
+published design lies from its exact throughput, and in how many rows the design found
+costs as much as the optimum. Of lines
 of five, whose published throughputs are approximate, it looks for the cheapest design,
 at most at the published cost, and simulates it beside the published one on the same
 streams. The exit code is 1 if a design costs more than the published one, or two

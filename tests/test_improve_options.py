@@ -40,7 +40,9 @@ calendars:
   long: {shifts: [{days: mon-sat, from: "06:00", to: "22:00"}]}
 people: {fitters: {count: 1, calendar: days}}
 stations:
-  a: {process: 60 s}
+  a:
+    process: 60 s
+    failures: {pump: {every: exponential(9 h), repair: exponential(1 h), spares: 1}}
   b: {process: {x: 40 s, y: "exponential(80 s)"}, buffer: 2}
   c: {process: 50 s, dispatch: priority}
 products:
@@ -80,7 +82,8 @@ def test_what_can_be_generated() -> None:
         "  shift: {cost: 90, calendar: long, instead_of: days}\n"
         "  rule: {cost: 1, rules: [fifo, priority]}\n"
         "  conwip: {cost: 2, levels: [4, 8], products: [x]}\n"
-        "  lot_size: {cost: 3, sizes: [1, 5], products: [x]}\n",
+        "  lot_size: {cost: 3, sizes: [1, 5], products: [x]}\n"
+        "  spare: {cost: 4, most: 2}\n",
         line,
     )
     assert list(options.by_name) == [
@@ -92,6 +95,8 @@ def test_what_can_be_generated() -> None:
         "x: at most 4 in the line",
         "x: at most 8 in the line",
         "x: lots of 5 units",
+        "a: 1 spare more (pump)",
+        "a: 2 spares more (pump)",
     ]
     moved = options.applied(["a: 25% of its work moved to b"])
     for product, kinds in (("x", ["constant"] * 2), ("y", ["constant", "exponential"])):
@@ -107,6 +112,8 @@ def test_what_can_be_generated() -> None:
     capped = options.applied(["x: at most 4 in the line", "x: lots of 5 units"])
     assert capped.products["x"].release.conwip == 4
     assert capped.products["x"].lot_size == 5
+    spares = options.applied(["a: 2 spares more (pump)"]).stations["a"].failures
+    assert spares["pump"].spares == 3
     both = frozenset({"x: at most 4 in the line", "x: at most 8 in the line"})
     assert not options.fits(both)
 

@@ -24,6 +24,7 @@ __all__ = [
     "Change",
     "another_place",
     "another_server",
+    "another_spare",
     "as_overlay",
     "at_most_in_line",
     "lots_of",
@@ -273,6 +274,21 @@ def another_server(line: Line, station: str, n: int = 1) -> Change | None:
     servers = f"{n} server{'' if n == 1 else 's'}"
     changes = {"stations": {station: {"servers": it.servers + n}}}
     return Change(f"{station}: {servers} more", changes)
+
+
+def another_spare(line: Line, station: str, failure: str, n: int = 1) -> Change | None:
+    """Return the change that keeps more spare components for a failure.
+
+    None for one that is repaired where it is.
+    """
+    there = line.stations[station].failures[failure].spares
+    if there is None:
+        return None
+    spares = f"{n} spare{'' if n == 1 else 's'}"
+    said = {"failures": {failure: {"spares": there + n}}}
+    return Change(
+        f"{station}: {spares} more ({failure})", {"stations": {station: said}}
+    )
 
 
 # ------------------------------------------------------------------ otherwise

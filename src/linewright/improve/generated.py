@@ -1,9 +1,9 @@
 """Options that a file asks for by kind: each is offered wherever it is possible.
 
-What is done at stations (`buffer_place`, `server`, `less_…`, `rule`, `moved_work`) is
-offered for all of them, or for those that are named; what is done with products
-(`conwip`, `lot_size`) for all products that can have it, or for those that are named;
-another `shift` for all who work by a calendar.
+What is done at stations (`buffer_place`, `server`, `spare`, `less_…`, `rule`,
+`moved_work`) is offered for all of them, or for those that are named; what is done with
+products (`conwip`, `lot_size`) for all products that can have it, or for those that are
+named; another `shift` for all who work by a calendar.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from linewright.improve.changes import (
     Change,
     another_place,
     another_server,
+    another_spare,
     at_most_in_line,
     lots_of,
     moved_work,
@@ -138,6 +139,18 @@ def _pieces(site: _Site) -> Iterator[Option]:
             for n in range(1, said.most + 1)
         ]
         yield from _levels(said, [c for c in changes if c is not None], more)
+
+
+def _spares(site: _Site) -> Iterator[Option]:
+    """Yield spare components on top of those that there are."""
+    line = site.line
+    for station in site.named("station", list(line.stations)):
+        for failure in line.stations[station].failures:
+            found = [
+                another_spare(line, station, failure, n)
+                for n in range(1, site.said.most + 1)
+            ]
+            yield from _levels(site.said, [c for c in found if c is not None])
 
 
 def _less(site: _Site) -> Iterator[Option]:
@@ -278,6 +291,7 @@ def _of_products(
 KINDS: dict[str, tuple[type[_Priced], Callable[[_Site], Iterator[Option]]]] = {
     "buffer_place": (_Pieces, _pieces),
     "server": (_Pieces, _pieces),
+    "spare": (_Pieces, _spares),
     "less_processing": (_Less, _less),
     "less_setup": (_Less, _less),
     "less_loading": (_Less, _less),
