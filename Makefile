@@ -3,6 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+RAY := build/ray
 LOCK := requirements/dev.txt
 
 # The Python to build .venv from; the first of these that runs and is new enough.
@@ -16,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint kernel-checks soak bench format lock build docs clean
+.PHONY: help setup demo test lint kernel-checks ray-checks soak bench format lock build docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -83,8 +84,21 @@ kernel-checks: $(STAMP)
 	NUMBA_BOUNDSCHECK=1 $(PYTEST) -n $(WORKERS) -m "boundscheck and not soak"
 	NUMBA_DISABLE_JIT=1 $(PYTEST) -n $(WORKERS) -m "nojit and not soak"
 
+# Ray is large (285 MB) and has an environment of its own, which sees .venv's packages.
+ray-checks: $(STAMP)
+	@test -x $(RAY)/bin/python || "$(PYTHON)" -m venv --without-pip $(RAY)
+	@pip="$(BIN)/python -m pip"; \
+	$$pip --version >/dev/null 2>&1 || pip="$(PYTHON) -m pip"; \
+	export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1; \
+	$$pip --python $(RAY)/bin/python install --quiet --require-hashes \
+		--only-binary :all: -r requirements/ray.txt
+	@$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' \
+		> "$$($(RAY)/bin/python -c 'import site; print(site.getsitepackages()[0])')/dev.pth"
+	PYTHONPATH=src:. $(RAY)/bin/python -m pytest tests/test_engines.py
+
 soak: $(STAMP)  ## Run the long checks
 	$(PYTEST) -n $(WORKERS) -m soak
+	$(MAKE) --no-print-directory ray-checks
 
 bench: $(STAMP)  ## Measure the speed, as ratios in one run
 	$(BIN)/python -m benchmarks
@@ -95,15 +109,18 @@ format: $(STAMP)  ## Format the code and mend what can be mended
 
 # Versions and hashes of the public index, whatever mirror this machine is set to.
 # `make lock UPGRADE=--upgrade` takes the newest versions.
+EXTRAS := bench brief improve pandas plan polars
+COMPILE = CUSTOM_COMPILE_COMMAND="make lock" PIP_CONFIG_FILE=/dev/null \
+	PIP_FIND_LINKS= PIP_INDEX_URL= PIP_EXTRA_INDEX_URL= \
+	build/lock/bin/pip-compile $(UPGRADE) --quiet --allow-unsafe \
+		--generate-hashes --strip-extras --no-emit-index-url \
+		--no-emit-trusted-host --no-emit-find-links --no-emit-options
 lock:  ## Pin the versions in requirements/
 	"$(PYTHON)" -m venv build/lock
 	build/lock/bin/pip install --quiet --disable-pip-version-check pip-tools
-	CUSTOM_COMPILE_COMMAND="make lock" PIP_CONFIG_FILE=/dev/null \
-	PIP_FIND_LINKS= PIP_INDEX_URL= PIP_EXTRA_INDEX_URL= \
-	build/lock/bin/pip-compile $(UPGRADE) --quiet --all-extras --allow-unsafe \
-		--generate-hashes --strip-extras --no-emit-index-url \
-		--no-emit-trusted-host --no-emit-find-links --no-emit-options \
+	$(COMPILE) $(foreach extra,$(EXTRAS),--extra $(extra)) \
 		--output-file $(LOCK) pyproject.toml requirements/dev.in
+	$(COMPILE) --output-file requirements/ray.txt requirements/ray.in
 
 build: $(STAMP)  ## Build the wheel and the sdist in dist/
 	$(BIN)/python -m build --no-isolation

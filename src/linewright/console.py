@@ -563,6 +563,12 @@ def _lost(rate: Interval, span_h: float, sign: str) -> tuple[str, str]:
     )
 
 
+def _amount(found: Improvement) -> float:
+    """Return the objective as it is; a time is kept as its negative."""
+    mean = found.base.mean
+    return abs(mean) if found.study.objective == "flow_time" else mean
+
+
 def improvement_view(title: str, found: Improvement, currency: str) -> RenderableType:
     """Return the best set of options, what it gains, and the frontier."""
     study = found.study
@@ -580,16 +586,23 @@ def improvement_view(title: str, found: Improvement, currency: str) -> Renderabl
             late = f"; all of it is there after {format_duration(found.lead_time_us)}"
         views.append(Text(f"Cost {found.cost:,.10g}{unit}{late}."))
     relative = found.relative_gain
+    is_chance = found.unit == "chance"
+    points = "points on a chance" if is_chance else "%"
+    now = (
+        f"{number(100 * found.base.mean, 100 * found.base.half_width)}%"
+        if is_chance
+        else f"{number(_amount(found), found.base.half_width)} {found.unit}"
+    )
     views.append(
         Text(
             f"Gain confirmed on seed {study.seed + 1}: "
-            f"{number(100 * relative.mean, 100 * relative.half_width)}% of "
-            f"{number(abs(found.base.mean), found.base.half_width)} "
-            f"({study.confidence:.0%} interval, {relative.n} pairs)."
+            f"{number(100 * relative.mean, 100 * relative.half_width)} {points} of "
+            f"{now} ({study.confidence:.0%} interval, {relative.n} pairs)."
         )
     )
     views.append(Text(found.guarantee))
-    scale = abs(found.base.mean) or math.nan
+    views += [Text(remark) for remark in found.remarks]
+    scale = 1.0 if is_chance else abs(found.base.mean) or math.nan
     rows = [
         (
             ", ".join(one.options) or "as it is",

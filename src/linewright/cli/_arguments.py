@@ -65,7 +65,9 @@ EXAMPLES = {
     'linewright bottleneck plant.yaml --horizon "52 weeks" --confirm 5',
     "improve": "linewright improve plant.yaml --options options.yaml --budget 120000\n"
     "linewright improve plant.yaml --options options.yaml --budget 5e4 "
-    "--objective flow_time",
+    "--objective flow_time\n"
+    "linewright improve plant.yaml --options options.yaml --budget 5e4 "
+    '--objective profit --over "52 weeks"',
     "losses": "linewright losses plant.yaml\n"
     'linewright losses plant.yaml --horizon "4 weeks" --replications 20',
     "allocate": "linewright allocate line.yaml --places 40\n"
@@ -276,6 +278,11 @@ def _add_improve_verbs(verbs: Any) -> None:
     text = "folder to leave bottleneck.json in, for the brief"
     holds.add_argument("--out", metavar="DIR", help=text)
     _add_losses(verbs)
+    _add_improve(verbs)
+    _add_ledger(verbs)
+
+
+def _add_improve(verbs: Any) -> None:
     text = "find the best set of options for a budget"
     better = _verb(verbs, "improve", run_improve, text)
     better.add_argument("model", metavar="MODEL")
@@ -285,18 +292,25 @@ def _add_improve_verbs(verbs: Any) -> None:
     add("--options", metavar="FILE", required=True, help=text)
     text = "what may be spent, in the currency of the options"
     add("--budget", metavar="MONEY", type=float, required=True, help=text)
-    text = "what is made better: good units or flow time"
-    add(
-        "--objective", choices=("throughput", "flow_time"), default="throughput",
-        help=text,
-    )  # fmt: skip
-    text = "difference that is worth detecting, as a share: 0.5%%"
-    _add_share(add, "--indifference", 0.005, text)
-    text = "replications of one set at most; 500 by default"
-    add("--most", metavar="N", type=int, default=500, help=text)
+    text = "throughput (the default), flow_time, profit, target (all targets are met) "
+    text += "or target:NAME"
+    add("--objective", metavar="WHAT", default="throughput", help=text)
+    text = "time for which profit is counted; the horizon after the warm-up by default"
+    add("--over", metavar="TIME", help=text)
+    text = "options take effect when their lead time is over (for targets the default)"
+    kind = argparse.BooleanOptionalAction
+    add("--on-dates", action=kind, help=text)
+    text = "difference that is worth detecting, as a share: 0.5%%; 5%% of a chance"
+    _add_share(add, "--indifference", None, text)
+    text = "replications of one set at most; 500 by default, 4,000 for a chance"
+    add("--most", metavar="N", type=int, help=text)
     text = "folder of the proposal and of all evaluations; results/NAME-improve"
     add("--out", metavar="DIR", help=text)
     _add_span(better)
+    _add_engine(better)
+
+
+def _add_ledger(verbs: Any) -> None:
     text = "sign a proposal of `linewright improve`: it becomes an overlay"
     sign = _verb(verbs, "ratify", run_ratify, text)
     sign.add_argument("model", metavar="MODEL")
@@ -372,6 +386,7 @@ def _add_plan(verbs: Any) -> None:
     _add_share(plan.add_argument, "--confidence", 0.95, text)
     text = "threads; all cores by default"
     plan.add_argument("--workers", metavar="N", type=int, help=text)
+    _add_engine(plan)
     text = "begin from a state that `linewright state` saved"
     plan.add_argument("--from", metavar="STATE", dest="start_from", help=text)
     text = "CSV file of what was really made: date, product, quantity"
@@ -428,6 +443,7 @@ def _add_study(verb: argparse.ArgumentParser) -> None:
     _add_share(add, "--confidence", 0.95, "confidence of intervals: 95%%")
     add("--units", metavar="N", type=int, help="stop when so many units have left")
     add("--workers", metavar="N", type=int, help="threads; all cores by default")
+    _add_engine(verb)
     text = "begin from a state that `linewright state` saved"
     add("--from", metavar="STATE", dest="start_from", help=text)
     _add_allow(verb)
@@ -442,6 +458,14 @@ def _add_span(verb: argparse.ArgumentParser) -> None:
     add("--seed", metavar="N", type=int, help="same seed, same numbers")
     _add_share(add, "--confidence", 0.95, "confidence of intervals: 95%%")
     add("--workers", metavar="N", type=int, help="threads; all cores by default")
+
+
+def _add_engine(verb: argparse.ArgumentParser) -> None:
+    text = "where replications run: threads (the default), or a Ray cluster: the one "
+    text += "at RAY_ADDRESS, else one of this machine; the result is the same"
+    verb.add_argument(
+        "--engine", choices=("threads", "ray"), default="threads", help=text
+    )
 
 
 def _add_allow(verb: argparse.ArgumentParser) -> None:

@@ -12,6 +12,7 @@ from linewright.cli._say import (
     INTERRUPTED,
     OK,
     Args,
+    engine_of,
     load_line,
     print_json,
     say,
@@ -137,7 +138,7 @@ def _planned(args: Args, line: Line) -> Plan:
         bar.show(progress.done, progress.asked, width)
 
     try:
-        with ProgressBar(stream, line.name, None) as bar:
+        with engine_of(args) as engine, ProgressBar(stream, line.name, None) as bar:
             return plan_line(
                 line,
                 horizon=args.horizon,
@@ -146,6 +147,7 @@ def _planned(args: Args, line: Line) -> Plan:
                 precision=args.precision,
                 confidence=args.confidence,
                 workers=args.workers,
+                engine=engine,
                 start_from=args.start_from,
                 actual=args.actual,
                 promises=[Promise(*one) for one in args.promises],

@@ -17,6 +17,7 @@ from linewright.cli._say import (
     INTERRUPTED,
     OK,
     Args,
+    engine_of,
     is_result,
     load_line,
     print_json,
@@ -86,8 +87,9 @@ def simulated(args: Args, line: Line, options: dict[str, Any]) -> Result:
     tell_compiling(args)
     stream = Path(os.devnull).open("w") if args.quiet else sys.stderr  # noqa: SIM115
     try:
-        with ProgressBar(stream, line.name, options["precision"]) as bar:
-            result = simulate(line, on_progress=bar, **options)
+        bar = ProgressBar(stream, line.name, options["precision"])
+        with engine_of(args) as engine, bar:
+            result = simulate(line, on_progress=bar, engine=engine, **options)
     finally:
         if args.quiet:
             stream.close()

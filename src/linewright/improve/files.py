@@ -279,6 +279,7 @@ class _Found(_Form):
     gain: _Interval
     relative_gain: _Interval
     guarantee: str
+    remarks: tuple[str, ...] = ()
     is_complete: bool
     is_exhaustive: bool
     candidates: tuple[FrontierSet, ...]
@@ -298,6 +299,11 @@ class _Study(_Form):
     replications: Annotated[int, Field(ge=1)]
     warmup_us: _Time
     horizon_us: _Time
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether a chance to meet targets was sought: gains are in points then."""
+        return self.objective.partition(":")[0] == "target"
 
 
 class ImprovementFile(_Form):
