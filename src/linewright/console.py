@@ -587,7 +587,7 @@ def improvement_view(title: str, found: Improvement, currency: str) -> Renderabl
         views.append(Text(f"Cost {found.cost:,.10g}{unit}{late}."))
     relative = found.relative_gain
     is_chance = found.unit == "chance"
-    points = "points on a chance" if is_chance else "%"
+    points = " points on a chance" if is_chance else "%"
     now = (
         f"{number(100 * found.base.mean, 100 * found.base.half_width)}%"
         if is_chance
@@ -596,7 +596,7 @@ def improvement_view(title: str, found: Improvement, currency: str) -> Renderabl
     views.append(
         Text(
             f"Gain confirmed on seed {study.seed + 1}: "
-            f"{number(100 * relative.mean, 100 * relative.half_width)} {points} of "
+            f"{number(100 * relative.mean, 100 * relative.half_width)}{points} of "
             f"{now} ({study.confidence:.0%} interval, {relative.n} pairs)."
         )
     )

@@ -264,7 +264,7 @@ def _target(line: Line, name: str, target: str, span: Span) -> Objective:
         msg = "no target is due within the horizon; make it longer, or add targets"
         raise ValueError(msg)
     edges = sorted({one.by_us for one in goals} | {one.since_us for one in goals})
-    instants = Instants.of(edges, 0, goals_end(goals))
+    instants = Instants.of(edges, 0, _end_us(goals))
     asked: dict[int, Asked] = {}
 
     def run(_: Line, lowered: Lowered, seed: int, number: int) -> float:
@@ -276,16 +276,16 @@ def _target(line: Line, name: str, target: str, span: Span) -> Objective:
         np.divide(made, needed, out=shares, where=needed > 0)
         return float(shares.min())
 
-    n = len(goals)
-    which = f'all {n} goals of "{target}"' if target else f"all {n} goals"
+    n, of = len(goals), f' of "{target}"' if target else ""
+    which = f"all {n} goals{of} are" if n > 1 else f"the goal{of} is"
     said = (
-        f"The chance that {which} are met, by the line's own dates, from its start to "
-        f"{format_duration(goals_end(goals))} after it; no warm-up is cut."
+        f"The chance that {which} met, by the line's own dates, from its start to "
+        f"{format_duration(_end_us(goals))} after it; no warm-up is cut."
     )
     return Objective(name, "chance", run, is_chance=True, said=said)
 
 
-def goals_end(goals: list[Goal]) -> int:
+def _end_us(goals: list[Goal]) -> int:
     """Return when the last goal is due."""
     return max(one.by_us for one in goals)
 

@@ -15,7 +15,7 @@ from linewright.improve.options import Options
 from linewright.improve.selection import Evaluations, Observe
 from linewright.improve.store import Store
 from linewright.improve.trials import Span, in_order, lowered_of
-from linewright.lower import Lowered
+from linewright.lower import Lowered, lower
 from linewright.model.line import Line
 from linewright.model.load import model_hash
 from linewright.version import __version__
@@ -127,7 +127,8 @@ class Trials:
         def one(number: int) -> float:
             draw = (study.seed, number)
             line = options.realised(chosen, draw, on_dates=study.on_dates)
-            lowered = lowered_of(line, study.span)
+            # its form is checked by making it, its meaning was with typical values
+            lowered = lower(line, study.span.horizon_us)
             return objective.run(line, lowered, study.seed, number)
 
         return one
