@@ -81,6 +81,8 @@ class Job:
         version: How often that was said; the higher one counts.
         at_us: When it was commanded, microseconds from the line's start.
         in_doubt: Whether nobody knows if it was done: its machine started again since.
+        worked_us: How long it had gone on when it last was to hold.
+        since_us: Since when it goes on, or -1 while it is to hold.
     """
 
     device: str
@@ -95,6 +97,8 @@ class Job:
     version: int
     at_us: int
     in_doubt: bool = False
+    worked_us: int = 0
+    since_us: int = -1
 
     @property
     def id(self) -> str:
