@@ -32,14 +32,16 @@ export class LineView {
   }
 
   stage(stage) {
-    const lanes = stage.lanes.map((lane) =>
-      el(
+    const lanes = stage.lanes.map((lane) => {
+      const made = el(
         "div",
         { class: "lane", role: "group", "aria-label": lane.label },
         el("p", { class: "lane-name", dir: "auto", text: words(lane.label) }),
         el("div", { class: "cards" }, ...lane.stations.map((k) => this.cards[k].card)),
-      ),
-    );
+      );
+      made.style.setProperty("--n", lane.stations.length);
+      return made;
+    });
     const title = stage.label ? [el("h3", { dir: "auto", text: words(stage.label) })] : [];
     return el("section", { class: "stage", data: { stage: stage.label } }, ...title, el("div", { class: "lanes" }, ...lanes));
   }
