@@ -330,6 +330,8 @@ def _least(
     price[columns] = 1.0
     solver.price(price)
     found = solver.solve(min(max(time_left() / 4, 1.0), MOST_S))
+    if found.status == "unknown":  # then with setups counted in part
+        found = solver.solve(MOST_S, whole=False)
     solver.price(solver.cost)
     return found.values
 
