@@ -6,6 +6,7 @@ same form.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -146,13 +147,15 @@ class QuantityPlan(PlanFolder):
 
     @property
     def cost(self) -> float:
-        """What the plan costs, at the worth of the start."""
-        return float(self.manifest["cost"])
+        """What the plan costs, at the worth of the start; nan where there is none."""
+        cost = self.manifest["cost"]
+        return math.nan if cost is None else float(cost)
 
     @property
     def gap(self) -> float:
-        """How far the bound is below the cost, as a share of the cost."""
-        return float(self.manifest["gap"])
+        """How far the bound is below the cost, as a share; infinite without one."""
+        gap = self.manifest["gap"]
+        return math.inf if gap is None else float(gap)
 
     def __repr__(self) -> str:
         """Return a line of what it is."""
