@@ -137,7 +137,12 @@ def encoded(record: Record) -> str:
         body["rows"] = record.rows
     if record.commands:
         body["commands"] = record.commands
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _encode(body)
+
+
+_encode = json.JSONEncoder(
+    separators=(",", ":"), ensure_ascii=False, allow_nan=False
+).encode
 
 
 def _decoded(at_us: int, kind: str, text: str) -> Record:
