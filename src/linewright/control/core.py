@@ -69,32 +69,17 @@ class _Columns:
     )  # fmt: skip
 
     def __init__(self, state: t.State) -> None:
-        clock, servers, parts, tree = (
-            state.clock,
-            state.servers,
-            state.parts,
-            state.tree,
-        )
-        self.now, self.status = memoryview(clock["now"]), memoryview(clock["status"])
-        self.n_free = memoryview(clock["n_free"])
-        self.n_trace = memoryview(clock["n_trace"])
-        self.phase, self.running = (
-            memoryview(servers["phase"]),
-            memoryview(servers["running"]),
-        )
-        self.part, self.n_parts = (
-            memoryview(servers["part"]),
-            memoryview(servers["n_parts"]),
-        )
-        self.step, self.product = (
-            memoryview(parts["step"]),
-            memoryview(parts["product"]),
-        )
-        self.serial, self.mate = memoryview(parts["serial"]), memoryview(parts["mate"])
-        self.tree_key, self.tree_leaf = (
-            memoryview(tree["key"]),
-            memoryview(tree["leaf"]),
-        )
+        self.now, self.status = _columns(state.clock, "now", "status")
+        self.n_free, self.n_trace = _columns(state.clock, "n_free", "n_trace")
+        self.phase, self.running = _columns(state.servers, "phase", "running")
+        self.part, self.n_parts = _columns(state.servers, "part", "n_parts")
+        self.step, self.product = _columns(state.parts, "step", "product")
+        self.serial, self.mate = _columns(state.parts, "serial", "mate")
+        self.tree_key, self.tree_leaf = _columns(state.tree, "key", "leaf")
+
+
+def _columns(table: Any, *names: str) -> list[memoryview]:
+    return [memoryview(table[name]) for name in names]
 
 
 class Core:
