@@ -347,9 +347,9 @@ class Core:
         """Return the servers that look other than when this was asked last."""
         found: set[int] = set()
         for column, seen in zip(self._watched, self._seen, strict=True):
-            differs = column != seen
-            if differs.any():
-                found.update(differs.nonzero()[0].tolist())
+            [differs] = (column != seen).nonzero()
+            if differs.size:
+                found.update(differs.tolist())
                 seen[:] = column
         return found
 
