@@ -3,6 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+RAY := build/ray
 LOCK := requirements/dev.txt
 
 # The Python to build .venv from; the first of these that runs and is new enough.
@@ -16,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint kernel-checks soak bench format lock build docs clean
+.PHONY: help setup demo test lint kernel-checks ray-checks soak bench format lock build docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -44,9 +45,29 @@ $(STAMP): $(LOCK) pyproject.toml
 		&& $$pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(STAMP)  ## Simulate the light-aircraft plant and write its brief
-	$(BIN)/linewright simulate examples/light-aircraft/plant.yaml --out build/demo
-	@$(BIN)/linewright brief build/demo
+# What is found goes into the brief; the tables of each step lie beside it as text.
+PLANT := examples/light-aircraft
+DEMO := build/demo
+demo: $(STAMP)  ## Plan five years of the light-aircraft plant and write its brief
+	@mkdir -p build
+	@echo "1 of 5: five years of the light-aircraft plant, simulated" >&2
+	@$(BIN)/linewright simulate $(PLANT)/five-years.yaml --replications 8 --out $(DEMO) \
+		> build/demo.txt
+	@echo "2 of 5: will it make its plan? every chance to 5%" >&2
+	@$(BIN)/linewright plan $(PLANT)/five-years.yaml --precision 5% --goal auto \
+		--promise trainer=12@90% --promise tourer=12@90% --out $(DEMO)/plan \
+		> build/demo-plan.txt
+	@echo "3 of 5: what is lost to what, and what holds the line back" >&2
+	@$(BIN)/linewright losses $(PLANT)/five-years.yaml --target all --replications 3 \
+		--out $(DEMO) > build/demo-losses.txt
+	@$(BIN)/linewright bottleneck $(PLANT)/five-years.yaml --replications 6 \
+		--confirm 2 --out $(DEMO) > build/demo-bottleneck.txt
+	@echo "4 of 5: what to change for 100,000 EUR, to within 1%" >&2
+	@$(BIN)/linewright improve $(PLANT)/five-years.yaml --budget 100000 \
+		--options $(PLANT)/small-options.yaml --indifference 1% --most 40 \
+		--replications 8 --out $(DEMO) > build/demo-improve.txt
+	@echo "5 of 5: the brief" >&2
+	@$(BIN)/linewright brief $(DEMO) --plan $(DEMO)/plan
 
 test: lint  ## Check everything (under 10 minutes)
 	$(PYTEST) -n $(WORKERS)
@@ -63,8 +84,21 @@ kernel-checks: $(STAMP)
 	NUMBA_BOUNDSCHECK=1 $(PYTEST) -n $(WORKERS) -m "boundscheck and not soak"
 	NUMBA_DISABLE_JIT=1 $(PYTEST) -n $(WORKERS) -m "nojit and not soak"
 
+# Ray is large (285 MB) and has an environment of its own, which sees .venv's packages.
+ray-checks: $(STAMP)
+	@test -x $(RAY)/bin/python || "$(PYTHON)" -m venv --without-pip $(RAY)
+	@pip="$(BIN)/python -m pip"; \
+	$$pip --version >/dev/null 2>&1 || pip="$(PYTHON) -m pip"; \
+	export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1; \
+	$$pip --python $(RAY)/bin/python install --quiet --require-hashes \
+		--only-binary :all: -r requirements/ray.txt
+	@$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' \
+		> "$$($(RAY)/bin/python -c 'import site; print(site.getsitepackages()[0])')/dev.pth"
+	PYTHONPATH=src:. $(RAY)/bin/python -m pytest tests/test_engines.py
+
 soak: $(STAMP)  ## Run the long checks
 	$(PYTEST) -n $(WORKERS) -m soak
+	$(MAKE) --no-print-directory ray-checks
 
 bench: $(STAMP)  ## Measure the speed, as ratios in one run
 	$(BIN)/python -m benchmarks
@@ -75,15 +109,18 @@ format: $(STAMP)  ## Format the code and mend what can be mended
 
 # Versions and hashes of the public index, whatever mirror this machine is set to.
 # `make lock UPGRADE=--upgrade` takes the newest versions.
+EXTRAS := bench brief improve pandas plan polars
+COMPILE = CUSTOM_COMPILE_COMMAND="make lock" PIP_CONFIG_FILE=/dev/null \
+	PIP_FIND_LINKS= PIP_INDEX_URL= PIP_EXTRA_INDEX_URL= \
+	build/lock/bin/pip-compile $(UPGRADE) --quiet --allow-unsafe \
+		--generate-hashes --strip-extras --no-emit-index-url \
+		--no-emit-trusted-host --no-emit-find-links --no-emit-options
 lock:  ## Pin the versions in requirements/
 	"$(PYTHON)" -m venv build/lock
 	build/lock/bin/pip install --quiet --disable-pip-version-check pip-tools
-	CUSTOM_COMPILE_COMMAND="make lock" PIP_CONFIG_FILE=/dev/null \
-	PIP_FIND_LINKS= PIP_INDEX_URL= PIP_EXTRA_INDEX_URL= \
-	build/lock/bin/pip-compile $(UPGRADE) --quiet --all-extras --allow-unsafe \
-		--generate-hashes --strip-extras --no-emit-index-url \
-		--no-emit-trusted-host --no-emit-find-links --no-emit-options \
+	$(COMPILE) $(foreach extra,$(EXTRAS),--extra $(extra)) \
 		--output-file $(LOCK) pyproject.toml requirements/dev.in
+	$(COMPILE) --output-file requirements/ray.txt requirements/ray.in
 
 build: $(STAMP)  ## Build the wheel and the sdist in dist/
 	$(BIN)/python -m build --no-isolation

@@ -1,8 +1,9 @@
 """Write `results.md`: the result folder and every column of its tables, from the code.
 
 The columns and their meanings are `results.COLUMNS`, those of the event log
-`traces.LOG_COLUMNS` and those of a plan `plan.outcome.PLAN_COLUMNS`; what the manifests
-and the measures of `summary` mean stands here.
+`traces.LOG_COLUMNS`, those of a plan `plan.outcome.PLAN_COLUMNS`, and those of a plan
+of quantities `plan.quantities.QUANTITY_COLUMNS`; what the manifests and the measures of
+`summary` mean stands here.
 """
 
 from __future__ import annotations
@@ -11,10 +12,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from linewright.plan.outcome import PLAN_COLUMNS, PLAN_SCHEMA_VERSION
+from linewright.plan.quantities import QUANTITIES_SCHEMA_VERSION, QUANTITY_COLUMNS
 from linewright.results import COLUMNS, RESULT_SCHEMA_VERSION
 from linewright.traces import LOG_COLUMNS, LOG_KINDS
 
-__all__ = ["MANIFEST", "MEASURES", "PAGE", "PLAN_MANIFEST", "results"]
+__all__ = [
+    "MANIFEST",
+    "MEASURES",
+    "PAGE",
+    "PLAN_MANIFEST",
+    "QUANTITY_MANIFEST",
+    "results",
+]
 
 PAGE = Path(__file__).parent / "results.md"
 
@@ -108,6 +117,37 @@ PLAN_MANIFEST: Mapping[str, str] = {
     "failed_checks": "laws that were broken; empty in a sound run",
 }
 """Keys of a plan's manifest and what they mean."""
+
+QUANTITY_MANIFEST: Mapping[str, str] = {
+    "kind": "`quantities`",
+    "quantities_schema_version": "version of this format",
+    "linewright_version": "version that wrote it",
+    "model_name": "`name` of the model",
+    "description": "`description` of the model",
+    "model_hash": "hash of the model's content; comments and layout do not change it",
+    "seed": "seed of the runs from which clearing functions come; null without any",
+    "start": "local date and time of instant 0",
+    "time_zone": "zone of the line",
+    "currency": "name of the money, or null",
+    "horizon_us": "end of the last period, microseconds from the start",
+    "factor": "what all targets were multiplied by",
+    "status": "`optimal`, to 0.01 %; `feasible`, with a gap; `infeasible`, proven that "
+    "no plan meets the targets; `unknown`, where the time was over",
+    "cost": "what the plan costs, at the worth of the start",
+    "costs": "its parts",
+    "bound": "no plan costs less; infinite where none is possible",
+    "gap": "how far the bound is below the cost, as a share of it",
+    "conflict_is_least": "whether none of the limits in `conflict` can be left out; "
+    "null where there is a plan",
+    "learning_change": "most by which what is learned changed in the last round",
+    "columns": "columns of the program",
+    "rows": "its rows",
+    "whole_columns": "columns that are yes or no",
+    "first_s": "time until the first solution, with fractions, seconds",
+    "seconds": "time in all",
+    "time_limit_s": "time that was allowed",
+}
+"""Keys of the manifest of a plan of quantities, and what they mean."""
 
 MEASURES: Mapping[str, tuple[str, str]] = {
     "throughput_per_h": ("product", "units that finished their route, per hour"),
@@ -220,6 +260,29 @@ tables; `linewright.Plan.load(folder)` reads it. `plan_schema_version` is now
 manifest:
 """
 
+_QUANTITY_TABLES: Mapping[str, str] = {
+    "quantities": "A row for each period and product.",
+    "goals": "A row for each target and period of it.",
+    "capacity": "A row for each period and each station, or pool, with work.",
+    "overtime": "A row for each period, and calendar or station that may have some.",
+    "setups": "A row for each period, station and kind that it is set up for.",
+    "investments": "A row for each option; no rows without options.",
+    "conflict": "Limits that cannot hold together; no rows where there is a plan.",
+    "relaxations": "What would make a plan possible, the least in each way; no rows "
+    "where there is one.",
+    "clearing": "What was simulated and what was fitted, a row for each station and "
+    "level; no rows without clearing functions.",
+}
+
+_QUANTITIES = f"""\
+## The folder of a plan of quantities
+
+`linewright plan MODEL --quantities --out FOLDER` writes a folder of the same form, with
+other tables; `linewright.QuantityPlan.load(folder)` reads it.
+`quantities_schema_version` is now {QUANTITIES_SCHEMA_VERSION}. What the figures mean
+stands in [quantities by period](methods/feasible-plan.md). Its manifest:
+"""
+
 _LOG = """\
 ## The event log
 
@@ -247,6 +310,12 @@ def results() -> str:
     for name, texts in PLAN_COLUMNS.items():
         meanings = {column: text for column, (_, text) in texts.items()}
         sections += [f"### {name}", _PLAN_TABLES[name]]
+        sections += [_table(("Column", "Meaning"), meanings)]
+    assert set(_QUANTITY_TABLES) == set(QUANTITY_COLUMNS), "every table has its line"
+    sections += [_QUANTITIES, _table(("Key", "Meaning"), QUANTITY_MANIFEST)]
+    for name, texts in QUANTITY_COLUMNS.items():
+        meanings = {column: text for column, (_, text) in texts.items()}
+        sections += [f"### {name} of quantities", _QUANTITY_TABLES[name]]
         sections += [_table(("Column", "Meaning"), meanings)]
     return "\n\n".join(section.strip() for section in sections) + "\n"
 

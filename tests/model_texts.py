@@ -102,6 +102,12 @@ demand:
 changes:
   - {on: 2027-03-09, stations: {press: {servers: 2, calendar: always}}, note: new}
   - {on: 10 d, calendars: {day: always}}
+planning:
+  period: week
+  shortage: {desk: 40, shelf: 3.5}
+  lead_times: {desk: 2 d}
+  overtime: {calendars: {day: {hours_per_week: 4, cost_per_hour: 90}}}
+  interest: 0.05
 study: {horizon: 2 weeks, kind: terminating, replications: 4}
 """
 

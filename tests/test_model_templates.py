@@ -396,7 +396,8 @@ NO_REFERENCES = {
     "targets.*.product", "demand.*.factor", "changes.*.calendars",
     "changes.*.stations", "changes.*.stations.*.calendar", "changes.*.people",
     "changes.*.people.*.calendar", "layout.places", "layout.rooms",
-    "stations.*.failures", "stations.*.maintenance",
+    "stations.*.failures", "stations.*.maintenance", "planning.shortage",
+    "planning.lead_times", "planning.overtime.calendars", "planning.overtime.stations",
 }  # fmt: skip
 """Keys with names that no copy changes: of no part, or of nothing in a template."""
 

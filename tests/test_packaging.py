@@ -39,14 +39,18 @@ def test_the_sdist_holds_all_that_the_tests_need(shipped: Path) -> None:
     (sdist,) = shipped.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    expected = {"LICENSE", "Makefile", "README.md", "requirements/dev.txt"}
+    expected = {"LICENSE", "Makefile", "README.md"}
+    expected |= {"requirements/dev.txt", "requirements/ray.txt"}
     assert expected <= names
     assert {"examples", "tests", "docs"} <= {name.split("/")[0] for name in names}
     assert not [name for name in names if name.startswith((".venv/", "build/"))]
 
 
-def test_the_lock_names_versions_and_hashes_but_no_place(project: Path) -> None:
-    text = (project / "requirements" / "dev.txt").read_text(encoding="utf-8")
+@pytest.mark.parametrize("lock", ["dev.txt", "ray.txt"])
+def test_the_lock_names_versions_and_hashes_but_no_place(
+    project: Path, lock: str
+) -> None:
+    text = (project / "requirements" / lock).read_text(encoding="utf-8")
     lines = re.sub(r" *\\\n *", " ", text).splitlines()
     pinned = [line for line in lines if line and not line.lstrip().startswith("#")]
     form = re.compile(r"[\w.-]+==[\w.+!-]+( ;.*)?( --hash=sha256:[0-9a-f]{64})+")
@@ -63,7 +67,8 @@ def test_the_lock_covers_what_the_package_asks_for(project: Path) -> None:
         asked += extra
     tools = (project / "requirements" / "dev.in").read_text(encoding="utf-8")
     asked += [line for line in tools.splitlines() if not line.startswith("#")]
-    lock = (project / "requirements" / "dev.txt").read_text(encoding="utf-8")
+    locks = [project / "requirements" / name for name in ("dev.txt", "ray.txt")]
+    lock = "\n".join(path.read_text(encoding="utf-8") for path in locks)
     locked = {_bare(line) for line in lock.splitlines() if "==" in line}
     assert {_bare(line) for line in asked} <= locked
 

@@ -166,6 +166,26 @@ def test_what_is_released_may_set_the_output_more_than_any_station() -> None:
     assert "sets the output more than any station does" in text
 
 
+def test_where_shifts_and_orders_set_all_no_station_is_named() -> None:
+    worth = [
+        {"kind": "calendar", "place": "", "name": "", "elasticity": interval(0.99)},
+        {"kind": "processing", "place": "Saw", "name": "",
+         "elasticity": interval(0.01)},
+    ]  # fmt: skip
+    said = bottleneck_said(("Saw", "Drill"), worth=worth, confirmed=[])
+    for method, change in (
+        ("critical_path", {"tied": ["Drill"]}),
+        ("utilisation", {"first": "Drill"}),
+    ):
+        said["methods"][method] = {**said["methods"][method], **change}
+    html = page_of(bottleneck=BottleneckFile.model_validate(said))
+    text = words(section_of(html, "limits"))
+    assert "no station stands out" in text
+    assert "3 of them Saw and 1 of them Drill" in text
+    assert "99% of the chain of causes" in words(section_of(html, "worth"))
+    assert "1% less time at" not in words(html)
+
+
 def test_one_replication_gives_no_interval() -> None:
     said = json.loads(json.dumps(bottleneck_said(tuple(hand_made().line.stations))))
     for place in (*said["methods"].values(), *said["worth"], *said["confirmed"]):

@@ -12,8 +12,10 @@ from linewright.errors import (
 from linewright.model.check import check, load_checked
 from linewright.model.line import Line
 from linewright.model.load import load, loads
+from linewright.plan.feasible import plan_quantities
 from linewright.plan.outcome import Plan
 from linewright.plan.planning import Promise, plan_line
+from linewright.plan.quantities import QuantityPlan
 from linewright.results import Result
 from linewright.simulate import simulate
 from linewright.version import __version__
@@ -27,6 +29,7 @@ __all__ = [
     "ModelError",
     "Plan",
     "Promise",
+    "QuantityPlan",
     "Result",
     "ResultError",
     "RuleError",
@@ -36,5 +39,6 @@ __all__ = [
     "load_checked",
     "loads",
     "plan_line",
+    "plan_quantities",
     "simulate",
 ]

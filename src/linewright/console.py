@@ -42,10 +42,11 @@ if TYPE_CHECKING:
     from linewright.improve.buffers import Placed
     from linewright.improve.changes import Change
     from linewright.improve.decisions import Decision
-    from linewright.improve.losses import Losses
+    from linewright.improve.losses import GoalLosses, Losses, TargetLosses
     from linewright.improve.search import Improvement, Study
     from linewright.improve.worth import Worth
     from linewright.plan.outcome import Plan
+    from linewright.plan.quantities import QuantityPlan
     from linewright.results import Result
     from linewright.simulate import Progress
     from linewright.stats.compare import Comparison
@@ -61,8 +62,10 @@ __all__ = [
     "ledger_view",
     "losses_view",
     "plan_view",
+    "quantities_view",
     "result_view",
     "table_view",
+    "target_losses_view",
 ]
 
 PIPE_WIDTH = 1000  # nothing is wrapped or cut where no terminal sets the width
@@ -504,11 +507,66 @@ def losses_view(title: str, found: Losses, about: dict[str, Any]) -> RenderableT
     )
 
 
+def target_losses_view(
+    title: str, found: TargetLosses, about: dict[str, Any]
+) -> RenderableType:
+    """Return what is lost to what on the way to targets: of each its hardest period."""
+    views: list[RenderableType] = []
+    for target in dict.fromkeys(one.target for one in found.goals):
+        mine = [one for one in found.goals if one.target == target]
+        single = [one for one in mine if one.goal != "all"]
+        hard = min(single, key=lambda one: one.actual.mean / max(one.asked, 1))
+        views.append(_goal_losses(hard, is_one=len(single) == 1))
+    how = "all variants" if found.is_exact else "orders of causes drawn by chance"
+    return Group(
+        Text(f"{title}: what is lost to what on the way to targets\n"),
+        *views,
+        Text(
+            f"Good units from the start of the span to its end. Shapley values over "
+            f"{how}; they sum to what the line without any loss makes more. "
+            f"{about['replications']} replications, ± is the "
+            f"{about['confidence']:.0%} interval, {found.n_runs:,} runs in all."
+        ),
+        Text(
+            f"Seed {about['seed']}, model {about['model_hash'][:12]}, "
+            f"Linewright {about['version']}."
+        ),
+    )
+
+
+def _goal_losses(it: GoalLosses, *, is_one: bool) -> RenderableType:
+    gap = it.ideal.mean - it.actual.mean
+    rows = [("without any loss", number(it.ideal.mean, it.ideal.half_width), "", "")]
+    for loss in it.losses:
+        lost, alone = loss.units, loss.alone
+        rows.append(
+            (
+                loss.cause,
+                number(-lost.mean, lost.half_width),
+                f"{lost.mean / gap:.0%}" if gap > 0 else DASH,
+                number(alone.mean, alone.half_width),
+            )
+        )
+    rows.append(("as it is", number(it.actual.mean, it.actual.half_width), "", ""))
+    rows.append(("asked for", f"{it.asked:,}", "", ""))
+    word = "short on average" if it.short > 0 else "above it on average"
+    rows.append((word, number(abs(it.short), it.actual.half_width), "", ""))
+    columns = ("", f"{it.product}, units", "of the gap", "gain if it alone goes")
+    which = "" if is_one else ", the period with the least of what is asked"
+    return _grid(columns, rows, f"{it.target}: {it.goal}{which}")
+
+
 def _lost(rate: Interval, span_h: float, sign: str) -> tuple[str, str]:
     return (
         sign + number(rate.mean, rate.half_width),
         sign + number(rate.mean * span_h, rate.half_width * span_h),
     )
+
+
+def _amount(found: Improvement) -> float:
+    """Return the objective as it is; a time is kept as its negative."""
+    mean = found.base.mean
+    return abs(mean) if found.study.objective == "flow_time" else mean
 
 
 def improvement_view(title: str, found: Improvement, currency: str) -> RenderableType:
@@ -528,16 +586,23 @@ def improvement_view(title: str, found: Improvement, currency: str) -> Renderabl
             late = f"; all of it is there after {format_duration(found.lead_time_us)}"
         views.append(Text(f"Cost {found.cost:,.10g}{unit}{late}."))
     relative = found.relative_gain
+    is_chance = found.unit == "chance"
+    points = " points on a chance" if is_chance else "%"
+    now = (
+        f"{number(100 * found.base.mean, 100 * found.base.half_width)}%"
+        if is_chance
+        else f"{number(_amount(found), found.base.half_width)} {found.unit}"
+    )
     views.append(
         Text(
             f"Gain confirmed on seed {study.seed + 1}: "
-            f"{number(100 * relative.mean, 100 * relative.half_width)}% of "
-            f"{number(abs(found.base.mean), found.base.half_width)} "
-            f"({study.confidence:.0%} interval, {relative.n} pairs)."
+            f"{number(100 * relative.mean, 100 * relative.half_width)}{points} of "
+            f"{now} ({study.confidence:.0%} interval, {relative.n} pairs)."
         )
     )
     views.append(Text(found.guarantee))
-    scale = abs(found.base.mean) or math.nan
+    views += [Text(remark) for remark in found.remarks]
+    scale = 1.0 if is_chance else abs(found.base.mean) or math.nan
     rows = [
         (
             ", ".join(one.options) or "as it is",
@@ -787,6 +852,155 @@ def _promises(plan: Plan) -> list[str]:
         day = _day(plan, row["date_us"])
         notes.append(f"{who}, with {share}: by {day} ({low} to {high}).")
     return notes
+
+
+# ---------------------------------------------------------------- quantities
+
+
+def quantities_view(plan: QuantityPlan) -> RenderableType:
+    """Return quantities by period, and why there are none, small enough to read."""
+    m = plan.manifest
+    end = date_text(plan.line, m["horizon_us"])[:10]
+    head = Text(name(m["model_name"]), style="bold")
+    head.append(f": quantities to {end}, {_how_good(plan)}")
+    views: list[RenderableType] = [head, *_conflict(plan)]
+    if plan.rows("quantities"):
+        views += [_left(plan), _loads(plan), *_invested(plan)]
+    views += [Text(note) for note in _quantity_notes(plan)]
+    return Group(*views)
+
+
+def _how_good(plan: QuantityPlan) -> str:
+    m = plan.manifest
+    if plan.status == "unknown":
+        return "none found in the time, and none refuted"
+    money = f" {m['currency']}" if m["currency"] else ""
+    parts = [f"{key} {value:,.0f}" for key, value in m["costs"].items() if value > 0]
+    cost = f"cost {plan.cost:,.0f}{money}" + (f" ({', '.join(parts)})" * bool(parts))
+    if plan.status == "infeasible":
+        return f"the least short; {cost}"
+    gap = "" if plan.gap <= 1e-4 else f", at most {plan.gap:.2%} above the least"
+    return f"{plan.status}; {cost}{gap}"
+
+
+def _conflict(plan: QuantityPlan) -> list[RenderableType]:
+    if plan.status != "infeasible":
+        return []
+    found = [Text("NO PLAN MEETS ALL TARGETS.", style="bold red")]
+    rows = plan.rows("conflict")
+    if rows:
+        least = ", and none of them can be left out"
+        least = least if plan.manifest["conflict_is_least"] else ""
+        found.append(Text(f"These cannot hold together{least}:"))
+        found += [Text(f"  - {row['text']}") for row in rows]
+        if all(row["kind"] == "target" for row in rows):
+            found.append(Text("  Lead times alone forbid it, whatever the hours."))
+    ways = plan.rows("relaxations")
+    if ways:
+        found.append(Text("What would do, each by itself:"))
+    return [*found, *(Text(f"  - {text}") for text in _ways(ways))]
+
+
+def _ways(rows: list[dict[str, Any]]) -> Iterable[str]:
+    """Yield what would make a plan possible: fewer units, more hours, or later."""
+    fewer = [row for row in rows if row["way"] == "units"]
+    if fewer:
+        each = [f"{r['amount']:,.1f} of {r['name']} ({r['period']})" for r in fewer[:6]]
+        more = f" and {len(fewer) - 6} more" if len(fewer) > 6 else ""
+        yield f"fewer units: {', '.join(each)}{more}"
+    hours: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["way"] == "hours":
+            hours.setdefault(row["name"], []).append(row)
+    if hours:
+        each = [
+            f"{sum(r['amount'] for r in mine):,.1f} h of {who} "
+            f"({mine[0]['period']} to {mine[-1]['period']})"
+            for who, mine in hours.items()
+        ]
+        yield f"more hours: {', '.join(each)}"
+    for row in rows:
+        if row["way"] == "later":
+            n = round(row["amount"])
+            yield f"all targets {n} period{'s' * (n != 1)} later"
+
+
+def _left(plan: QuantityPlan) -> Table:
+    """Return what leaves, and is in stock, of what is sold."""
+    sold = list(dict.fromkeys(row["product"] for row in plan.rows("goals")))
+    rows = plan.rows("quantities")
+    shown = []
+    for period in dict.fromkeys(row["period"] for row in rows):
+        here = {r["product"]: r for r in rows if r["period"] == period}
+        shown.append(
+            (
+                period,
+                *(
+                    f"{here[one][key]:,.1f}"
+                    for one in sold
+                    for key in ("started", "left", "stock")
+                ),
+            )
+        )
+    keys = [f"{one} {key}" for one in sold for key in ("started", "left", "stock")]
+    return _grid(("period", *keys), shown[:MOST_ROWS], "Units by period")
+
+
+def _loads(plan: QuantityPlan) -> Table:
+    rows, over = plan.rows("capacity"), plan.rows("overtime")
+    shown = []
+    for period in dict.fromkeys(row["period"] for row in rows):
+        here = [row for row in rows if row["period"] == period]
+        most = max(here, key=lambda row: row["load"])
+        hours = sum(row["hours"] for row in over if row["period"] == period)
+        shown.append(
+            (
+                period,
+                name(most["entity"]),
+                f"{most['load']:.0%}",
+                f"{most['work_h']:,.0f}",
+                f"{most['setup_h']:,.0f}",
+                f"{most['hours'] + most['overtime_h']:,.0f}",
+                f"{hours:,.0f}",
+            )
+        )
+    columns = ("period", "most loaded", "load", "work, h", "setups, h", "hours")
+    return _grid((*columns, "overtime, h"), shown[:MOST_ROWS], "Hours")
+
+
+def _invested(plan: QuantityPlan) -> list[RenderableType]:
+    rows = plan.rows("investments")
+    if not rows:
+        return []
+    shown = [
+        (
+            row["option"],
+            "yes" if row["chosen"] else "left out" if row["left_out"] else "no",
+            date_text(plan.line, row["order_us"])[:10] if row["chosen"] else "",
+            date_text(plan.line, row["from_us"])[:10] if row["chosen"] else "",
+            f"{row['cost']:,.0f}",
+        )
+        for row in rows
+    ]
+    columns = ("option", "taken", "decide by", "there from", "cost")
+    return [_grid(columns, shown, "Investments")]
+
+
+def _quantity_notes(plan: QuantityPlan) -> Iterable[str]:
+    short = [row for row in plan.rows("goals") if row["short"] > 0]
+    if short:
+        each = [f"{r['target']} ({r['goal']}) {r['short']:,.1f}" for r in short[:8]]
+        more = f" and {len(short) - 8} more" if len(short) > 8 else ""
+        yield f"Short of targets, in units: {', '.join(each)}{more}."
+    for row in plan.rows("investments"):
+        if row["left_out"]:
+            yield f"{row['option']} is left out: {row['left_out']}."
+    change = plan.manifest["learning_change"]
+    if change is not None and change > 1e-3:
+        yield (
+            f"What is learned still changed by {change:.1%} in the last round: hours "
+            "are known to as much."
+        )
 
 
 # ---------------------------------------------------------------- progress

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from linewright import tables as t
+from linewright.engines import Engine, in_order
 from linewright.errors import DeadlockError, ModelError
 from linewright.experiment import Experiment, experiment_of
 from linewright.lower import Lowered, lower
 from linewright.model.check import check
 from linewright.model.line import Line
 from linewright.model.load import model_hash
-from linewright.own_rules import Functions, permit
+from linewright.own_rules import permit, require_threads, threads_for
 from linewright.replicate import N_PERIODS, Replication, replicate
 from linewright.results import Result, build_result
 from linewright.states import load_state, time_of
@@ -55,6 +55,7 @@ def simulate(  # noqa: PLR0913
     confidence: float = 0.95,
     units: int | None = None,
     workers: int | None = None,
+    engine: Engine | None = None,
     start_from: str | os.PathLike[str] | None = None,
     allow_python: bool = False,
     rules: Mapping[str, Callable[..., Any]] | None = None,
@@ -75,6 +76,8 @@ def simulate(  # noqa: PLR0913
         confidence: Confidence of all intervals.
         units: Stop each replication when so many units have left the line.
         workers: Threads; all cores by default.
+        engine: Where replications are run; on threads by default. The result is the
+            same to the bit. Rules of one's own run on threads only.
         start_from: A saved state (`states.save_state`, `linewright state`) to begin
             from: the horizon counts from its instant, the study is terminating, and
             nothing is cut. The state may be one of a model with other times and rules,
@@ -92,7 +95,8 @@ def simulate(  # noqa: PLR0913
 
     Raises:
         ModelError: The line has errors.
-        ValueError: An argument is out of its range.
+        ValueError: An argument is out of its range, or rules of one's own are to run
+            on another engine than threads.
         ResultError: The state cannot be read, or is not one of such a line.
         RuleError: A rule of one's own may not run, raised, or gave no answer.
         DeadlockError: The line came to stand still for good; the message says who
@@ -115,14 +119,16 @@ def simulate(  # noqa: PLR0913
     begin_us = 0 if start_from is None else time_of(start_from)
     lowered = lower(line, begin_us + experiment.horizon_us)
     lowered = permit(lowered, rules, allow_python=allow_python)
+    require_threads(lowered, engine)
     start = None
     if start_from is not None:
         start = load_state(start_from, lowered, model_hash(line), what_if=True).state
     cuts = tuple(begin_us + cut for cut in _cuts(experiment))
+    where = engine or threads_for(lowered, workers)
     done: list[Replication] = []
     stopped_early = False
     try:
-        for replication in _in_order(lowered, experiment, cuts, workers, start):
+        for replication in _in_order(lowered, experiment, cuts, where, start):
             _raise_deadlock(lowered, replication)
             _raise_too_short(experiment, replication)
             done.append(replication)
@@ -162,34 +168,17 @@ def _in_order(
     lowered: Lowered,
     experiment: Experiment,
     cuts: tuple[int, ...],
-    workers: int | None,
+    engine: Engine,
     start: t.State | None,
 ) -> Iterator[Replication]:
-    """Run replications on threads and yield them in the order of their numbers."""
+    """Run replications and yield them in the order of their numbers."""
     enough = _FOREVER if experiment.units is None else experiment.units
-    n_workers = min(workers or os.cpu_count() or 1, experiment.replications)
-    pool = ThreadPoolExecutor(n_workers)
-    try:
-        waiting = []
-        for number in range(experiment.replications):
-            waiting.append(
-                pool.submit(
-                    replicate, lowered, experiment.seed, number, cuts, enough, start
-                )
-            )
-            if len(waiting) >= 2 * n_workers:
-                yield _result(lowered, waiting.pop(0))
-        while waiting:
-            yield _result(lowered, waiting.pop(0))
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    seed = experiment.seed
 
+    def task(number: int) -> Replication:
+        return replicate(lowered, seed, number, cuts, enough, start)
 
-def _result(lowered: Lowered, future: Future[Replication]) -> Replication:
-    """Wait for a replication, unless one of its rules will not come back."""
-    if isinstance(lowered.functions, Functions):
-        return lowered.functions.result_of(future)
-    return future.result()
+    return in_order(engine, task, range(experiment.replications))
 
 
 def _raise_deadlock(lowered: Lowered, replication: Replication) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from linewright.cli._animate import run_animate
 from linewright.cli._balance import run_balance
 from linewright.cli._compare import run_compare
+from linewright.cli._estimate import run_estimate
 from linewright.cli._improve import (
     run_allocate,
     run_bottleneck,
@@ -32,7 +33,7 @@ from linewright.cli._model import (
     run_version,
 )
 from linewright.cli._plan import run_plan
-from linewright.cli._run import run_life, run_run
+from linewright.cli._run import run_forecast, run_life, run_run
 from linewright.cli._say import Args
 from linewright.cli._study import run_brief, run_simulate
 from linewright.version import __version__
@@ -54,6 +55,8 @@ EXAMPLES = {
     "linewright simulate plant.yaml --overlay saturday-shift.yaml --json\n"
     'linewright simulate plant.yaml --set cycle="10 min"\n'
     'linewright simulate plant.yaml --from monday.npz --horizon "2 weeks"',
+    "estimate": "linewright estimate plant.yaml\n"
+    "linewright estimate plant.yaml --overlay third-oven.yaml --json",
     "compare": "linewright compare plant.yaml second-oven.yaml\n"
     "linewright compare plant.yaml --overlay oven.yaml --overlay shift.yaml\n"
     "linewright compare results/monday results/tuesday",
@@ -62,7 +65,9 @@ EXAMPLES = {
     'linewright bottleneck plant.yaml --horizon "52 weeks" --confirm 5',
     "improve": "linewright improve plant.yaml --options options.yaml --budget 120000\n"
     "linewright improve plant.yaml --options options.yaml --budget 5e4 "
-    "--objective flow_time",
+    "--objective flow_time\n"
+    "linewright improve plant.yaml --options options.yaml --budget 5e4 "
+    '--objective profit --over "52 weeks"',
     "losses": "linewright losses plant.yaml\n"
     'linewright losses plant.yaml --horizon "4 weeks" --replications 20',
     "allocate": "linewright allocate line.yaml --places 40\n"
@@ -79,7 +84,8 @@ EXAMPLES = {
     "linewright balance tasks.csv --stations 6..10 --mix A=3,B=2",
     "plan": "linewright plan plant.yaml --precision 2%\n"
     "linewright plan plant.yaml --goal 1.2 --promise trainer=10@90%\n"
-    "linewright plan plant.yaml --from today.npz --actual made.csv --goal auto",
+    "linewright plan plant.yaml --from today.npz --actual made.csv --goal auto\n"
+    "linewright plan plant.yaml --quantities --options options.yaml --out quantities",
     "why": "linewright why plant.yaml --at 3d10:42 weld\n"
     'linewright why plant.yaml --at "2027-01-07 10:42" frame:17',
     "trace": "linewright trace plant.yaml --out log.parquet\n"
@@ -91,6 +97,8 @@ EXAMPLES = {
     "state": 'linewright state plant.yaml --at "2027-03-01 06:00" --out monday.npz',
     "run": "linewright run plant.yaml --emulate --speed 1000\n"
     'linewright run plant.yaml --emulate --until "2 weeks" --journal plant.journal',
+    "forecast": "linewright forecast plant.journal\n"
+    "linewright forecast plant.journal --replications 400 --json",
     "life": "linewright life plant.journal trainer:17\n"
     "linewright life plant.journal wing:31 --up",
     "version": "linewright version --json",
@@ -204,6 +212,10 @@ def _add_model_verbs(verbs: Any) -> None:
 
 
 def _add_study_verbs(verbs: Any) -> None:
+    text = "say what the line makes at most, and about, without simulating"
+    estimate = _verb(verbs, "estimate", run_estimate, text)
+    estimate.add_argument("model", metavar="MODEL")
+    _add_overlay(estimate, _OVERLAY)
     simulate = _verb(verbs, "simulate", run_simulate, "simulate a line")
     simulate.add_argument("model", metavar="MODEL")
     _add_overlay(simulate, _OVERLAY)
@@ -231,6 +243,10 @@ def _add_study_verbs(verbs: Any) -> None:
     brief.add_argument("--bottleneck", metavar="FILE_OR_DIR", help=text)
     text = "what `linewright improve` left, if not in the result folder"
     brief.add_argument("--improvement", metavar="FILE_OR_DIR", help=text)
+    text = "what `linewright losses --out` left, if not in the result folder"
+    brief.add_argument("--losses", metavar="FILE_OR_DIR", help=text)
+    text = "folder that `linewright plan --out` wrote"
+    brief.add_argument("--plan", metavar="DIR", help=text)
     _add_balance(verbs)
 
 
@@ -259,13 +275,14 @@ def _add_improve_verbs(verbs: Any) -> None:
     _add_span(holds)
     text = "gains to confirm by paired runs, the largest first; 3 by default"
     holds.add_argument("--confirm", metavar="N", type=int, default=3, help=text)
-    text = "say where the units are lost, cause by cause"
-    lost = _verb(verbs, "losses", run_losses, text)
-    lost.add_argument("model", metavar="MODEL")
-    _add_overlay(lost, _OVERLAY)
-    _add_span(lost)
     text = "folder to leave bottleneck.json in, for the brief"
     holds.add_argument("--out", metavar="DIR", help=text)
+    _add_losses(verbs)
+    _add_improve(verbs)
+    _add_ledger(verbs)
+
+
+def _add_improve(verbs: Any) -> None:
     text = "find the best set of options for a budget"
     better = _verb(verbs, "improve", run_improve, text)
     better.add_argument("model", metavar="MODEL")
@@ -275,18 +292,25 @@ def _add_improve_verbs(verbs: Any) -> None:
     add("--options", metavar="FILE", required=True, help=text)
     text = "what may be spent, in the currency of the options"
     add("--budget", metavar="MONEY", type=float, required=True, help=text)
-    text = "what is made better: good units or flow time"
-    add(
-        "--objective", choices=("throughput", "flow_time"), default="throughput",
-        help=text,
-    )  # fmt: skip
-    text = "difference that is worth detecting, as a share: 0.5%%"
-    _add_share(add, "--indifference", 0.005, text)
-    text = "replications of one set at most; 500 by default"
-    add("--most", metavar="N", type=int, default=500, help=text)
+    text = "throughput (the default), flow_time, profit, target (all targets are met) "
+    text += "or target:NAME"
+    add("--objective", metavar="WHAT", default="throughput", help=text)
+    text = "time for which profit is counted; the horizon after the warm-up by default"
+    add("--over", metavar="TIME", help=text)
+    text = "options take effect when their lead time is over (for targets the default)"
+    kind = argparse.BooleanOptionalAction
+    add("--on-dates", action=kind, help=text)
+    text = "difference that is worth detecting, as a share: 0.5%%; 5%% of a chance"
+    _add_share(add, "--indifference", None, text)
+    text = "replications of one set at most; 500 by default, 4,000 for a chance"
+    add("--most", metavar="N", type=int, help=text)
     text = "folder of the proposal and of all evaluations; results/NAME-improve"
     add("--out", metavar="DIR", help=text)
     _add_span(better)
+    _add_engine(better)
+
+
+def _add_ledger(verbs: Any) -> None:
     text = "sign a proposal of `linewright improve`: it becomes an overlay"
     sign = _verb(verbs, "ratify", run_ratify, text)
     sign.add_argument("model", metavar="MODEL")
@@ -302,6 +326,20 @@ def _add_improve_verbs(verbs: Any) -> None:
     book.add_argument("--by", metavar="NAME", help="who says so")
     book.add_argument("--on", metavar="DATE", help="2027-03-01; today by default")
     book.add_argument("--note", metavar="TEXT", help="where it comes from")
+
+
+def _add_losses(verbs: Any) -> None:
+    text = "say where the units are lost, cause by cause"
+    lost = _verb(verbs, "losses", run_losses, text)
+    lost.add_argument("model", metavar="MODEL")
+    _add_overlay(lost, _OVERLAY)
+    text = "why a target is missed, in units from its start to its end; all: of each"
+    lost.add_argument(
+        "--target", metavar="NAME", dest="targets", action="append", help=text
+    )
+    text = "folder to leave losses.json in, for the brief"
+    lost.add_argument("--out", metavar="DIR", help=text)
+    _add_span(lost)
 
 
 def _add_allocate(verbs: Any) -> None:
@@ -333,7 +371,8 @@ _outcome.__name__ = "NUMBER=VALUE"  # argparse names it: invalid NUMBER=VALUE va
 
 
 def _add_plan(verbs: Any) -> None:
-    plan = _verb(verbs, "plan", run_plan, "say whether targets will be met, and when")
+    text = "say whether targets will be met, and when; or how much of what by period"
+    plan = _verb(verbs, "plan", run_plan, text)
     plan.add_argument("model", metavar="MODEL")
     _add_overlay(plan, _OVERLAY)
     text = "time simulated from the line's start; to the last target by default"
@@ -347,6 +386,7 @@ def _add_plan(verbs: Any) -> None:
     _add_share(plan.add_argument, "--confidence", 0.95, text)
     text = "threads; all cores by default"
     plan.add_argument("--workers", metavar="N", type=int, help=text)
+    _add_engine(plan)
     text = "begin from a state that `linewright state` saved"
     plan.add_argument("--from", metavar="STATE", dest="start_from", help=text)
     text = "CSV file of what was really made: date, product, quantity"
@@ -368,6 +408,14 @@ def _add_plan(verbs: Any) -> None:
         "--out", metavar="DIR", help="folder of the plan; none is written by default"
     )
     _add_allow(plan)
+    add = plan.add_argument_group("quantities, by linear programming").add_argument
+    text = "how much of what in each period, at least cost, instead of chances"
+    add("--quantities", action="store_true", help=text)
+    text = "file with what could be invested in: which, and when, is then planned"
+    add("--options", metavar="FILE", help=text)
+    text = "let work wait at loaded stations, as simulations of each say"
+    add("--congestion", action="store_true", help=text)
+    add("--time-limit", metavar="TIME", help="of the search; 60s by default")
 
 
 def _promise(text: str) -> tuple[str, int, float]:
@@ -395,6 +443,7 @@ def _add_study(verb: argparse.ArgumentParser) -> None:
     _add_share(add, "--confidence", 0.95, "confidence of intervals: 95%%")
     add("--units", metavar="N", type=int, help="stop when so many units have left")
     add("--workers", metavar="N", type=int, help="threads; all cores by default")
+    _add_engine(verb)
     text = "begin from a state that `linewright state` saved"
     add("--from", metavar="STATE", dest="start_from", help=text)
     _add_allow(verb)
@@ -409,6 +458,14 @@ def _add_span(verb: argparse.ArgumentParser) -> None:
     add("--seed", metavar="N", type=int, help="same seed, same numbers")
     _add_share(add, "--confidence", 0.95, "confidence of intervals: 95%%")
     add("--workers", metavar="N", type=int, help="threads; all cores by default")
+
+
+def _add_engine(verb: argparse.ArgumentParser) -> None:
+    text = "where replications run: threads (the default), or a Ray cluster: the one "
+    text += "at RAY_ADDRESS, else one of this machine; the result is the same"
+    verb.add_argument(
+        "--engine", choices=("threads", "ray"), default="threads", help=text
+    )
 
 
 def _add_allow(verb: argparse.ArgumentParser) -> None:
@@ -481,6 +538,13 @@ def _add_run_verbs(verbs: Any) -> None:
     add("--speed", metavar="N", type=float, help=text)
     add("--until", metavar="TIME", help="when to stop; the study's horizon by default")
     add("--seed", metavar="N", type=int, help="as in the model")
+    text = "say when the orders of a running line will be done"
+    ahead = _verb(verbs, "forecast", run_forecast, text)
+    ahead.add_argument("journal", metavar="JOURNAL")
+    add = ahead.add_argument
+    add("--until", metavar="TIME", help="how far; the study's horizon by default")
+    add("--replications", metavar="N", type=int, default=100, help="100 by default")
+    add("--seed", metavar="N", type=int, help="as in the journal")
     life = _verb(verbs, "life", run_life, "say what became of a unit of a journal")
     life.add_argument("journal", metavar="JOURNAL")
     life.add_argument("unit", metavar="PRODUCT:NUMBER")

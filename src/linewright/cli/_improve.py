@@ -14,6 +14,7 @@ from linewright.cli._say import (
     FOUND,
     OK,
     Args,
+    engine_of,
     json_text,
     load_line,
     print_json,
@@ -179,26 +180,17 @@ def run_improve(args: Args) -> int:
     from linewright.console import improvement_view  # noqa: PLC0415 - slow
     from linewright.improve.files import PROPOSAL  # noqa: PLC0415
     from linewright.improve.options import read_options  # noqa: PLC0415
-    from linewright.improve.search import Store, Study, improve  # noqa: PLC0415
+    from linewright.improve.search import Store, improve  # noqa: PLC0415
     from linewright.model.load import write_whole  # noqa: PLC0415
 
     line = load_line(args, args.model, args.overlay)
     options = read_options(args.options, line)
     tell_compiling(args)
-    experiment, span = span_of(args, line)
-    study = Study(
-        span,
-        experiment.seed,
-        args.objective,
-        args.indifference,
-        args.confidence,
-        experiment.replications,
-        args.most,
-        args.workers,
-    )
+    study = _study(args, line)
     out = Path(args.out or Path("results") / f"{title(args)}-improve")
     store = Store(out / "evaluations.jsonl")
-    found = improve(options, args.budget, study, store, _teller(args))
+    with engine_of(args) as engine:
+        found = improve(options, args.budget, study, store, _teller(args), engine)
     said = _improvement_json(found)
     write_whole(out / PROPOSAL, json_text(said))
     if args.json:
@@ -207,6 +199,51 @@ def run_improve(args: Args) -> int:
         show(improvement_view(line.name, found, line.currency or ""))
     say(args, f"saved in {out}")
     return OK if found.is_complete else FOUND
+
+
+def _study(args: Args, line: Line) -> Study:
+    """Return how sets are compared; what was not said depends on the objective."""
+    from linewright.improve.objectives import objective_of  # noqa: PLC0415 - slow
+    from linewright.improve.study import Study  # noqa: PLC0415
+    from linewright.units import parse_duration_us  # noqa: PLC0415
+
+    is_chance = args.objective.partition(":")[0] == "target"
+    over_us = parse_duration_us(args.over) if args.over else None
+    experiment, span = _target_span(args, line) if is_chance else span_of(args, line)
+    objective_of(line, args.objective, span, over_us)  # or fail before the work
+    zone, most, n = (0.05, 4000, 400) if is_chance else (0.005, 500, None)
+    return Study(
+        span,
+        experiment.seed,
+        args.objective,
+        zone if args.indifference is None else args.indifference,
+        args.confidence,
+        args.replications or n or experiment.replications,
+        args.most or most,
+        args.workers,
+        over_us,
+        is_chance if args.on_dates is None else args.on_dates,
+    )
+
+
+def _target_span(args: Args, line: Line) -> tuple[Experiment, Span]:
+    """Return the study, and the span in which targets are due: from the start on."""
+    from linewright.experiment import experiment_of  # noqa: PLC0415 - slow
+    from linewright.improve.objectives import target_span  # noqa: PLC0415
+
+    if args.warmup:
+        msg = "targets are counted from the start of the line; leave out --warmup"
+        raise ValueError(msg)
+    experiment = experiment_of(
+        line,
+        horizon=args.horizon,
+        replications=args.replications,
+        seed=args.seed,
+        confidence=args.confidence,
+    )
+    return experiment, target_span(
+        line, experiment.horizon_us if args.horizon else None
+    )
 
 
 def _teller(args: Args) -> Callable[[int, int], None] | None:
@@ -222,13 +259,11 @@ def _teller(args: Args) -> Callable[[int, int], None] | None:
 
 
 def _improvement_json(found: Improvement) -> dict[str, Any]:
-    from linewright.improve.search import OBJECTIVES  # noqa: PLC0415 - slow
-
     said = dataclasses.asdict(found)
     study = said.pop("study")
     span = study.pop("span")
     said |= {
-        "objective": f"{study['objective']}, {OBJECTIVES[study['objective']][1]}",
+        "objective": f"{study['objective']}, {found.unit}",
         "seed": study["seed"],
         "version": __version__,
     }
@@ -361,11 +396,15 @@ def run_ledger(args: Args) -> int:
 
 
 def run_losses(args: Args) -> int:
-    """Say where the units are lost."""
+    """Say where the units are lost, of any run or on the way to targets."""
+    line = load_line(args, args.model, args.overlay)
+    if args.out:
+        Path(args.out).mkdir(parents=True, exist_ok=True)  # or fail before the work
+    if args.targets:
+        return _lost_to_targets(args, line)
     from linewright.console import losses_view  # noqa: PLC0415 - slow
     from linewright.improve.losses import losses  # noqa: PLC0415
 
-    line = load_line(args, args.model, args.overlay)
     tell_compiling(args)
     experiment, span = span_of(args, line)
     found = losses(
@@ -375,13 +414,73 @@ def run_losses(args: Args) -> int:
         seed=experiment.seed,
         confidence=args.confidence,
         workers=args.workers,
+        on_progress=_losing(args),
     )
     about = _about(args, line, experiment, span)
+    said = dataclasses.asdict(found) | {"about": about}
+    return _leave_losses(args, said, losses_view(line.name, found, about))
+
+
+def _lost_to_targets(args: Args, line: Line) -> int:
+    """Say why targets are missed, or by what margin they are met."""
+    from linewright.console import target_losses_view  # noqa: PLC0415 - slow
+    from linewright.experiment import experiment_of  # noqa: PLC0415
+    from linewright.improve.losses import target_losses  # noqa: PLC0415
+    from linewright.improve.trials import Span  # noqa: PLC0415
+
+    if args.horizon or args.warmup:
+        msg = "with --target the line is run from its start to the end of the target; "
+        raise ValueError(f"{msg}leave out --horizon and --warmup")
+    experiment = experiment_of(
+        line,
+        replications=args.replications,
+        seed=args.seed,
+        confidence=args.confidence,
+    )
+    every = "all" in args.targets and "all" not in line.targets
+    tell_compiling(args)
+    found = target_losses(
+        line,
+        () if every else tuple(args.targets),
+        replications=experiment.replications,
+        seed=experiment.seed,
+        confidence=args.confidence,
+        workers=args.workers,
+        on_progress=_losing(args),
+    )
+    end_us = max(one.by_us for one in found.goals)
+    about = _about(args, line, experiment, Span(0, end_us))
+    said = dataclasses.asdict(found)
+    said = {"targets": said.pop("goals"), **said, "about": about}
+    return _leave_losses(args, said, target_losses_view(line.name, found, about))
+
+
+def _leave_losses(args: Args, said: dict[str, Any], view: Any) -> int:
+    from linewright.improve.files import LOSSES  # noqa: PLC0415 - slow
+    from linewright.model.load import write_whole  # noqa: PLC0415
+
+    if args.out:
+        write_whole(Path(args.out) / LOSSES, json_text(said))
     if args.json:
-        print_json(dataclasses.asdict(found) | {"about": about})
+        print_json(said)
     else:
-        show(losses_view(line.name, found, about))
+        show(view)
+    if args.out:
+        say(args, f"saved in {args.out}")
     return OK
+
+
+def _losing(args: Args) -> Callable[[int, int], None] | None:
+    """Return what tells how far the runs are, where somebody looks."""
+    if args.quiet or not sys.stderr.isatty():
+        return None
+
+    def tell(done: int, asked: int) -> None:
+        end = "\n" if done == asked else ""
+        text = f"\r{done} of {asked} runs without some of the causes "
+        print(text, end=end, file=sys.stderr, flush=True)
+
+    return tell
 
 
 def _about(

@@ -1,4 +1,4 @@
-"""The verb plan: whether targets will be met, when, and a date for a new order."""
+"""The verb plan: whether targets are met, when, and how much of what in each period."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from linewright.cli._say import (
     INTERRUPTED,
     OK,
     Args,
+    engine_of,
     load_line,
     print_json,
     say,
@@ -24,12 +25,36 @@ if TYPE_CHECKING:
     from linewright.model.line import Line
     from linewright.plan.outcome import Plan
     from linewright.plan.planning import Progress
+    from linewright.plan.quantities import QuantityPlan
+
+_TABLES = (
+    "quantities", "goals", "capacity", "overtime", "setups", "investments",
+    "conflict", "relaxations", "clearing",
+)  # fmt: skip
+_OF_CHANCE = {
+    "replications": "--replications",
+    "precision": "--precision",
+    "start_from": "--from",
+    "actual": "--actual",
+    "promises": "--promise",
+}
+"""Arguments that ask for chances, and how they are written."""
+
+_OF_QUANTITIES = {
+    "time_limit": "--time-limit",
+    "options": "--options",
+    "congestion": "--congestion",
+}
+"""Arguments that ask for quantities, and how they are written."""
 
 
 def run_plan(args: Args) -> int:
     """Say whether the targets of a line will be met."""
     from linewright.console import plan_view  # noqa: PLC0415 - slow
 
+    if args.quantities:
+        return _run_quantities(args)
+    _refuse(args, _OF_QUANTITIES, "goes with --quantities only")
     line = load_line(args, args.model, args.overlay)
     if args.workers is not None and args.workers < 1:
         msg = f"workers is {args.workers}; it is one or more"
@@ -50,6 +75,53 @@ def run_plan(args: Args) -> int:
     return _verdict(plan)
 
 
+def _refuse(args: Args, names: dict[str, str], why: str) -> None:
+    """Raise where an argument is given that has no meaning here."""
+    wrong = [written for name, written in names.items() if getattr(args, name)]
+    if wrong:
+        raise ValueError("; ".join(f"{written} {why}" for written in wrong))
+
+
+def _run_quantities(args: Args) -> int:
+    """Plan how much of what in each period."""
+    from linewright.console import quantities_view  # noqa: PLC0415 - slow
+
+    _refuse(args, _OF_CHANCE, "asks for chances and does not go with --quantities")
+    line = load_line(args, args.model, args.overlay)
+    if args.out:
+        refuse_to_replace(Path(args.out))
+    plan = _quantities(args, line)
+    if args.json:
+        out = {"out": args.out} if args.out else {}
+        tables = {name: plan.rows(name) for name in _TABLES}
+        print_json({"manifest": plan.manifest, **tables} | out)
+    else:
+        show(quantities_view(plan))
+    if args.out:
+        plan.save(args.out)
+        say(args, f"saved in {args.out}")
+    return OK if plan.status in {"optimal", "feasible"} else FOUND
+
+
+def _quantities(args: Args, line: Line) -> QuantityPlan:
+    from linewright.plan.feasible import plan_quantities  # noqa: PLC0415
+    from linewright.units import parse_duration_us  # noqa: PLC0415
+
+    factor = 1.0 if args.goal is None else _factor(args.goal)
+    limit = (
+        60.0 if args.time_limit is None else parse_duration_us(args.time_limit) / 1e6
+    )
+    return plan_quantities(line, horizon=args.horizon, factor=factor, time_limit=limit)
+
+
+def _factor(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        msg = f'goal is "{text}"; with --quantities it is a factor, such as 1.2'
+        raise ValueError(msg) from None
+
+
 def _planned(args: Args, line: Line) -> Plan:
     from linewright.console import ProgressBar  # noqa: PLC0415 - slow
     from linewright.plan.planning import Promise, plan_line  # noqa: PLC0415
@@ -66,7 +138,7 @@ def _planned(args: Args, line: Line) -> Plan:
         bar.show(progress.done, progress.asked, width)
 
     try:
-        with ProgressBar(stream, line.name, None) as bar:
+        with engine_of(args) as engine, ProgressBar(stream, line.name, None) as bar:
             return plan_line(
                 line,
                 horizon=args.horizon,
@@ -75,6 +147,7 @@ def _planned(args: Args, line: Line) -> Plan:
                 precision=args.precision,
                 confidence=args.confidence,
                 workers=args.workers,
+                engine=engine,
                 start_from=args.start_from,
                 actual=args.actual,
                 promises=[Promise(*one) for one in args.promises],

@@ -32,6 +32,7 @@ def run_run(args: Args) -> int:
     from linewright.control.openings import journal_of  # noqa: PLC0415
     from linewright.drivers.emulated import run_emulated  # noqa: PLC0415
     from linewright.lower import lower  # noqa: PLC0415
+    from linewright.model.meaning import leaves_line  # noqa: PLC0415
 
     if not args.emulate:
         msg = "machines cannot be connected yet; with --emulate they are played"
@@ -52,7 +53,8 @@ def run_run(args: Args) -> int:
         if begun_us:
             say(args, f"goes on at {_when(line, begun_us)}, as {path} has it")
         tell = None if args.quiet else _teller(line)
-        progress = run_emulated(emulation, until_us, args.speed, tell)
+        sold = [name for name in line.products if leaves_line(line, name)]
+        progress = run_emulated(emulation, until_us, args.speed, tell, sold=sold)
         if sys.stderr.isatty() and not args.quiet:
             sys.stderr.write("\r\x1b[K")
         emulation.controller.save_snapshot()
@@ -109,6 +111,60 @@ def _told(line: Line, progress: Progress) -> str:
     if progress.n_alarms:
         rows.append(f"  {progress.n_alarms:>6} alarms")
     return "\n".join(rows) + "\n"
+
+
+def run_forecast(args: Args) -> int:
+    """Say when the orders of a running line will be done."""
+    from linewright.control.forecast import forecast, order_rows  # noqa: PLC0415 - slow
+    from linewright.control.openings import standing  # noqa: PLC0415
+
+    if args.replications < 1:
+        msg = f"replications is {args.replications}; it is one or more"
+        raise ValueError(msg)
+    tell_compiling(args)
+    found = standing(args.journal)
+    line, core = found.line, found.core
+    until_us = line.study.horizon if args.until is None else instant(args.until, line)
+    if until_us <= core.now_us:
+        msg = f"the line is at {_when(line, core.now_us)} already; look further ahead"
+        raise ValueError(msg)
+    seed = found.opening.seed if args.seed is None else args.seed
+    future = forecast(core, found.lowered, until_us, args.replications, seed)
+    rows = order_rows(line, core, future)
+    if args.json:
+        about = {
+            "now_us": core.now_us,
+            "until_us": until_us,
+            "replications": args.replications,
+            "seed": seed,
+            "model_hash": found.opening.model_hash,
+        }
+        print_json(about | {"orders": rows})
+        return OK
+    _show_forecast(line, rows)
+    write(
+        f"From {_when(line, core.now_us)}, {args.replications} futures, seed {seed}, "
+        f"model {found.opening.model_hash[:12]}\n"
+    )
+    return OK
+
+
+def _show_forecast(line: Line, rows: list[dict[str, Any]]) -> None:
+    from linewright.console import table_view  # noqa: PLC0415 - slow
+
+    texts = []
+    for row in rows:
+        dates = [
+            "later" if row[key] is None else _when(line, row[key])[:16]
+            for key in ("p50_us", "p80_us", "p95_us")
+        ]
+        chance = ""
+        if row["on_time"] is not None:
+            chance = f"{row['on_time']:.0%} ({row['low']:.0%} to {row['high']:.0%})"
+        done = f"{row['done']} of {row['quantity']} {row['product']}"
+        texts.append((row["order"], done, *dates, chance))
+    heads = ["order", "done", "50 %", "80 %", "95 %", "on time"]
+    show(table_view(heads, texts))
 
 
 def run_life(args: Args) -> int:

@@ -12,12 +12,14 @@ import json
 import math
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from linewright.engines import Engine
     from linewright.model.line import Line
 
 OK, FOUND, WRONG, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
@@ -37,6 +39,19 @@ class NoPandas(MetaPathFinder):
 def allow_pandas() -> None:
     """Let pandas be imported again, for a library that needs it."""
     sys.meta_path[:] = [f for f in sys.meta_path if not isinstance(f, NoPandas)]
+
+
+@contextmanager
+def engine_of(args: Args) -> Iterator[Engine | None]:
+    """Provide the engine that was asked for; None for threads."""
+    if args.engine != "ray":
+        yield None
+        return
+    from linewright.engines.on_ray import ray_engine  # noqa: PLC0415 - optional
+
+    allow_pandas()  # Ray looks for it
+    with ray_engine(args.workers) as engine:
+        yield engine
 
 
 def say(args: Args, text: str) -> None:

@@ -17,6 +17,7 @@ from linewright.cli._say import (
     INTERRUPTED,
     OK,
     Args,
+    engine_of,
     is_result,
     load_line,
     print_json,
@@ -31,6 +32,7 @@ from linewright.units import UNITS_US
 
 if TYPE_CHECKING:
     from linewright.model.line import Line
+    from linewright.plan.outcome import Plan
     from linewright.report.facts import Found
     from linewright.results import Result
 
@@ -85,8 +87,9 @@ def simulated(args: Args, line: Line, options: dict[str, Any]) -> Result:
     tell_compiling(args)
     stream = Path(os.devnull).open("w") if args.quiet else sys.stderr  # noqa: SIM115
     try:
-        with ProgressBar(stream, line.name, options["precision"]) as bar:
-            result = simulate(line, on_progress=bar, **options)
+        bar = ProgressBar(stream, line.name, options["precision"])
+        with engine_of(args) as engine, bar:
+            result = simulate(line, on_progress=bar, engine=engine, **options)
     finally:
         if args.quiet:
             stream.close()
@@ -172,23 +175,43 @@ def _found(args: Args, model_hash: str) -> Found:
     from linewright.improve.decisions import read_ledger  # noqa: PLC0415 - slow
     from linewright.improve.files import (  # noqa: PLC0415
         BOTTLENECK,
+        LOSSES,
         PROPOSAL,
         read_bottleneck,
         read_improvement,
+        read_losses,
     )
     from linewright.report.facts import Found  # noqa: PLC0415
 
     saved = is_result(args.model)
     holds = args.bottleneck or _lies_in(args.model, BOTTLENECK)
     better = args.improvement or _lies_in(args.model, PROPOSAL)
+    lost = args.losses or _lies_in(args.model, LOSSES)
     decisions = [] if saved else read_ledger(Path(args.model).parent)
     return Found(
         read_bottleneck(holds, model_hash) if holds else None,
         read_improvement(better, model_hash) if better else None,
         tuple(decisions),
+        _plan_of(args.plan, model_hash) if args.plan else None,
+        read_losses(lost, model_hash) if lost else None,
         "MODEL" if saved else args.model,
         better or "PROPOSAL",
     )
+
+
+def _plan_of(folder: str, model_hash: str) -> Plan:
+    """Return a plan that is about a model."""
+    from linewright.plan.outcome import Plan  # noqa: PLC0415 - slow
+
+    plan = Plan.load(folder)
+    found = str(plan.manifest["model_hash"])
+    if found != model_hash:
+        msg = (
+            f"{folder} is about another model: it is about {found[:12]}, the brief "
+            f"about {model_hash[:12]}; run `linewright plan` again"
+        )
+        raise ResultError(msg)
+    return plan
 
 
 def _lies_in(folder: str, name: str) -> str:

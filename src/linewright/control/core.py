@@ -172,6 +172,10 @@ class Core:
         found.update(json.dumps(self._notes(), sort_keys=True).encode())
         return found.hexdigest()
 
+    def worked_us(self, job: Job, now_us: int) -> int:
+        """Return how long a job has gone on, as far as the controller knows."""
+        return job.worked_us + (now_us - job.since_us if job.since_us >= 0 else 0)
+
     # ------------------------------------------------------------ what is to be written
 
     def decide(self, signal: Signal, now_us: int) -> Decision:
@@ -362,6 +366,8 @@ class Core:
             if not is_fresh and self._is_same(job, action):
                 if job.want != want:
                     job.want, job.version = want, job.version + 1
+                    job.worked_us = self.worked_us(job, after.at_us)
+                    job.since_us = after.at_us if want == "run" else -1
                     after.commands.append(_short(job))
                 return
             job.want, job.version = "cancel", job.version + 1
@@ -372,6 +378,7 @@ class Core:
         if action is not None and s not in self.rest:
             made = self._open(action, s, after.at_us)
             made.want = want
+            made.since_us = after.at_us if want == "run" else -1
             after.commands.append(made.command())
 
     def _is_same(self, job: Job, action: Action | None) -> bool:

@@ -81,6 +81,8 @@ class Job:
         version: How often that was said; the higher one counts.
         at_us: When it was commanded, microseconds from the line's start.
         in_doubt: Whether nobody knows if it was done: its machine started again since.
+        worked_us: How long it had gone on when it last was to hold.
+        since_us: Since when it goes on, or -1 while it is to hold.
     """
 
     device: str
@@ -95,6 +97,8 @@ class Job:
     version: int
     at_us: int
     in_doubt: bool = False
+    worked_us: int = 0
+    since_us: int = -1
     id: str = field(init=False)
     """Its identity: the device, and the job's number there."""
 
@@ -117,6 +121,8 @@ class Job:
             "version": self.version,
             "at_us": self.at_us,
             "in_doubt": self.in_doubt,
+            "worked_us": self.worked_us,
+            "since_us": self.since_us,
         }
 
     def command(self) -> dict[str, Any]:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
-from linewright.control.journal import JOURNAL_VERSION, Opening, SqliteJournal
+from linewright.control.controller import redo
+from linewright.control.core import Core
+from linewright.control.journal import (
+    JOURNAL_VERSION,
+    Opening,
+    SqliteJournal,
+    read_only,
+)
 from linewright.errors import JournalError
-from linewright.lower import Lowered
+from linewright.lower import Lowered, lower
 from linewright.model.line import Line
 from linewright.model.load import model_hash
 from linewright.version import __version__
 
-__all__ = ["journal_of", "opening_of"]
+__all__ = ["Standing", "journal_of", "opening_of", "standing"]
 
 
 def opening_of(line: Line, lowered: Lowered, seed: int) -> Opening:
@@ -30,6 +38,42 @@ def opening_of(line: Line, lowered: Lowered, seed: int) -> Opening:
         time_zone=line.time_zone,
         seed=seed,
     )
+
+
+class Standing(NamedTuple):
+    """A line as its journal has it.
+
+    Attributes:
+        line: The line.
+        lowered: The same, laid out to some time.
+        core: What has been decided so far.
+        opening: What the journal says of itself.
+    """
+
+    line: Line
+    lowered: Lowered
+    core: Core
+    opening: Opening
+
+
+def standing(path: str | os.PathLike[str], until_us: int | None = None) -> Standing:
+    """Return the line of a journal as it stands, writing nothing.
+
+    Args:
+        path: The journal; somebody may be writing it.
+        until_us: Time to lay the line out to; the study's horizon at least.
+
+    Raises:
+        JournalError: There is no such journal, or it was changed.
+    """
+    opening, records = read_only(path)
+    line = Line.model_validate(opening.model)
+    horizon_us = line.study.horizon
+    lowered = lower(line, max(horizon_us, until_us or 0))
+    core = Core(lowered, opening.seed)
+    for stored in records:
+        redo(core, stored.record, stored.seq)
+    return Standing(line, lowered, core, opening)
 
 
 def journal_of(

@@ -8,7 +8,7 @@ line stood.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from linewright import tables as t
@@ -26,7 +26,7 @@ class Progress:
 
     Attributes:
         now_us: Time of the line, microseconds from its start.
-        finished: Units that have left, by product; not components, which stay.
+        finished: Units that have left, by product.
         in_line: Units in the line.
         servers: How many servers are in each state, by its name.
         n_records: Records in the journal.
@@ -41,7 +41,7 @@ class Progress:
     n_alarms: int
 
 
-def progress_of(emulation: Emulation, now_us: int) -> Progress:
+def progress_of(emulation: Emulation, now_us: int, sold: Collection[str]) -> Progress:
     """Return where a line is."""
     core = emulation.controller.core
     state, names = core.state, core.lowered.names
@@ -51,7 +51,7 @@ def progress_of(emulation: Emulation, now_us: int) -> Progress:
         finished={
             name: int(state.products["finished"][i])
             for i, name in enumerate(names.products)
-            if core.lowered.tables.products["store"][i] < 0
+            if name in sold
         },
         in_line=int(state.clock["wip"][0]),
         servers={
@@ -69,6 +69,8 @@ def run_emulated(
     until_us: int,
     speed: float | None,
     on_progress: Callable[[Progress], None] | None = None,
+    *,
+    sold: Collection[str] = (),
 ) -> Progress:
     """Run a line until a time, or until Ctrl-C, which loses nothing.
 
@@ -77,6 +79,7 @@ def run_emulated(
         until_us: When to stop, microseconds from the line's start.
         speed: Seconds of the line in a second; as fast as it goes if None.
         on_progress: Called a few times a second.
+        sold: Products whose finished units are counted.
 
     Returns:
         Where the line is.
@@ -98,7 +101,7 @@ def run_emulated(
             now_us = target_us
             if time.monotonic() - told_s >= _TELL_EVERY_S and on_progress:
                 told_s = time.monotonic()
-                on_progress(progress_of(emulation, now_us))
+                on_progress(progress_of(emulation, now_us, sold))
             following_us = emulation.next_us()
             if following_us is None:
                 break
@@ -107,7 +110,7 @@ def run_emulated(
                 time.sleep(min(max(wait_s, 0.0), _LONGEST_SLEEP_S))
     except KeyboardInterrupt:
         emulation.controller.flush()
-    return progress_of(emulation, now_us)
+    return progress_of(emulation, now_us, sold)
 
 
 _STEP_US = 600_000_000  # of the line, between two looks at the clock

@@ -24,7 +24,13 @@ __all__ = [
     "Change",
     "another_place",
     "another_server",
+    "another_spare",
     "as_overlay",
+    "at_most_in_line",
+    "lots_of",
+    "moved_work",
+    "other_calendar",
+    "other_rule",
     "scaled",
     "shorter",
     "together",
@@ -268,3 +274,139 @@ def another_server(line: Line, station: str, n: int = 1) -> Change | None:
     servers = f"{n} server{'' if n == 1 else 's'}"
     changes = {"stations": {station: {"servers": it.servers + n}}}
     return Change(f"{station}: {servers} more", changes)
+
+
+def another_spare(line: Line, station: str, failure: str, n: int = 1) -> Change | None:
+    """Return the change that keeps more spare components for a failure.
+
+    None for one that is repaired where it is.
+    """
+    there = line.stations[station].failures[failure].spares
+    if there is None:
+        return None
+    spares = f"{n} spare{'' if n == 1 else 's'}"
+    said = {"failures": {failure: {"spares": there + n}}}
+    return Change(
+        f"{station}: {spares} more ({failure})", {"stations": {station: said}}
+    )
+
+
+# ------------------------------------------------------------------ otherwise
+
+
+def other_rule(line: Line, station: str, rule: str) -> Change | None:
+    """Return the change that serves waiting parts by a rule; None if it is so now."""
+    if line.stations[station].dispatch == rule:
+        return None
+    changes = {"stations": {station: {"dispatch": rule}}}
+    return Change(f"{station}: served by {rule.replace('_', ' ')}", changes)
+
+
+def other_calendar(
+    line: Line, calendar: str, instead_of: str | None = None
+) -> Change | None:
+    """Return the change by which stations and people work by another calendar.
+
+    Args:
+        line: The line.
+        calendar: By which they work then.
+        instead_of: Only those who work by this one now; all who work by any if None.
+
+    Returns:
+        The change, or None where it changes nothing.
+    """
+
+    def moves(now: str | None) -> bool:
+        return now not in (None, calendar) and instead_of in (None, now)
+
+    stations = {
+        name: {"calendar": calendar}
+        for name, it in line.stations.items()
+        if moves(it.calendar or line.calendar)
+    }
+    people = {
+        name: {"calendar": calendar}
+        for name, pool in line.people.items()
+        if moves(pool.calendar)
+    }
+    changes: dict[str, Any] = {"stations": stations} if stations else {}
+    if people:
+        changes["people"] = people
+    if not changes:
+        return None
+    old = f" instead of {instead_of}" if instead_of else ""
+    return Change(f"shifts by {calendar}{old}", changes)
+
+
+def at_most_in_line(line: Line, product: str, n: int) -> Change | None:
+    """Return the change that caps the units of a product in the line (CONWIP).
+
+    None for products that dated orders or their parents release, and where it is so.
+    """
+    release = line.products[product].release
+    if release.kind not in ("always", "arrivals") or release.conwip == n:
+        return None
+    changes = {"products": {product: {"release": {"conwip": n}}}}
+    return Change(f"{product}: at most {n} in the line", changes)
+
+
+def lots_of(line: Line, product: str, n: int) -> Change | None:
+    """Return the change that moves a product in lots of another size, or None."""
+    it = line.products[product]
+    if it.lot_size == n:
+        return None
+    units = f"{n} unit{'' if n == 1 else 's'}"
+    return Change(
+        f"{product}: lots of {units}", {"products": {product: {"lot_size": n}}}
+    )
+
+
+def moved_work(line: Line, station: str, share: float) -> list[Change]:
+    """Return the changes that move a share of a station's work to a neighbor.
+
+    All products that have both stations one behind the other, each the only choice of
+    its operation, move the same share of their time. The sum of the two means stays.
+
+    Args:
+        line: The line.
+        station: From where work moves.
+        share: Which share of the processing time, between 0 and 1.
+    """
+    to: dict[str, dict[str, Any]] = {}
+    for product, it in line.products.items():
+        if it.route_of or it.lot_size != 1:
+            continue
+        for first, second in zip(it.route, it.route[1:], strict=False):
+            for giver, taker in ((first, second), (second, first)):
+                if giver.stations != (station,) or len(taker.stations) != 1:
+                    continue
+                said = _moved(line, product, (giver, taker), share)
+                if said:
+                    other = taker.stations[0]
+                    there = {"products": {product: {"route": said}}}
+                    to[other] = together(to.get(other, {}), there)
+    return [
+        Change(f"{station}: {share:.0%} of its work moved to {other}", changes)
+        for other, changes in to.items()
+        if other != station
+    ]
+
+
+def _moved(
+    line: Line, product: str, steps: tuple[Step, Step], share: float
+) -> dict[str, Any]:
+    """Return what both operations say after a share of the time moved."""
+    giver, taker = steps
+    ours = process_time(line, product, giver, giver.stations[0])
+    theirs = process_time(line, product, taker, taker.stations[0])
+    if not ours or not theirs or not ours.mean_us or not theirs.mean_us:
+        return {}
+    more = 1 + share * ours.mean_us / theirs.mean_us
+    out = {}
+    for step, time, factor in ((giver, ours, 1 - share), (taker, theirs, more)):
+        said = _said(time, factor)
+        if isinstance(step.station, dict):
+            out[step.operation] = {"station": {step.stations[0]: said}}
+        else:
+            out[step.operation] = {"process": said}
+    return out

@@ -1,4 +1,4 @@
-"""What `bottleneck` and `improve` leave in a folder, read back for the brief.
+"""What `bottleneck`, `losses` and `improve` leave in a folder, read for the brief.
 
 A file may be cut off, edited by hand, or be about another model. All of that is found
 here, and said with the name of the file, so that whoever shows the figures can trust
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
+    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -27,19 +28,25 @@ from linewright.stats.intervals import Interval
 
 __all__ = [
     "BOTTLENECK",
+    "LOSSES",
     "PROPOSAL",
     "BottleneckFile",
     "Confirmed",
     "FrontierSet",
+    "GoalTree",
     "ImprovementFile",
+    "LossesFile",
+    "Lost",
     "Method",
     "Share",
     "Strip",
     "read_bottleneck",
     "read_improvement",
+    "read_losses",
 ]
 
 BOTTLENECK = "bottleneck.json"
+LOSSES = "losses.json"
 PROPOSAL = "improvement.json"
 _MOST_TOLD = 3
 _MAIN = "critical_path"
@@ -161,6 +168,87 @@ class BottleneckFile(_Form):
         return self.methods[_MAIN]
 
 
+# ------------------------------------------------------------------ losses
+
+
+class Lost(_Form):
+    """What a cause takes away: its share of the gap, and its effect alone."""
+
+    cause: str
+    lost: _Interval = Field(validation_alias=AliasChoices("units_per_h", "units"))
+    alone: _Interval
+
+
+class _Tree(_Form):
+    ideal: _Interval
+    actual: _Interval
+    losses: tuple[Lost, ...]
+
+    @model_validator(mode="after")
+    def _sums_to_the_gap(self) -> Self:
+        gap = self.ideal.mean - self.actual.mean
+        total = sum(one.lost.mean for one in self.losses)
+        size = max(abs(self.ideal.mean), abs(self.actual.mean), 1e-9)
+        if abs(total - gap) > 1e-6 * size:
+            msg = "its losses do not sum to the gap"
+            raise ValueError(msg)
+        return self
+
+
+class GoalTree(_Tree):
+    """From the ideal line to what is made in the span of a goal, in units."""
+
+    target: str
+    goal: str
+    product: str
+    asked: _Time
+    since_us: _Time
+    by_us: _Time
+
+
+class _LossesAbout(_Form):
+    model_hash: str
+    seed: int
+    replications: Annotated[int, Field(ge=1)]
+    warmup_us: _Time
+    horizon_us: _Time
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    version: str
+
+
+class LossesFile(_Form):
+    """Where units are lost, as it was saved: of a run by the hour, or of targets.
+
+    Attributes:
+        whole: Of a run, in good units an hour; None if it is of targets.
+        targets: Of each goal, in units.
+        is_exact: Whether all sets of causes were run, or orders were drawn.
+        n_runs: Runs in all.
+        about: What was run.
+    """
+
+    whole: _Tree | None = None
+    targets: tuple[GoalTree, ...] = ()
+    is_exact: bool
+    n_runs: int
+    about: _LossesAbout
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gathered(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and "ideal" in value:
+            tree = {key: value.get(key) for key in ("ideal", "actual", "losses")}
+            return {**value, "whole": tree}
+        return value
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.whole is None and not self.targets:
+            msg = "it has losses neither of a run nor of targets"
+            raise ValueError(msg)
+        return self
+
+
 # ------------------------------------------------------------------ improvement
 
 
@@ -191,6 +279,7 @@ class _Found(_Form):
     gain: _Interval
     relative_gain: _Interval
     guarantee: str
+    remarks: tuple[str, ...] = ()
     is_complete: bool
     is_exhaustive: bool
     candidates: tuple[FrontierSet, ...]
@@ -211,6 +300,11 @@ class _Study(_Form):
     warmup_us: _Time
     horizon_us: _Time
 
+    @property
+    def is_chance(self) -> bool:
+        """Whether a chance to meet targets was sought: gains are in points then."""
+        return self.objective.partition(":")[0] == "target"
+
 
 class ImprovementFile(_Form):
     """The best set of options for a budget, as it was saved."""
@@ -221,7 +315,7 @@ class ImprovementFile(_Form):
 
 # ------------------------------------------------------------------ reading
 
-_File = TypeVar("_File", BottleneckFile, ImprovementFile)
+_File = TypeVar("_File", BottleneckFile, LossesFile, ImprovementFile)
 
 
 def read_bottleneck(
@@ -249,6 +343,14 @@ def read_improvement(
     file = _in(path, PROPOSAL)
     found = _read(ImprovementFile, file, "improve MODEL ... --out DIR")
     _is_about(file, found.improvement.model_hash, model_hash, "improve")
+    return found
+
+
+def read_losses(path: str | os.PathLike[str], model_hash: str = "") -> LossesFile:
+    """Return what `linewright losses --out` left; else as `read_bottleneck`."""
+    file = _in(path, LOSSES)
+    found = _read(LossesFile, file, "losses MODEL --out DIR")
+    _is_about(file, found.about.model_hash, model_hash, "losses")
     return found
 
 

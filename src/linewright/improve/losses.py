@@ -1,41 +1,57 @@
 """Where the units are lost: the gap to a line without losses, shared out among causes.
 
-Each cause can be taken out of the model: no failures, no setups, always on shift,
-people for everything, room everywhere, times without variation, and so on. What a cause
-takes away depends on what else is taken away, so each has its Shapley value: its effect
-on average over all orders in which causes could be taken out. The values sum to the gap
-in every replication. All variants of a replication use the same random numbers.
+Each cause can be taken out of the model (`counterfactual`). What a cause takes away
+depends on what else is taken away, so each has its Shapley value: its effect on average
+over all orders in which causes could be taken out (`_shapley`). The values sum to the
+gap in every replication. All variants of a replication use the same random numbers.
 
-With up to six causes all variants are run; with more, some orders are drawn, each with
-its reverse, others in each replication; the interval covers both kinds of chance.
+`losses` is about the good units an hour of any run. `target_losses` is about targets:
+the good units in the span of each of their goals, from the ideal line to what is made,
+and what that is short of, or above, the quantity. All goals come out of the same runs.
 
-Source: Shapley (1953); Castro, Gomez and Tejada (2009), Computers & Operations Research
-36(5), 1726-1730, for sampling orders.
+Source: as `_shapley`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from linewright.improve.trials import Span, good_units, in_order, lowered_of
+from linewright.errors import LinewrightError
+from linewright.improve._shapley import Shared, share_out
+from linewright.improve.counterfactual import (
+    CAUSES,
+    causes_of,
+    experience_of,
+    without,
+)
+from linewright.improve.trials import Span, good_units, lowered_of
 from linewright.lower import Lowered
-from linewright.model.distribution import Distribution
-from linewright.model.line import Line, Station, Step
+from linewright.model.explain import did_you_mean, listed
+from linewright.model.line import Line
+from linewright.model.targets import Goal, goals_of
+from linewright.plan.counting import Instants, count_units
 from linewright.replicate import replicate
 from linewright.stats.intervals import Interval, mean_interval
 
-__all__ = ["CAUSES", "Loss", "Losses", "causes_of", "losses", "without"]
+__all__ = [
+    "CAUSES",
+    "GoalLosses",
+    "Loss",
+    "Losses",
+    "TargetLosses",
+    "UnitsLost",
+    "causes_of",
+    "losses",
+    "target_losses",
+    "without",
+]
 
-_MOST_EXACT = 6
-_N_ORDERS = 4  # orders in each replication, two and their reverses
-_ENOUGH = 2**39
+Floats = NDArray[np.float64]
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,153 +88,76 @@ class Losses:
     n_runs: int
 
 
-# ------------------------------------------------------------------ causes
+@dataclass(frozen=True, slots=True)
+class UnitsLost:
+    """What one cause takes away in a span of time, in units.
+
+    Attributes:
+        cause: One of `CAUSES`.
+        units: Its share of the gap (Shapley value).
+        alone: What taking it out alone gains.
+    """
+
+    cause: str
+    units: Interval
+    alone: Interval
 
 
-def _stations(line: Line, change: Callable[[Station], dict[str, Any]]) -> Line:
-    changed = {
-        name: it.model_copy(update=change(it)) for name, it in line.stations.items()
-    }
-    return line.model_copy(update={"stations": changed})
+@dataclass(frozen=True, slots=True)
+class GoalLosses:
+    """From the ideal line to what is made in the span of a goal, and to its quantity.
+
+    Attributes:
+        target: Name of the target.
+        goal: Its period, or by when; ``all`` for all periods together.
+        product: The product.
+        asked: Units that the model asks for.
+        since_us: Begin of the span, microseconds from the start.
+        by_us: End of the span.
+        ideal: Good units with all causes taken out.
+        actual: Good units as it is.
+        losses: What each cause takes away, the largest first; they sum to the gap.
+    """
+
+    target: str
+    goal: str
+    product: str
+    asked: int
+    since_us: int
+    by_us: int
+    ideal: Interval
+    actual: Interval
+    losses: tuple[UnitsLost, ...]
+
+    @property
+    def short(self) -> float:
+        """Units that what is made on average is short; negative where it is above."""
+        return self.asked - self.actual.mean
 
 
-def _steps(line: Line, change: Callable[[Step], dict[str, Any]]) -> Line:
-    changed = {}
-    for name, product in line.products.items():
-        route = tuple(step.model_copy(update=change(step)) for step in product.route)
-        changed[name] = product.model_copy(update={"route": route})
-    return line.model_copy(update={"products": changed})
+@dataclass(frozen=True, slots=True)
+class TargetLosses:
+    """Why targets are missed, or by what margin they are met.
+
+    Attributes:
+        goals: One for each goal, in the order of the model; behind those of a target
+            with several goals one for all of them.
+        is_exact: Whether all variants were run, or orders were drawn.
+        n_runs: Replications of all variants together.
+    """
+
+    goals: tuple[GoalLosses, ...]
+    is_exact: bool
+    n_runs: int
+
+    @property
+    def hardest(self) -> GoalLosses:
+        """The goal of which the smallest share is made on average."""
+        single = [one for one in self.goals if one.goal != "all"]
+        return min(single, key=lambda one: one.actual.mean / max(one.asked, 1))
 
 
-def _no_failures(line: Line) -> Line:
-    line = _stations(line, lambda it: {"failures": {}})
-    return line.model_copy(update={"failures": {}})
-
-
-def _no_maintenance(line: Line) -> Line:
-    return _stations(line, lambda it: {"maintenance": {}})
-
-
-def _no_setups(line: Line) -> Line:
-    return _stations(line, lambda it: {"setup": None})
-
-
-def _always_on(line: Line) -> Line:
-    line = _stations(line, lambda it: {"calendar": None})
-    people = {
-        name: pool.model_copy(update={"calendar": None})
-        for name, pool in line.people.items()
-    }
-    return line.model_copy(update={"calendar": None, "people": people})
-
-
-def _people_for_all(line: Line) -> Line:
-    def change(it: Station) -> dict[str, Any]:
-        update: dict[str, Any] = {"people": None}
-        for section in ("failures", "maintenance"):
-            update[section] = {
-                name: stop.model_copy(update={"crew": None})
-                for name, stop in getattr(it, section).items()
-            }
-        return update
-
-    failures = {
-        name: failure.model_copy(update={"crew": None})
-        for name, failure in line.failures.items()
-    }
-    return _stations(line, change).model_copy(update={"failures": failures})
-
-
-def _all_good(line: Line) -> Line:
-    def change(step: Step) -> dict[str, Any]:
-        test = step.inspection
-        if test is None:
-            return {"defect": 0.0}
-        good: dict[str, Any] = {"false_reject": 0.0}
-        if test.pass_ is not None:
-            good["pass_"] = 1.0
-            for key in ("rework", "scrap"):
-                if getattr(test, key) is not None:
-                    good[key] = 0.0
-        return {"defect": 0.0, "inspection": test.model_copy(update=good)}
-
-    return _steps(line, change)
-
-
-def _room(line: Line) -> Line:
-    def change(it: Station) -> dict[str, Any]:
-        update: dict[str, Any] = {}
-        for key in ("buffer", "output_buffer"):
-            if isinstance(getattr(it, key), int):
-                update[key] = "unlimited"
-        return update
-
-    buffers = {
-        name: buffer.model_copy(update={"slots": "unlimited"})
-        for name, buffer in line.buffers.items()
-    }
-    return _stations(line, change).model_copy(update={"buffers": buffers})
-
-
-def _even(time: Any) -> Any:
-    """Return a time as a constant: its mean."""
-    if isinstance(time, dict):
-        return {key: _even(one) for key, one in time.items()}
-    if not isinstance(time, Distribution):
-        return time
-    return Distribution(kind="constant", parameters=(float(round(time.mean_us)),))
-
-
-def _no_variation(line: Line) -> Line:
-    line = _stations(line, lambda it: {"process": _even(it.process)})
-    return _steps(
-        line,
-        lambda step: {"process": _even(step.process), "station": _even(step.station)},
-    )
-
-
-def _at_full_speed(line: Line) -> Line:
-    return _stations(line, lambda it: {"ramp_up": None})
-
-
-def _in_stock(line: Line) -> Line:
-    materials = {
-        name: material.model_copy(update={"stock": _ENOUGH})
-        for name, material in line.materials.items()
-    }
-    return line.model_copy(update={"materials": materials})
-
-
-CAUSES: dict[str, Callable[[Line], Line]] = {
-    "failures": _no_failures,
-    "maintenance": _no_maintenance,
-    "setups": _no_setups,
-    "shifts": _always_on,
-    "people": _people_for_all,
-    "scrap and rework": _all_good,
-    "room": _room,
-    "variation": _no_variation,
-    "ramp-up": _at_full_speed,
-    "materials": _in_stock,
-}
-"""What can be taken out of a line, and how."""
-
-
-def causes_of(line: Line) -> list[str]:
-    """Return the causes that a line has."""
-    return [cause for cause, take in CAUSES.items() if take(line) != line]
-
-
-def without(line: Line, causes: Iterable[str]) -> Line:
-    """Return a line without some causes of loss."""
-    chosen = set(causes)
-    for cause, take in CAUSES.items():
-        if cause in chosen:
-            line = take(line)
-    return line
-
-
-# ------------------------------------------------------------------ sharing out
+# ------------------------------------------------------------------ any run
 
 
 def losses(  # noqa: PLR0913
@@ -229,7 +168,7 @@ def losses(  # noqa: PLR0913
     seed: int,
     confidence: float = 0.95,
     workers: int | None = None,
-    on_progress: Callable[[int], None] | None = None,
+    on_progress: Progress | None = None,
 ) -> Losses:
     """Share out the gap between a line without losses and the line as it is.
 
@@ -240,110 +179,173 @@ def losses(  # noqa: PLR0913
         seed: Seed of all streams, and of the orders that are drawn.
         confidence: Confidence of each interval.
         workers: Threads; all cores by default.
-        on_progress: Called with the number of runs done.
+        on_progress: Called with the number of runs done, and of runs in all.
 
     Raises:
         ModelError: The line has errors.
         DeadlockError: A variant comes to stand still for good.
     """
-    causes = causes_of(line)
-    n = len(causes)
-    is_exact = n <= _MOST_EXACT
-    lines: dict[int, Lowered] = {}
-    needed = {0, (1 << n) - 1, *(1 << i for i in range(n))}
-    orders = [] if is_exact else [_orders(n, seed, r) for r in range(replications)]
-    asked: list[set[int]] = []
-    for r in range(replications):
-        if is_exact:
-            asked.append(set(range(1 << n)))
-        else:
-            asked.append(needed | {m for order in orders[r] for m in _steps_of(order)})
-    for mask in sorted(set().union(*asked)):
-        taken = [causes[i] for i in range(n) if mask >> i & 1]
-        lines[mask] = lowered_of(without(line, taken), span)
-    jobs = [(r, mask) for r in range(replications) for mask in sorted(asked[r])]
-    done = 0
+    cuts = (span.warmup_us, span.horizon_us)
 
-    def one(job: int) -> float:
-        nonlocal done
-        r, mask = jobs[job]
-        cuts = (span.warmup_us, span.horizon_us)
-        made = good_units(lines[mask], replicate(lines[mask], seed, r, cuts))
-        done += 1
-        if on_progress:
-            on_progress(done)
-        return made / span.hours
+    def measure(lowered: Lowered, r: int) -> Floats:
+        made = good_units(lowered, replicate(lowered, seed, r, cuts))
+        return np.array([made / span.hours])
 
-    made = in_order(one, range(len(jobs)), workers)
-    value: list[dict[int, float]] = [{} for _ in range(replications)]
-    for (r, mask), units in zip(jobs, made, strict=True):
-        value[r][mask] = units
-    share = partial(_all_subsets, n) if is_exact else None
-    shares = np.array(
-        [
-            share(value[r]) if share else _by_orders(n, value[r], orders[r])
-            for r in range(replications)
-        ]
-    ).reshape(replications, n)
-    alone = np.array([[v[1 << i] - v[0] for i in range(n)] for v in value]).reshape(
-        replications, n
+    causes, shared = _shared(
+        line, span, measure, replications, seed, workers, on_progress
     )
     found = [
         Loss(
-            causes[i],
-            mean_interval(shares[:, i], confidence),
-            mean_interval(alone[:, i], confidence),
+            cause,
+            mean_interval(shared.shares[:, i, 0], confidence),
+            mean_interval(shared.alone[:, i, 0], confidence),
         )
-        for i in range(n)
+        for i, cause in enumerate(causes)
     ]
     found.sort(key=lambda loss: -loss.units_per_h.mean)
     return Losses(
-        mean_interval([v[(1 << n) - 1] for v in value], confidence),
-        mean_interval([v[0] for v in value], confidence),
+        mean_interval(shared.ideal[:, 0], confidence),
+        mean_interval(shared.actual[:, 0], confidence),
         tuple(found),
-        is_exact,
-        len(jobs),
+        shared.is_exact,
+        shared.n_runs,
     )
 
 
-def _orders(n: int, seed: int, replication: int) -> list[list[int]]:
-    """Return the orders that a replication looks at, each with its reverse."""
-    rng = np.random.Generator(np.random.Philox(key=[seed, replication]))
-    out = []
-    for _ in range(_N_ORDERS // 2):
-        order = rng.permutation(n).tolist()
-        out += [order, order[::-1]]
-    return out
+def _shared(  # noqa: PLR0913, PLR0917
+    line: Line,
+    span: Span,
+    measure: Callable[[Lowered, int], Floats],
+    replications: int,
+    seed: int,
+    workers: int | None,
+    on_progress: Progress | None,
+) -> tuple[list[str], Shared]:
+    """Return the causes that a line has, and the measures shared out among them."""
+    causes = causes_of(line)
+    known = _experience(line, span, seed) if "learning" in causes else None
+    lines: dict[int, Lowered] = {}
+
+    def prepare(masks: Sequence[int]) -> None:
+        for mask in masks:
+            taken = [cause for i, cause in enumerate(causes) if mask >> i & 1]
+            lines[mask] = lowered_of(without(line, taken, known), span)
+
+    shared = share_out(
+        len(causes),
+        prepare,
+        lambda r, mask: measure(lines[mask], r),
+        replications=replications,
+        seed=seed,
+        workers=workers,
+        on_progress=on_progress,
+    )
+    return causes, shared
 
 
-def _steps_of(order: Sequence[int]) -> list[int]:
-    """Return the sets that an order goes through, from none to all."""
-    out = [0]
-    for i in order:
-        out.append(out[-1] | 1 << i)
-    return out
+def _experience(line: Line, span: Span, seed: int) -> Mapping[str, float]:
+    """Return what is learned by the end of the first replication as it is."""
+    lowered = lowered_of(line, span)
+    done = replicate(lowered, seed, 0, (span.warmup_us, span.horizon_us))
+    return experience_of(lowered, done.state)
 
 
-def _by_orders(
-    n: int, value: dict[int, float], orders: list[list[int]]
-) -> NDArray[np.float64]:
-    share = np.zeros(n)
-    for order in orders:
-        sets = _steps_of(order)
-        for i, before, after in zip(order, sets, sets[1:], strict=False):
-            share[i] += (value[after] - value[before]) / len(orders)
-    return share
+# ------------------------------------------------------------------ targets
 
 
-def _all_subsets(n: int, value: dict[int, float]) -> NDArray[np.float64]:
-    """Return the Shapley values by their sum over all sets."""
-    share = np.zeros(n)
-    for mask in range(1 << n):
-        size = mask.bit_count()
-        if size == n:
-            continue
-        weight = math.factorial(size) * math.factorial(n - size - 1) / math.factorial(n)
-        for i in range(n):
-            if not mask >> i & 1:
-                share[i] += weight * (value[mask | 1 << i] - value[mask])
-    return share
+def target_losses(  # noqa: PLR0913
+    line: Line,
+    targets: Sequence[str] = (),
+    *,
+    replications: int,
+    seed: int,
+    confidence: float = 0.95,
+    workers: int | None = None,
+    on_progress: Progress | None = None,
+) -> TargetLosses:
+    """Share out the units that are lost on the way to targets among their causes.
+
+    The line is simulated from its start to the end of the last of the targets, in all
+    variants that are needed. Demand in scenarios changes no run; the quantities are
+    those of the model.
+
+    Args:
+        line: A line with targets.
+        targets: Names of targets; all of them by default.
+        replications: Independent runs of each variant that is needed.
+        seed: Seed of all streams, and of the orders that are drawn.
+        confidence: Confidence of each interval.
+        workers: Threads; all cores by default.
+        on_progress: Called with the number of runs done, and of runs in all.
+
+    Raises:
+        LinewrightError: The line has no targets, or none of such a name.
+        ModelError: The line has errors.
+        DeadlockError: A variant comes to stand still for good.
+    """
+    goals = _chosen(line, targets)
+    end_us = max(goal.by_us for goal in goals)
+    edges = sorted({0, *(g.since_us for g in goals), *(g.by_us for g in goals)})
+    instants = Instants.of(edges, 0, end_us)
+    since = np.searchsorted(instants.cuts_us, [goal.since_us for goal in goals])
+    by = np.searchsorted(instants.cuts_us, [goal.by_us for goal in goals])
+
+    def measure(lowered: Lowered, r: int) -> Floats:
+        finished = count_units(lowered, seed, r, instants).finished
+        rows = [lowered.names.products.index(goal.product) for goal in goals]
+        return (finished[by, rows] - finished[since, rows]).astype(np.float64)
+
+    causes, shared = _shared(
+        line, Span(0, end_us), measure, replications, seed, workers, on_progress
+    )
+    found = []
+    for name in dict.fromkeys(goal.target for goal in goals):
+        mine = [i for i, goal in enumerate(goals) if goal.target == name]
+        found += [_goal([goals[i]], [i], causes, shared, confidence) for i in mine]
+        if len(mine) > 1:
+            these = [goals[i] for i in mine]
+            found.append(_goal(these, mine, causes, shared, confidence))
+    return TargetLosses(tuple(found), shared.is_exact, shared.n_runs)
+
+
+def _chosen(line: Line, targets: Sequence[str]) -> list[Goal]:
+    if not line.targets:
+        msg = f'"{line.name}" has no targets; add targets to the model'
+        raise LinewrightError(msg)
+    for name in targets:
+        if name not in line.targets:
+            msg = f'"{name}" is not a target; there are {listed(line.targets)}'
+            hint = did_you_mean(name, line.targets)
+            raise LinewrightError(f"{msg}; {hint}" if hint else msg)
+    return [goal for goal in goals_of(line) if not targets or goal.target in targets]
+
+
+def _goal(
+    goals: Sequence[Goal],
+    rows: Sequence[int],
+    causes: Sequence[str],
+    shared: Shared,
+    confidence: float,
+) -> GoalLosses:
+    """Return the losses of a goal, or of several together."""
+
+    def interval(values: Floats) -> Interval:
+        return mean_interval(values[..., list(rows)].sum(axis=-1), confidence)
+
+    lost = [
+        UnitsLost(cause, interval(shared.shares[:, i]), interval(shared.alone[:, i]))
+        for i, cause in enumerate(causes)
+    ]
+    lost.sort(key=lambda loss: -loss.units.mean)
+    one = goals[0]
+    return GoalLosses(
+        one.target,
+        one.label if len(goals) == 1 else "all",
+        one.product,
+        sum(goal.quantity for goal in goals),
+        min(goal.since_us for goal in goals),
+        max(goal.by_us for goal in goals),
+        interval(shared.ideal),
+        interval(shared.actual),
+        tuple(lost),
+    )

@@ -13,103 +13,59 @@ options:
     cost: 90000
     changes: {stations: {oven: {calendar: three shifts}}}
     excludes: [second oven]
+  quick-change spindles:
+    cost: 45000
+    uncertain: {cycle: "triangular(45 s, 50 s, 58 s)"}
+    changes: {stations: {bore: {process: exponential($cycle)}}}
 generate:
   buffer_place: {cost: 800, most: 3}
   server: {cost: 60000, stations: [weld, paint]}
-  less_repair: {cost: 5000, share: 0.2}
+  less_repair: {cost: 5000, share: "uniform(0.1, 0.3)"}
 ```
 
-`changes` are those of an overlay. What is under `generate` is offered for every station
-that has such a thing, or for those that are named, `most` times over.
+`changes` are those of an overlay. What is `uncertain` stands in them as `$name`, like a
+parameter of a model, and is drawn in every replication. What is under `generate` is
+offered wherever it is possible (`generated`).
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from linewright.errors import Finding, ModelError
-from linewright.improve.changes import (
-    Change,
-    another_place,
-    another_server,
-    shorter,
-    together,
-)
-from linewright.model.explain import did_you_mean, explain, listed
+from linewright.improve.generated import generated
+from linewright.improve.option import Form, Option, know_keys, read, section
+from linewright.improve.timing import Part, merged
+from linewright.improve.uncertain import Uncertain, read_uncertain
+from linewright.model.explain import did_you_mean
 from linewright.model.line import Line
 from linewright.model.load import Variants
+from linewright.model.parameters import Filler, Scope, Setting, is_name
 from linewright.model.source import Node, describe, items, parse, read_text
-from linewright.model.values import Count, Duration, Money, Name, Probability
+from linewright.model.values import Duration, Money, Name
 
 __all__ = ["OPTIONS_VERSION", "Option", "Options", "options_of", "read_options"]
 
 OPTIONS_VERSION = 1
 _KEYS = ("options_version", "options", "generate")
-_MOST_LEVELS = 20
+_ENDS = (0.001, 0.999)  # of what is uncertain: the changes are tried with both
 
 
-class _Form(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _OptionForm(_Form):
+class _OptionForm(Form):
     cost: Money
     lead_time: Duration = 0
+    uncertain: dict[str, Any] = Field(default_factory=dict)
     changes: dict[str, Any] = Field(default_factory=dict)
     excludes: tuple[Name, ...] = ()
     requires: tuple[Name, ...] = ()
-    note: str = ""
-
-
-class _PieceForm(_Form):
-    cost: Money
-    lead_time: Duration = 0
-    most: Annotated[Count, Field(le=_MOST_LEVELS)] = 1
-    stations: tuple[Name, ...] = ()
-
-
-class _LessForm(_PieceForm):
-    share: Annotated[Probability, Field(gt=0, lt=1)]
-
-
-_PIECES: dict[str, type[_PieceForm]] = {
-    "buffer_place": _PieceForm,
-    "server": _PieceForm,
-    "less_processing": _LessForm,
-    "less_setup": _LessForm,
-    "less_loading": _LessForm,
-    "less_repair": _LessForm,
-    "less_maintenance": _LessForm,
-    "less_transport": _LessForm,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One thing that can be done.
-
-    Attributes:
-        name: What it is called.
-        cost: What it costs, in the model's currency.
-        changes: What it changes, as in an overlay; empty for what others require.
-        lead_time_us: Time from the decision until it is there.
-        excludes: Options that cannot be chosen beside it.
-        requires: Options that it needs.
-        note: Words for the reader.
-    """
-
-    name: str
-    cost: float
-    changes: Mapping[str, Any] = field(hash=False)
-    lead_time_us: int = 0
-    excludes: frozenset[str] = frozenset()
-    requires: frozenset[str] = frozenset()
     note: str = ""
 
 
@@ -138,21 +94,85 @@ class Options:
                 return False
         return True
 
-    def changes(self, chosen: Iterable[str]) -> dict[str, Any]:
-        """Return what a set of options changes, as one change."""
-        wanted = set(chosen)
-        return together(
-            *(option.changes for name, option in self.by_name.items() if name in wanted)
-        )
+    def changes(
+        self, chosen: Iterable[str], *, on_dates: bool = False
+    ) -> dict[str, Any]:
+        """Return what a set of options changes, as one change.
 
-    def applied(self, chosen: Iterable[str]) -> Line:
-        """Return the line with a set of options.
+        Args:
+            chosen: Their names.
+            on_dates: Let each take effect when its lead time is over, where that can
+                be (`remarks` says where not); at once by default.
+        """
+        return self._merged(chosen, on_dates=on_dates)[0]
+
+    def remarks(self, chosen: Iterable[str]) -> list[str]:
+        """Say which options take effect from the begin in spite of their lead time."""
+        return self._merged(chosen, on_dates=True)[1]
+
+    def applied(self, chosen: Iterable[str], *, on_dates: bool = False) -> Line:
+        """Return the line with a set of options; else as `changes`.
 
         Raises:
             ModelError: The changes do not go together.
         """
-        changes = self.changes(chosen)
+        changes = self.changes(chosen, on_dates=on_dates)
         return self.variants.changed(changes) if changes else self.line
+
+    def is_uncertain(self, chosen: Iterable[str]) -> bool:
+        """Say whether something of a set is uncertain."""
+        return any(self.by_name[name].uncertain for name in chosen)
+
+    def doubt(self, chosen: Iterable[str]) -> str:
+        """Return a hash of how the uncertain options of a set may turn out."""
+        said: list[Any] = []
+        for name in sorted(chosen):
+            option = self.by_name[name]
+            said += [
+                [one.name, one.stream, one.distribution.model_dump()]
+                for one in option.uncertain
+            ]
+            for u in _ENDS if option.made else ():
+                values = {one.name: one.at(u) for one in option.uncertain}
+                said.append([name, u, option.made(values) if option.made else {}])
+        text = json.dumps(said, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def realised(
+        self, chosen: Iterable[str], draw: tuple[int, int], *, on_dates: bool = False
+    ) -> Line:
+        """Return the line with a set of options as they turn out.
+
+        Args:
+            chosen: Their names.
+            draw: Seed, and number of the replication.
+            on_dates: As for `changes`.
+
+        Raises:
+            ModelError: The changes do not go together, or break the model's form.
+        """
+        changes, _ = self._merged(chosen, on_dates=on_dates, draw=draw)
+        return self.variants.changed(changes) if changes else self.line
+
+    def _merged(
+        self,
+        chosen: Iterable[str],
+        *,
+        on_dates: bool,
+        draw: tuple[int, int] | None = None,
+    ) -> tuple[dict[str, Any], list[str]]:
+        wanted = set(chosen)
+        parts = [
+            Part(
+                name,
+                option.changes if draw is None else option.realised(*draw),
+                option.more_servers,
+                option.lead_time_us if on_dates else 0,
+            )
+            for name, option in self.by_name.items()
+            if name in wanted
+        ]
+        return merged(self.line, parts)
 
 
 # ------------------------------------------------------------------ reading
@@ -175,7 +195,7 @@ def options_of(root: Node, findings: list[Finding], line: Line) -> Options:
     if not isinstance(root.value, dict):
         msg = f"options are a mapping of keys, found {describe(root.plain())}"
         raise ModelError([*findings, Finding("LW270", msg, "error", *root.place)])
-    _know_keys(root, _KEYS, "the options", findings)
+    know_keys(root, _KEYS, "the options", findings)
     version = root.child("options_version")
     if version is None or version.plain() != OPTIONS_VERSION:
         place = root.place if version is None else version.place
@@ -184,7 +204,7 @@ def options_of(root: Node, findings: list[Finding], line: Line) -> Options:
         findings.append(Finding("LW271", f"{msg}{OPTIONS_VERSION}", "error", *place))
     variants = Variants(line)
     out = {option.name: option for option in _written(root, variants, findings)}
-    for option in _generated(root, line, findings):
+    for option in generated(root, line, findings):
         if option.name in out:
             place = root.place
             msg = f'"{option.name}" is written and generated; give it another name'
@@ -199,63 +219,111 @@ def options_of(root: Node, findings: list[Finding], line: Line) -> Options:
     return Options(out, line, variants)
 
 
-def _know_keys(
-    node: Node, known: Sequence[str], where: str, findings: list[Finding]
-) -> None:
-    for key, place in node.keys.items():
-        if key not in known:
-            msg = f'unknown key "{key}" in {where}; allowed are {listed(known)}'
-            hint = did_you_mean(key, known)
-            findings.append(Finding("LW106", msg, "error", *place, help=hint))
-
-
-def _section(root: Node, key: str, findings: list[Finding]) -> Node | None:
-    node = root.child(key)
-    if node is None or node.value is None:
-        return None
-    if not isinstance(node.value, dict):
-        msg = f"{key}: found {describe(node.plain())}; allowed is a mapping"
-        findings.append(Finding("LW108", msg, "error", *node.place))
-        return None
-    return node
-
-
-def _read(form: type[_Form], node: Node, where: str, findings: list[Finding]) -> Any:
-    """Return what a node says, or None where it breaks the form."""
-    if isinstance(node.value, dict):
-        _know_keys(node, tuple(form.model_fields), where, findings)
-    try:
-        return form.model_validate(node.plain())
-    except ValidationError as error:
-        findings += explain(error.errors(include_url=False), node)
-        return None
-
-
 def _written(
     root: Node, variants: Variants, findings: list[Finding]
 ) -> Iterator[Option]:
-    section = _section(root, "options", findings)
-    if section is None:
-        return
-    for name, node in items(section):
-        said = _read(_OptionForm, node, f'option "{name}"', findings)
+    for name, node in items(section(root, "options", findings)):
+        said = read(_OptionForm, node, f'option "{name}"', findings)
         if said is None:
             continue
+        uncertain = tuple(_uncertain(name, node, findings))
         changes = node.child("changes")
+        done: Mapping[str, Any] = said.changes
+        made = None
         if changes is not None and isinstance(changes.value, dict):
-            try:
-                variants.changed(changes)
-            except ModelError as error:
-                findings += error.findings
+            if uncertain:
+                made = _Made(name, changes)
+                done = made({one.name: one.typical for one in uncertain})
+            if len(uncertain) == len(said.uncertain):  # else it cannot be filled
+                _try(variants, (name, changes), uncertain, findings)
         yield Option(
             name,
             said.cost,
-            said.changes,
+            done,
             said.lead_time,
             frozenset(said.excludes),
             frozenset(said.requires),
             said.note,
+            uncertain=uncertain,
+            made=made,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Puts values of what is uncertain into the changes of an option."""
+
+    name: str
+    changes: Node
+
+    def node(
+        self, values: Mapping[str, Any], findings: list[Finding]
+    ) -> tuple[Node, set[str]]:
+        """Return the changes with values, and the names that they use."""
+        settings = {
+            name: Setting(Node(value, self.changes.place))
+            for name, value in values.items()
+        }
+        scope = Scope(settings, f'option "{self.name}"')
+        return Filler(findings).filled(self.changes, scope), scope.used
+
+    def __call__(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the changes with values."""
+        plain: dict[str, Any] = self.node(values, [])[0].plain()
+        return plain
+
+
+def _uncertain(option: str, node: Node, findings: list[Finding]) -> Iterator[Uncertain]:
+    """Yield the quantities of an option that are uncertain; note what is wrong."""
+    for name, below in items(node.child("uncertain")):
+        try:
+            if not is_name(name):
+                msg = "a name has letters, digits and _, and begins with a letter"
+                raise ValueError(msg)
+            yield read_uncertain(name, f"option/{option}/{name}", below.plain())
+        except ValueError as error:
+            msg = f'option "{option}", uncertain {name}: {_first(error)}'
+            findings.append(Finding("LW277", msg, "error", *below.place))
+
+
+def _first(error: ValueError) -> str:
+    """Return what an error says, without what pydantic adds."""
+    if isinstance(error, ValidationError):
+        return error.errors()[0]["msg"].removeprefix("Value error, ")
+    return str(error)
+
+
+def _try(
+    variants: Variants,
+    of: tuple[str, Node],
+    uncertain: tuple[Uncertain, ...],
+    findings: list[Finding],
+) -> None:
+    """Note what is wrong with the changes of an option, however it turns out."""
+    name, changes = of
+    found: dict[Finding, None] = {}
+    used: set[str] = set()
+    for u in _ENDS if uncertain else (0.5,):
+        filled = changes
+        if uncertain:
+            wrong: list[Finding] = []
+            values = {one.name: one.at(u) for one in uncertain}
+            filled, used = _Made(name, changes).node(values, wrong)
+            found |= dict.fromkeys(wrong)
+            if wrong:
+                continue
+        try:
+            variants.changed(filled)
+        except ModelError as error:
+            found |= dict.fromkeys(error.findings)
+    findings += found
+    for one in uncertain:
+        if one.name not in used and not found:
+            msg = (
+                f'option "{name}": ${one.name} is uncertain and stands nowhere in its '
+            )
+            msg += "changes"
+            findings.append(Finding("LW278", msg, "error", *changes.place))
 
 
 def _know_each_other(
@@ -306,66 +374,3 @@ def _needed(options: dict[str, Option], name: str) -> tuple[set[str], list[str]]
             at = found[at]
         way.append(name)
     return set(found), way[::-1]
-
-
-# ------------------------------------------------------------------ generated
-
-
-def _generated(root: Node, line: Line, findings: list[Finding]) -> Iterator[Option]:
-    section = _section(root, "generate", findings)
-    if section is None:
-        return
-    _know_keys(section, tuple(_PIECES), "generate", findings)
-    for kind, node in items(section):
-        if kind not in _PIECES:
-            continue
-        said = _read(_PIECES[kind], node, f"generate.{kind}", findings)
-        if said is None:
-            continue
-        for station in said.stations:
-            if station not in line.stations:
-                msg = f'generate.{kind} names station "{station}", which is not there'
-                hint = did_you_mean(station, list(line.stations))
-                findings.append(Finding("LW274", msg, "error", *node.place, help=hint))
-        for station in said.stations or line.stations:
-            if station in line.stations:
-                yield from _levels(_pieces(kind, said, line, station), said)
-
-
-def _pieces(kind: str, said: Any, line: Line, station: str) -> list[list[Change]]:
-    """Return for each thing at a station its changes by level, one, two, …."""
-    levels = range(1, said.most + 1)
-    if kind == "buffer_place":
-        found = [[another_place(line, station, n) for n in levels]]
-    elif kind == "server":
-        found = [[another_server(line, station, n) for n in levels]]
-    else:
-        time = kind.removeprefix("less_")
-        it = line.stations[station]
-        stops: list[str] = [""]
-        if time == "repair":
-            stops = list(it.failures)
-        elif time == "maintenance":
-            stops = list(it.maintenance)
-        found = [
-            [
-                shorter(line, time, station, 1 - (1 - said.share) ** n, stop)
-                for n in levels
-            ]
-            for stop in stops
-        ]
-    return [
-        [change for change in changes if change is not None]
-        for changes in found
-        if changes and changes[0] is not None
-    ]
-
-
-def _levels(pieces: list[list[Change]], said: Any) -> Iterator[Option]:
-    """Return each level as an option that excludes the other levels."""
-    for changes in pieces:
-        names = [change.name for change in changes]
-        for n, change in enumerate(changes, 1):
-            others = frozenset(names) - {change.name}
-            cost = n * said.cost
-            yield Option(change.name, cost, change.changes, said.lead_time, others)

@@ -5,10 +5,12 @@ replication each, on common random numbers. `improve`
 
 1. lists the sets that the budget, exclusions and requirements allow: all of them, or,
    where there are too many, those that a search meets: adding, dropping and swapping
-   as long as that helps, once by gain for money and once by gain;
+   as long as that helps, once by gain for money and once by gain (`_sets`);
 2. drops sets that are plainly worse (`selection.subset`);
 3. lets the rest compete until one is left (`selection.kn`): with the confidence asked
-   for it is the best of those looked at, if it is better by the indifference zone;
+   for it is the best of those looked at, if it is better by the indifference zone; a
+   chance to meet targets is selected by `chances.highest_chance` in the place of 2
+   and 3;
 4. confirms the gain of that one against the line as it is, on another seed.
 
 Every evaluation is kept in a `Store`, under the hash of the changed model, the seed and
@@ -18,89 +20,26 @@ another options file reuses what it can.
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from linewright.engines import Engine
+from linewright.improve._sets import FIRST, Steps, closed, feasible, search
+from linewright.improve.chances import highest_chance
+from linewright.improve.objectives import Objective, objective_of
 from linewright.improve.options import Options
-from linewright.improve.selection import Aim, Evaluations, Selection, kn, subset
-from linewright.improve.trials import Span, good_units, in_order, lowered_of
-from linewright.lower import Lowered
+from linewright.improve.selection import Aim, Selection, kn, subset
+from linewright.improve.store import Store
+from linewright.improve.study import Chosen, Study, Trials
 from linewright.model.load import model_hash
-from linewright.replicate import Replication, replicate
-from linewright.stats.intervals import Interval, mean_interval, paired_interval
-from linewright.version import __version__
+from linewright.stats.intervals import Interval
 
-__all__ = [
-    "OBJECTIVES",
-    "Candidate",
-    "Improvement",
-    "Item",
-    "Store",
-    "Study",
-    "improve",
-]
-
-Chosen = frozenset[str]
-
-MOST_LISTED = 300
-"""Sets that are all looked at; where there are more, a search is made."""
-_MOST_SEARCHED = 600
-_FIRST = 10  # replications of every set that is looked at
-_BRIEF = 2  # replications of a step of the search, and how many steps go on
-_AT_LENGTH = 6
-
-
-def _throughput(lowered: Lowered, done: Replication, span: Span) -> float:
-    return good_units(lowered, done) / span.hours
-
-
-def _flow_time(lowered: Lowered, done: Replication, _span: Span) -> float:
-    """Return minus the mean flow time, hours; of none, minus the whole run."""
-    good_units(lowered, done)  # raises for a line that stands still
-    first, last = done.snapshots[0], done.snapshots[-1]
-    n = int((last.products["flow_count"] - first.products["flow_count"]).sum())
-    total = int((last.products["flow_us"] - first.products["flow_us"]).sum())
-    return -(total / n if n else last.at_us) / 3.6e9
-
-
-OBJECTIVES: dict[str, tuple[Callable[[Lowered, Replication, Span], float], str]] = {
-    "throughput": (_throughput, "good units/h"),
-    "flow_time": (_flow_time, "h"),
-}
-"""What is made as large as possible, and its unit; of flow time it is the negative."""
-
-
-@dataclass(frozen=True, slots=True)
-class Study:
-    """How sets are compared.
-
-    Attributes:
-        span: What is counted in each run.
-        seed: Seed of the search; the gain is confirmed on the next one.
-        objective: One of `OBJECTIVES`.
-        indifference: Difference that is worth detecting, as a share of the objective of
-            the line as it is.
-        confidence: Probability of choosing right.
-        replications: Of the confirmation.
-        n_most: Replications of one set at most.
-        workers: Threads; all cores by default.
-    """
-
-    span: Span
-    seed: int
-    objective: str = "throughput"
-    indifference: float = 0.005
-    confidence: float = 0.95
-    replications: int = 20
-    n_most: int = 500
-    workers: int | None = None
+__all__ = ["Candidate", "Improvement", "Item", "Store", "Study", "improve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +88,10 @@ class Improvement:
         changes: What they change, as in an overlay.
         base: The objective of the line as it is.
         gain: Gain of the chosen set, confirmed on another seed.
-        relative_gain: The same as a share of the objective as it is.
+        relative_gain: The same as a share of the objective as it is; of a chance, the
+            gain itself.
         guarantee: In words: what is promised of the choice.
+        remarks: What else has to be said: what is counted, what is as good.
         is_complete: Whether the selection came to its end.
         is_exhaustive: Whether all sets that the budget allows were looked at.
         candidates: All sets that were looked at, the best first.
@@ -160,6 +101,7 @@ class Improvement:
         model_hash: Of the line as it is.
         changed_hash: Of the line with the changes.
         budget: What could be spent.
+        unit: Unit of the objective.
     """
 
     chosen: tuple[str, ...]
@@ -171,6 +113,7 @@ class Improvement:
     gain: Interval
     relative_gain: Interval
     guarantee: str
+    remarks: tuple[str, ...]
     is_complete: bool
     is_exhaustive: bool
     candidates: tuple[Candidate, ...]
@@ -180,231 +123,8 @@ class Improvement:
     model_hash: str
     changed_hash: str
     budget: float
+    unit: str
     study: Study
-
-
-# ------------------------------------------------------------------ keeping
-
-
-@dataclass(slots=True)
-class Store:
-    """Evaluations by model and replication, in a file that only grows.
-
-    Attributes:
-        path: JSON lines; None keeps them in memory only.
-    """
-
-    path: Path | None = None
-    _known: dict[tuple[str, int], float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Read what is there; a line that was cut off by a kill is left out."""
-        if self.path is None or not self.path.exists():
-            return
-        for line in self.path.read_text("utf-8").splitlines():
-            try:
-                key, number, value = json.loads(line)
-            except ValueError:
-                continue  # half a line: that replication is made again
-            self._known[key, number] = value
-
-    def get(self, key: str, number: int) -> float | None:
-        """Return an evaluation, if there is one."""
-        return self._known.get((key, number))
-
-    def put(self, key: str, values: dict[int, float]) -> None:
-        """Keep evaluations of one model."""
-        self._known |= {(key, number): value for number, value in values.items()}
-        if self.path is None:
-            return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        rows = [json.dumps([key, n, value]) for n, value in sorted(values.items())]
-        with self.path.open("a", encoding="utf-8") as file:
-            if file.tell() and not _ends_whole(self.path):
-                file.write("\n")
-            file.write("\n".join(rows) + "\n")
-
-
-def _ends_whole(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, 2)
-        return file.read(1) == b"\n"
-
-
-# ------------------------------------------------------------------ observing
-
-
-@dataclass(slots=True)
-class _Trials:
-    """Observes sets of options, once each."""
-
-    options: Options
-    study: Study
-    store: Store
-    on_progress: Callable[[int, int], None] | None
-    sets: list[Chosen] = field(default_factory=list)
-    row: dict[Chosen, int] = field(default_factory=dict)
-    kept: Evaluations = field(default_factory=Evaluations)
-    lowered: dict[int, tuple[Lowered, str]] = field(default_factory=dict)
-    n_made: int = 0
-    n_reused: int = 0
-
-    def number(self, chosen: Chosen) -> int:
-        """Return the row of a set, which is added if it is new."""
-        if chosen not in self.row:
-            self.row[chosen] = len(self.sets)
-            self.sets.append(chosen)
-        return self.row[chosen]
-
-    def line(self, row: int) -> tuple[Lowered, str]:
-        """Return the changed line, and the key of its evaluations."""
-        if row not in self.lowered:
-            line = self.options.applied(self.sets[row])
-            span = self.study.span
-            key = (
-                f"{model_hash(line)} {__version__} {self.study.objective} "
-                f"{self.study.seed} {span.warmup_us} {span.horizon_us}"
-            )
-            self.lowered[row] = lowered_of(line, span), key
-        return self.lowered[row]
-
-    def observe(
-        self, systems: NDArray[np.int64], first: int, last: int
-    ) -> NDArray[np.float64]:
-        """Return observations of sets in replications first to last - 1."""
-        measure, _ = OBJECTIVES[self.study.objective]
-        span = self.study.span
-        out = np.empty((len(systems), last - first))
-        for i, system in enumerate(systems):
-            lowered, key = self.line(int(system))
-            known = {n: self.store.get(key, n) for n in range(first, last)}
-            missing = [n for n, value in known.items() if value is None]
-
-            def one(number: int, lowered: Lowered = lowered) -> float:
-                cuts = (span.warmup_us, span.horizon_us)
-                done = replicate(lowered, self.study.seed, number, cuts)
-                return measure(lowered, done, span)
-
-            made = in_order(one, missing, self.study.workers)
-            if missing:
-                self.store.put(key, dict(zip(missing, made, strict=True)))
-            found = {**known, **dict(zip(missing, made, strict=True))}
-            out[i] = [found[n] for n in range(first, last)]
-            self.n_made += len(missing)
-            self.n_reused += last - first - len(missing)
-            if self.on_progress:
-                self.on_progress(self.n_made + self.n_reused, len(self.sets))
-        return out
-
-    def means(self, rows: Iterable[int], n: int) -> NDArray[np.float64]:
-        """Return observations of sets in the first `n` replications."""
-        systems = np.fromiter(rows, np.int64)
-        return self.kept.get(self.observe, systems, 0, n)
-
-
-# ------------------------------------------------------------------ searching
-
-
-def _feasible(options: Options, budget: float) -> list[Chosen] | None:
-    """Return all sets within the budget, or None where there are too many."""
-    names = list(options.by_name)
-    out: list[Chosen] = []
-    steps = 0
-
-    def extend(i: int, chosen: Chosen, cost: float) -> bool:
-        nonlocal steps
-        steps += 1
-        if steps > 200 * MOST_LISTED:
-            return False
-        if i == len(names):
-            if options.fits(chosen):
-                out.append(chosen)
-            return len(out) <= MOST_LISTED
-        option = options.by_name[names[i]]
-        if not extend(i + 1, chosen, cost):
-            return False
-        free = cost + option.cost <= budget and not option.excludes & chosen
-        return not free or extend(i + 1, chosen | {names[i]}, cost + option.cost)
-
-    return out if extend(0, frozenset(), 0.0) else None
-
-
-def _closed(options: Options, chosen: Chosen) -> Chosen:
-    """Return a set with all that it requires."""
-    waiting, out = list(chosen), set(chosen)
-    while waiting:
-        for other in options.by_name[waiting.pop()].requires - out:
-            out.add(other)
-            waiting.append(other)
-    return frozenset(out)
-
-
-def _neighbors(options: Options, chosen: Chosen, budget: float) -> list[Chosen]:
-    """Return the sets one step away: one more, one less, one for another."""
-    found: dict[Chosen, None] = {}
-
-    def offer(one: Chosen) -> None:
-        whole = _closed(options, one)
-        if whole != chosen and options.fits(whole) and options.cost(whole) <= budget:
-            found[whole] = None
-
-    for name in sorted(chosen):
-        needs_it = {n for n in chosen if name in options.by_name[n].requires}
-        offer(chosen - {name} - needs_it)
-    for name, option in options.by_name.items():
-        if name in chosen:
-            continue
-        rest = chosen - option.excludes
-        offer(rest | {name})
-        for other in sorted(chosen):
-            offer(rest - {other} | {name})
-    return list(found)
-
-
-def _search(trials: _Trials, budget: float, *, by_money: bool) -> None:
-    """Look at sets from nothing on, as long as a step helps.
-
-    All steps are tried briefly, and at length those that promise most: for the money,
-    or whatever they cost.
-    """
-    options = trials.options
-    at: Chosen = frozenset()
-    values = trials.means([trials.number(at)], _FIRST)[0]
-    tried: set[Chosen] = {at}
-    while len(tried) < _MOST_SEARCHED:
-        near = [s for s in _neighbors(options, at, budget) if s not in tried]
-        near = near[: _MOST_SEARCHED - len(tried)]
-        if not near:
-            return
-        tried |= set(near)
-        rows = [trials.number(s) for s in near]
-        paid = np.array([options.cost(s) - options.cost(at) for s in near])
-        if not by_money:
-            paid = np.ones(len(near))
-        brief = trials.means(rows, _BRIEF).mean(1) - values[:_BRIEF].mean()
-        promising = np.argsort(-_for_money(brief, paid), kind="stable")[:_AT_LENGTH]
-        found = trials.means([rows[i] for i in promising], _FIRST)
-        gains = found.mean(1) - values.mean()
-        worth = _for_money(gains, paid[promising])
-        step = int(worth.argmax())
-        if gains[step] <= 0:
-            return
-        at, values = near[promising[step]], found[step]
-
-
-def _for_money(
-    gains: NDArray[np.float64], paid: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return what each step is worth: gain for money, losses last.
-
-    A step that gains and costs nothing more comes before all that cost something.
-    """
-    costs = paid > 0
-    most = float(np.abs(gains).max()) + 1
-    scale = np.where(costs, paid, 1.0)
-    least = float(scale[costs].min()) if costs.any() else 1.0
-    free = most / least + gains
-    return np.where(gains <= 0, gains, np.where(costs, gains / scale, free))
 
 
 # ------------------------------------------------------------------ the whole
@@ -416,6 +136,7 @@ def improve(
     study: Study,
     store: Store | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    engine: Engine | None = None,
 ) -> Improvement:
     """Return the best set of options for a budget.
 
@@ -425,18 +146,15 @@ def improve(
         study: How sets are compared.
         store: Where evaluations are kept; in memory by default.
         on_progress: Called with the replications made so far and the sets looked at.
+        engine: Where replications are run; on threads by default.
 
     Raises:
         ValueError: The budget is below every option, or the objective is none.
         ModelError: Options do not go together.
         DeadlockError: A changed line comes to stand still for good.
     """
-    if study.objective not in OBJECTIVES:
-        msg = (
-            f'"{study.objective}" is no objective; allowed are {", ".join(OBJECTIVES)}'
-        )
-        raise ValueError(msg)
-    whole = {_closed(options, frozenset({name})) for name in options.by_name}
+    objective = objective_of(options.line, study.objective, study.span, study.over_us)
+    whole = {closed(options, frozenset({name})) for name in options.by_name}
     cheapest = min(whole, key=options.cost)
     if options.cost(cheapest) > budget:
         msg = (
@@ -444,87 +162,66 @@ def improve(
             f'"{", ".join(sorted(cheapest))}" at {options.cost(cheapest):,.10g}'
         )
         raise ValueError(msg)
-    trials = _Trials(options, study, store or Store(), on_progress)
+    trials = Trials(options, study, objective, store or Store(), on_progress, engine)
     trials.number(frozenset())
-    every = _feasible(options, budget)
+    every = feasible(options, budget)
     if every is None:
-        _search(trials, budget, by_money=True)
-        _search(trials, budget, by_money=False)
+        steps = None if objective.name == "flow_time" else Steps(options)
+        search(trials, budget, steps, by_money=True)
+        search(trials, budget, steps, by_money=False)
     else:
         for chosen in every:
             trials.number(chosen)
     rows = np.array(
-        [r for r in range(len(trials.sets)) if every or trials.kept.count(r) >= _FIRST]
+        [r for r in range(len(trials.sets)) if every or trials.kept.count(r) >= FIRST]
     )
-    first = trials.means(rows, _FIRST)
-    zone = study.indifference * abs(float(first[0].mean()))
-    half = (1 + study.confidence) / 2  # the two steps share the error
-    left = rows[subset(first, zone, half)]
-    selection = _select(trials, left, zone, half, study)
-    chosen = trials.sets[int(left[selection.chosen])]
+    chosen, selection = _select(trials, rows)
     looked = (len(rows), every is not None)
     return _report(trials, chosen, budget, selection, looked)
 
 
-def _select(
-    trials: _Trials,
-    left: NDArray[np.int64],
-    zone: float,
-    confidence: float,
-    study: Study,
-) -> Selection:
-    """Let the sets that are left compete until one is."""
-
-    def observe(systems: NDArray[np.int64], first: int, last: int) -> Any:
-        return trials.kept.get(trials.observe, left[systems], first, last)
-
-    aim = Aim(zone, confidence, n_first=2 * _FIRST, n_most=study.n_most)
-    return kn(observe, len(left), aim)
+def _select(trials: Trials, rows: NDArray[np.int64]) -> tuple[Chosen, Selection]:
+    """Let sets compete until one is left; return it, and what that stands on."""
+    study, objective = trials.study, trials.objective
+    first = trials.values(rows, FIRST)
+    zone = study.indifference * objective.of(first.mean(1))
+    if not zone > 0:
+        msg = (
+            f"{objective.name} is nothing with every set, so that no share of it can "
+            "be an indifference zone; make the horizon longer, or ask `linewright "
+            "simulate` why"
+        )
+        raise ValueError(msg)
+    if objective.is_chance:
+        left = rows[np.argsort(trials.costs(rows), kind="stable")]
+        aim = Aim(zone, study.confidence, n_first=FIRST, n_most=study.n_most)
+        selection = highest_chance(trials.observer(left), len(left), aim)
+    else:
+        half = (1 + study.confidence) / 2  # the two steps share the error
+        left = rows[subset(first, zone, half)]
+        aim = Aim(zone, half, n_first=2 * FIRST, n_most=study.n_most)
+        selection = kn(trials.observer(left), len(left), aim)
+    return trials.sets[int(left[selection.chosen])], selection
 
 
 def _report(
-    trials: _Trials,
+    trials: Trials,
     chosen: Chosen,
     budget: float,
     selection: Selection,
     looked: tuple[int, bool],
 ) -> Improvement:
     """Confirm what was chosen and put all together; `looked`: sets, whether all."""
-    options, study = trials.options, trials.study
-    n_sets, is_exhaustive = looked
-    base = trials.kept.values(0)
-    found = []
-    for row, one in enumerate(trials.sets):
-        values = trials.kept.values(row)
-        n = min(len(values), len(base))
-        if n < _FIRST:
-            continue
-        gain = paired_interval(base[:n], values[:n], study.confidence)
-        found.append(Candidate(tuple(sorted(one)), options.cost(one), gain, n))
-    found.sort(key=lambda c: (-c.gain.mean, c.cost, c.options))
-    confirm = _Trials(options, replace(study, seed=study.seed + 1), trials.store, None)
+    options, study, objective = trials.options, trials.study, trials.objective
+    found = _candidates(trials)
+    other = replace(study, seed=study.seed + 1)
+    confirm = Trials(options, other, objective, trials.store, engine=trials.engine)
     pair = [confirm.number(frozenset()), confirm.number(chosen)]
-    before, after = confirm.means(dict.fromkeys(pair), study.replications)[[0, -1]]
-    gain = paired_interval(before, after, study.confidence)
-    now = mean_interval(before, study.confidence)
-    scale = abs(now.mean) or math.nan
-    relative = Interval(
-        gain.mean / scale,
-        gain.half_width / scale,
-        gain.low / scale,
-        gain.high / scale,
-        gain.n,
-        study.confidence,
-    )
-    which = "all sets" if is_exhaustive else "the sets that the search met"
-    words = (
-        f"With probability {study.confidence:g} at least it is the best of {which} "
-        f"({n_sets}), or within {study.indifference:.2%} of it "
-        "(subset selection, then Kim and Nelson)."
-        if selection.is_complete
-        else f"The best of {which} ({n_sets}) as far as can be told: "
-        f"{selection.guarantee} Allow more of them, or a wider indifference zone."
-    )
+    rows = list(dict.fromkeys(pair))
+    before, after = confirm.values(rows, study.replications)[[0, -1]]
+    gain = objective.gain(before, after, study.confidence)
+    now = objective.interval(before, study.confidence)
+    scale = 1.0 if objective.is_chance else abs(now.mean) or math.nan
     return Improvement(
         chosen=tuple(name for name in options.by_name if name in chosen),
         items=tuple(
@@ -536,22 +233,126 @@ def _report(
         lead_time_us=max(
             (options.by_name[name].lead_time_us for name in chosen), default=0
         ),
-        changes=options.changes(chosen),
+        changes=options.changes(chosen, on_dates=study.on_dates),
         base=now,
         gain=gain,
-        relative_gain=relative,
-        guarantee=words,
+        relative_gain=_scaled(gain, 1 / scale),
+        guarantee=_guarantee(objective, study, selection, looked),
+        remarks=tuple(_remarks(trials, chosen, found)),
         is_complete=selection.is_complete,
-        is_exhaustive=is_exhaustive,
+        is_exhaustive=looked[1],
         candidates=tuple(found),
         frontier=_frontier(found),
         n_evaluations=trials.n_made + trials.n_reused + confirm.n_made,
         n_reused=trials.n_reused,
         model_hash=model_hash(options.line),
-        changed_hash=model_hash(options.applied(chosen)),
+        changed_hash=model_hash(options.applied(chosen, on_dates=study.on_dates)),
         budget=budget,
+        unit=objective.unit,
         study=study,
     )
+
+
+def _scaled(gain: Interval, by: float) -> Interval:
+    ends = (gain.mean * by, gain.half_width * by, gain.low * by, gain.high * by)
+    return Interval(*ends, gain.n, gain.confidence)
+
+
+def _candidates(trials: Trials) -> list[Candidate]:
+    """Return the sets that were looked at, the best first."""
+    base = trials.seen(0)
+    found = []
+    for row, one in enumerate(trials.sets):
+        values = trials.seen(row)
+        n = min(len(values), len(base))
+        if n < FIRST:
+            continue
+        gain = trials.objective.gain(base[:n], values[:n], trials.study.confidence)
+        names, cost = tuple(sorted(one)), trials.options.cost(one)
+        found.append(Candidate(names, cost, gain, n))
+    found.sort(key=lambda c: (-c.gain.mean, c.cost, c.options))
+    return found
+
+
+def _guarantee(
+    objective: Objective,
+    study: Study,
+    selection: Selection,
+    looked: tuple[int, bool],
+) -> str:
+    """Say what is promised of the choice."""
+    n_sets, is_exhaustive = looked
+    which = "all sets" if is_exhaustive else "the sets that the search met"
+    if not selection.is_complete:
+        return (
+            f"The best of {which} ({n_sets}) as far as can be told: "
+            f"{selection.guarantee} Allow more of them, or a wider indifference zone."
+        )
+    zone, how = (
+        f"{study.indifference:.2%} of it",
+        "subset selection, then Kim and Nelson",
+    )
+    if objective.is_chance:
+        zone = f"{100 * study.indifference:.3g} percentage points of it"
+        how = "bets on paired outcomes"
+    elif objective.is_paid:
+        zone = f"{study.indifference:.2%} of the highest profit"
+    return (
+        f"With probability {study.confidence:g} at least it is the best of {which} "
+        f"({n_sets}), or within {zone} ({how})."
+    )
+
+
+def _remarks(trials: Trials, chosen: Chosen, found: list[Candidate]) -> list[str]:
+    """Say what is counted, and which sets may be as good."""
+    out = [trials.objective.said] if trials.objective.said else []
+    options = trials.options
+    if options.is_uncertain(chosen):
+        names = [n for n in options.by_name if options.is_uncertain({n} & chosen)]
+        out.append(
+            f"What {', '.join(names)} will bring is uncertain, and drawn anew in every "
+            "run; the changes say the typical value."
+        )
+    if trials.study.on_dates:
+        out.append(
+            "Options take effect when their lead time is over, counted from the start "
+            "of the line."
+        )
+        out += options.remarks(chosen)
+    if trials.objective.is_chance:
+        out += _ties(trials, chosen)
+    return out
+
+
+def _ties(trials: Trials, chosen: Chosen) -> list[str]:
+    """Say which sets cannot be told from the chosen one by what was run of them."""
+    row, confidence = trials.row[chosen], trials.study.confidence
+    mine = trials.seen(row)
+    tied = []
+    for other, one in enumerate(trials.sets):
+        values = trials.seen(other)
+        n = min(len(values), len(mine))
+        if other == row or n < FIRST:
+            continue
+        if trials.objective.gain(values[:n], mine[:n], confidence).low <= 0:
+            tied.append((trials.options.cost(one), sorted(one)))
+    if not mine.any():
+        return [
+            "No run with the chosen set met the goals, so that nothing on offer is "
+            "shown to meet them; `linewright plan` says what is short."
+        ]
+    if not tied:
+        return []
+    cost, names = min(tied)
+    sets = f"{len(tied)} other set{'s' if len(tied) > 1 else ''}"
+    text = (
+        f"{sets} cannot be told from it by the runs that were made of them "
+        f"({confidence:.0%} each)"
+    )
+    if cost < trials.options.cost(chosen):
+        which = ", ".join(names) or "the line as it is"
+        return [f"{text}; the cheapest of them is {which}, at {cost:,.10g}."]
+    return [f"{text}; none of them is cheaper."]
 
 
 def _frontier(found: list[Candidate]) -> tuple[Candidate, ...]:

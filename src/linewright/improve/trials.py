@@ -16,7 +16,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from linewright import engines
 from linewright import tables as t
+from linewright.engines import Engine
 from linewright.errors import DeadlockError, ModelError
 from linewright.lower import Lowered, lower
 from linewright.model.check import check
@@ -56,9 +58,17 @@ def lowered_of(line: Line, span: Span) -> Lowered:
 
 
 def in_order(
-    work: Callable[[int], _T], numbers: Sequence[int], workers: int | None = None
+    work: Callable[[int], _T],
+    numbers: Sequence[int],
+    workers: int | None = None,
+    engine: Engine | None = None,
 ) -> list[_T]:
-    """Return the work of each number, done on threads, in the order of the numbers."""
+    """Return the work of each number in the order of the numbers.
+
+    It is done on threads, or on another engine.
+    """
+    if engine is not None:
+        return list(engines.in_order(engine, work, numbers))
     n_workers = max(1, min(workers or os.cpu_count() or 1, len(numbers)))
     if n_workers == 1:
         return [work(number) for number in numbers]

@@ -31,16 +31,19 @@ from linewright.improve.trials import Span, in_order, lowered_of, throughputs
 from linewright.lower import Lowered, following_causes, new_draws, new_state
 from linewright.model.line import Line, Step
 from linewright.model.meaning import batch_of, rework_share
-from linewright.replicate import critical_path, run_until
+from linewright.replicate import critical_path, run_until, snapshot
 from linewright.stats.intervals import Interval, mean_interval, paired_interval
 
 __all__ = [
     "Lever",
+    "Paths",
     "Worth",
     "confirmed",
     "doubts",
     "path_shares",
+    "paths",
     "promised",
+    "shared",
     "worth",
     "worth_of",
 ]
@@ -122,6 +125,26 @@ def _labels(lowered: Lowered) -> list[tuple[str, str, str]]:
     return [label for kind, _ in t.PATH_KINDS for label in of[kind]]
 
 
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """What replications that followed causes found, one row for each of them.
+
+    Attributes:
+        labels: What each lever is: kind, place and name.
+        shares: Its share of the critical path (replication, lever).
+        made_per_h: Units an hour, up to the last unit that left.
+        blocked: Share of its servers' time for which a station is blocked
+            (replication, station).
+        starved: The same of starved.
+    """
+
+    labels: list[tuple[str, str, str]]
+    shares: NDArray[np.float64]
+    made_per_h: NDArray[np.float64]
+    blocked: NDArray[np.float64]
+    starved: NDArray[np.float64]
+
+
 def path_shares(
     lowered: Lowered,
     span: Span,
@@ -147,12 +170,25 @@ def path_shares(
     Raises:
         KernelError: No unit left the line after the warm-up.
     """
+    found = paths(lowered, span, seed, numbers, workers, units)
+    return found.labels, found.shares, found.made_per_h
+
+
+def paths(
+    lowered: Lowered,
+    span: Span,
+    seed: int,
+    numbers: Sequence[int],
+    workers: int | None = None,
+    units: int = 2**62,
+) -> Paths:
+    """Run replications that follow causes, and note who waits; as `path_shares`."""
     labels = _labels(lowered)
     levers = sorted(set(labels) | {(CALENDAR, "", "")})
     place = {label: i for i, label in enumerate(levers)}
     column = np.array([place[label] for label in labels])
 
-    def one(number: int) -> tuple[NDArray[np.float64], float]:
+    def one(number: int) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
         draws = new_draws(lowered, seed, number)
         state = new_state(lowered)
         if span.warmup_us:
@@ -161,7 +197,7 @@ def path_shares(
             _, state = run_until(lowered, state, draws, span.warmup_us, units)
         else:
             state = following_causes(state, 0)
-        before = _good(lowered, state)
+        before, then = _good(lowered, state), snapshot(state).accounts
         _, state = run_until(lowered, state, draws, span.horizon_us, units)
         path = critical_path(state)
         if path is None:
@@ -175,10 +211,19 @@ def path_shares(
         np.add.at(shares, column, np.concatenate(list(path.times_us.values())) / length)
         shares[place[CALENDAR, "", ""]] += (path.start_us - span.warmup_us) / length
         made = _good(lowered, state) - before
-        return shares, made / length * 3.6e9
+        time_us = (snapshot(state).accounts - then).astype(float)
+        waits = time_us[:, [t.BLOCKED, t.STARVED]] / time_us.sum(1, keepdims=True)
+        return shares, made / length * 3.6e9, waits
 
     done = in_order(one, numbers, workers)
-    return levers, np.array([d[0] for d in done]), np.array([d[1] for d in done])
+    waits = np.array([d[2] for d in done])
+    return Paths(
+        levers,
+        np.array([d[0] for d in done]),
+        np.array([d[1] for d in done]),
+        waits[:, :, 0],
+        waits[:, :, 1],
+    )
 
 
 def _good(lowered: Lowered, state: t.State) -> int:
@@ -239,12 +284,12 @@ def doubts(line: Line) -> tuple[str, ...]:
     in lines, trees and closed loops of one product, first come first served.
     """
     out = []
-    if shared := _shared(line):
-        out.append(f"several products meet at {_some(shared)}")
+    if meet := shared(line):
+        out.append(f"several products meet at {_some(meet)}")
     return (*out, *(reason for reason, applies in _DOUBTS if applies(line)))
 
 
-def _shared(line: Line) -> list[str]:
+def shared(line: Line) -> list[str]:
     """Return the stations that several products visit."""
     visitors: dict[str, set[str]] = {}
     for name, product in line.products.items():

@@ -141,7 +141,7 @@ __all__ = ["Foreseen", "Outside", "advance", "apply", "external"]
 
 _NO_EVENT = -1
 _GO_ON = -1
-_BY_MACHINES, _BY_ITSELF, _BY_DRAWING, _FORESEE, _SAMPLE = range(5)
+_BY_MACHINES, _BY_ITSELF, _BY_DRAWING, _FORESEE, _SAMPLE, _DRAW, _ANSWER = range(7)
 _N_ROW_BITS = 40
 _ROW_BITS = (1 << _N_ROW_BITS) - 1
 _NOTE = -2  # a limit before all events, for those that are only to be written down
@@ -909,6 +909,19 @@ class Outside:
         """
         return int(_drive(*self._packed, _SAMPLE, 0, BEGIN, server, 0))
 
+    def draw(self, question: int, row: int) -> int:
+        """Draw the answer to a question, in microseconds; nothing is told to the line.
+
+        Args:
+            question: One of the kernel's questions, as ``ASK_PROCESS``.
+            row: What it is about.
+        """
+        return int(_drive(*self._packed, _DRAW, 0, question, row, 0))
+
+    def answer(self, question: int, row: int, amount_us: int) -> None:
+        """Answer a question that was answered with UNKNOWN before."""
+        _drive(*self._packed, _ANSWER, 0, question, row, amount_us)
+
     def foresee(self) -> Foreseen | None:
         """Return the event that the earliest timer stands for, changing nothing."""
         key = int(self.state.tree["key"][1])
@@ -1026,6 +1039,13 @@ def _from_outside(line, state: State, draws: Draws, answers, kind, row, outcome)
             outcome = verdict(line, state, draws, leaf)
             clock.now = now
         return outcome << _N_ROW_BITS | row
+    if answers == _DRAW:
+        if kind == ASK_PROCESS:
+            return draw_process(line, state, draws, row)
+        return draw_rare(line, state, draws, kind, row)
+    if answers == _ANSWER:
+        answer(line, state, kind, row, outcome)
+        return 0
     if answers == _SAMPLE:
         server = state.servers[row]
         part = state.parts[server.part]

@@ -51,6 +51,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
 _LAST_DAY = date.max.toordinal() - _EPOCH_DAY
+_FIRST_DAY = date.min.toordinal() - _EPOCH_DAY
+_BLOCK = 512  # days; spans of days that are asked for often are then the same
 _PATTERN, _CLOSED, _EXCEPTIONS = 0, 1, 2  # rule of a date; exception i is 2 + i
 _ALL_DAY = (Shift.model_validate({"from": time(0), "to": time(0)}),)
 
@@ -222,6 +224,11 @@ def to_tick(local: datetime, start: datetime, time_zone: str) -> int:
     Raises:
         ValueError: There is no such zone.
     """
+    return _to_tick(local, start, time_zone)
+
+
+@lru_cache(maxsize=1 << 12)
+def _to_tick(local: datetime, start: datetime, time_zone: str) -> int:
     zone = zone_of(time_zone)
     if local.tzinfo is None:
         return _utc_us(local, zone) - _utc_us(start, zone)
@@ -259,17 +266,26 @@ def _offset_us(
     A day that begins and ends with the same offset has it throughout; only on the
     few other days is the zone asked for each time.
     """
-    day, inverse = np.unique(local_us // _DAY_US, return_inverse=True)
-    edges = _distinct(np.concatenate([day, day + 1]))
-    at_edge = np.array([_one_offset_us(int(d) * _DAY_US, zone) for d in edges], "i8")
-    at_begin = at_edge[np.searchsorted(edges, day)]
-    at_end = at_edge[np.searchsorted(edges, day + 1)]
-    inverse = inverse.reshape(local_us.shape)
-    offset = at_begin[inverse]
-    for index in np.argwhere((at_begin != at_end)[inverse]):
+    day = local_us // _DAY_US
+    if not day.size:
+        return np.zeros(local_us.shape, np.int64)
+    low, high = int(day.min()), int(day.max()) + 1
+    first = min(low, max(low // _BLOCK * _BLOCK, _FIRST_DAY))
+    last = max(high, min(-(-high // _BLOCK) * _BLOCK, _LAST_DAY))
+    at_midnight = _midnights_us(first, last, zone)
+    at_begin, at_end = at_midnight[day - first], at_midnight[day - first + 1]
+    offset = at_begin.copy()
+    for index in np.argwhere(at_begin != at_end):
         where = tuple(index)
         offset[where] = _one_offset_us(int(local_us[where]), zone)
     return offset
+
+
+@lru_cache(maxsize=64)
+def _midnights_us(first: int, last: int, zone: zoneinfo.ZoneInfo) -> NDArray[np.int64]:
+    """Return the offset from UTC at the midnights from one day to another."""
+    found = [_one_offset_us(d * _DAY_US, zone) for d in range(first, last + 1)]
+    return np.array(found, np.int64)
 
 
 @lru_cache(maxsize=1 << 17)

@@ -86,8 +86,11 @@ __all__ = [
     "Material",
     "Order",
     "OrderFile",
+    "Overtime",
     "Pause",
     "Place",
+    "PlannedOvertime",
+    "Planning",
     "Pool",
     "PoolChange",
     "PoolCost",
@@ -1396,6 +1399,68 @@ class Demand(Noun):
     note: str = Field("", description="Anything worth knowing about it.")
 
 
+class Overtime(Noun):
+    """Hours beyond the calendar that a plan may take, and what they cost."""
+
+    hours_per_week: Annotated[float, Field(gt=0, le=168, allow_inf_nan=False)] = Field(
+        description="The most of them in a week; in a period as many weeks as it has."
+    )
+    cost_per_hour: Money = Field(
+        0.0,
+        description="Cost of one hour: of a calendar for all who work by it, of a "
+        "station for all its servers.",
+    )
+
+
+class PlannedOvertime(Noun):
+    """Where a plan may take overtime: all who go by a calendar, or one station."""
+
+    calendars: dict[Name, Overtime] = Field(
+        default_factory=dict, description="By calendar, stations and people together."
+    )
+    stations: dict[Name, Overtime] = Field(
+        default_factory=dict, description="By station, alone."
+    )
+
+
+class Planning(Noun):
+    """What a plan of quantities may do, and what that costs.
+
+    It changes nothing in the line; `linewright plan --quantities` asks about it. What
+    units cost that wait is `holding_per_day` of their product, what setups cost is
+    `per_setup` of their station.
+    """
+
+    period: PERIODS | None = Field(
+        None,
+        description="Length of the periods; as the targets have it by default, or as "
+        "suits the horizon.",
+    )
+    shortage: Annotated[
+        Annotated[Money, Tag("<cost>")]
+        | Annotated[dict[Name, Money], Tag("<by product>")],
+        pick((Mapping, "<by product>"), other="<cost>"),
+    ] = Field(
+        default_factory=dict,
+        description="Cost of each unit that is short of a target: a number, or "
+        "`{product: cost}`. What has none may not be short.",
+    )
+    lead_times: dict[Name, Duration] = Field(
+        default_factory=dict,
+        description="`{product: time}` from the start of a unit until it is finished, "
+        "by the clock; by default the time of its work, by the calendars.",
+    )
+    overtime: PlannedOvertime = Field(
+        default_factory=PlannedOvertime, description="Hours beyond the calendars."
+    )
+    interest: Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)] = (
+        Field(
+            0.0,
+            description="Share of what is paid later that is saved in a year: 0.08.",
+        )
+    )
+
+
 class Study(Noun):
     """How the line is simulated unless a command says otherwise.
 
@@ -1554,6 +1619,9 @@ class Line(Noun):
     )
     changes: tuple[Change, ...] = _added(
         (), description="Capacity that comes or goes, and calendars that change."
+    )
+    planning: Planning | None = _added(
+        None, description="What a plan of quantities may do, and what that costs."
     )
     study: Study = Field(
         default_factory=Study, description="How the line is simulated by default."

@@ -68,13 +68,15 @@ def flow_of(product: Product) -> Flow:
     n_steps = len(product.route)
     visits, waiting = [0.0] * n_steps, [0.0] * n_steps
     good, outcomes = 0.0, _outcomes(product)
+    following = [next_operation(product, i) for i in range(n_steps)]
+    sampled = [sample_share(step) for step in product.route]
     if n_steps:
         waiting[0] = 1.0
     for _ in range(MAX_LOOPS):
         for i in range(n_steps):
             mass, waiting[i] = waiting[i], 0.0
-            share = sample_share(product.route[i])
-            if share < 1 and (ahead := next_operation(product, i)) is not None:
+            share, ahead = sampled[i], following[i]
+            if share < 1 and ahead is not None:
                 waiting[ahead] += mass * (1 - share)
                 mass *= share
             elif share < 1:
@@ -82,7 +84,7 @@ def flow_of(product: Product) -> Flow:
                 mass *= share
             visits[i] += mass
             passed, reworked, target = outcomes[i]
-            if (ahead := next_operation(product, i)) is None:
+            if ahead is None:
                 good += mass * passed
             else:
                 waiting[ahead] += mass * passed

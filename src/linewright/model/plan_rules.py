@@ -1,8 +1,8 @@
 """Rules on what is planned: targets, scenarios of demand, and changes on a date.
 
-``LW260`` is about targets, ``LW261`` about changes, ``LW262`` about demand, and
-``LW350`` warns of targets that others make needless. Names are taken to exist where a
-rule follows them; `check_plan_names` sees to that.
+``LW260`` is about targets, ``LW261`` about changes, ``LW262`` about demand, ``LW263``
+about planning, and ``LW350`` warns of targets that others make needless. Names are
+taken to exist where a rule follows them; `check_plan_names` sees to that.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ from __future__ import annotations
 import math
 from datetime import date, datetime
 
-from linewright.model.calendars import zone_of
-from linewright.model.changes import servers_over_time
-from linewright.model.line import Change, Line, Target
+from linewright.model.calendars import on_share, zone_of
+from linewright.model.changes import (
+    pool_schedule,
+    servers_over_time,
+    station_schedule,
+)
+from linewright.model.line import Change, Line, Overtime, Planning, Target
 from linewright.model.meaning import leaves_line
 from linewright.model.moments import end_of, tick_of
 from linewright.model.notes import Notes, Path
@@ -44,6 +48,22 @@ def check_plan_names(line: Line, notes: Notes) -> None:
                 notes.unknown(path, product, "product", line.products)
     for i, change in enumerate(line.changes):
         _change_names(line, ("changes", i), change, notes)
+    if line.planning is not None:
+        _planning_names(line, line.planning, notes)
+
+
+def _planning_names(line: Line, planning: Planning, notes: Notes) -> None:
+    shortage = planning.shortage if isinstance(planning.shortage, dict) else {}
+    overtime = planning.overtime
+    for at, names, kind, there in (
+        (("shortage",), shortage, "product", line.products),
+        (("lead_times",), planning.lead_times, "product", line.products),
+        (("overtime", "calendars"), overtime.calendars, "calendar", line.calendars),
+        (("overtime", "stations"), overtime.stations, "station", line.stations),
+    ):
+        for name in names:
+            if name not in there:
+                notes.unknown(("planning", *at, name), name, kind, there)
 
 
 def _change_names(line: Line, at: Path, change: Change, notes: Notes) -> None:
@@ -81,6 +101,8 @@ def check_plan(line: Line, notes: Notes) -> None:
     for i, change in enumerate(line.changes):
         _change(line, ("changes", i), change, notes)
     _holds_parts(line, notes)
+    if line.planning is not None:
+        _planning(line, line.planning, notes)
 
 
 def _has_clock(line: Line) -> bool:
@@ -280,6 +302,49 @@ def _change(line: Line, at: Path, change: Change, notes: Notes) -> None:
         elif station.servers is not None and line.stations[name].conveyor:
             msg = f'"{name}" is a conveyor, whose places do not change'
             notes.error("LW261", (*path, "servers"), msg)
+
+
+# ---------------------------------------------------------------- planning
+
+
+def _planning(line: Line, planning: Planning, notes: Notes) -> None:
+    asked = {target.product for target in line.targets.values()}
+    if isinstance(planning.shortage, dict):
+        for name in planning.shortage:
+            if name not in asked:
+                msg = f'no target asks for "{name}", so it is never short'
+                notes.error("LW263", ("planning", "shortage", name), msg)
+    for name, overtime in planning.overtime.calendars.items():
+        path: Path = ("planning", "overtime", "calendars", name)
+        if name not in _in_use(line):
+            msg = f'no station and nobody works by "{name}", so it has no overtime'
+            notes.error("LW263", path, msg)
+            continue
+        _overtime(line, path, name, overtime, notes)
+    for name, overtime in planning.overtime.stations.items():
+        path = ("planning", "overtime", "stations", name)
+        calendar = line.stations[name].calendar or line.calendar
+        _overtime(line, path, calendar, overtime, notes)
+
+
+def _in_use(line: Line) -> set[str]:
+    """Return the calendars by which stations and people ever work."""
+    schedules = [station_schedule(line, name) for name in line.stations]
+    schedules += [pool_schedule(line, name) for name in line.people]
+    return {name for schedule in schedules for _, name in schedule if name}
+
+
+def _overtime(
+    line: Line, at: Path, calendar: str | None, overtime: Overtime, notes: Notes
+) -> None:
+    """Note overtime for which a week has no time."""
+    kept = None if calendar is None else line.calendars[calendar]
+    free_h = 168 * (1 - on_share(kept))
+    if overtime.hours_per_week > free_h + 1e-6:
+        who = "it works always" if calendar is None else f'by "{calendar}"'
+        msg = f"there is no time for {overtime.hours_per_week:g} h more in a week: "
+        msg += f"{who}, {free_h:g} of 168 h are off shift"
+        notes.error("LW263", (*at, "hours_per_week"), msg)
 
 
 def _holds_parts(line: Line, notes: Notes) -> None:

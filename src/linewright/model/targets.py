@@ -163,14 +163,20 @@ def period_label(period: int, per: str) -> str:
     return f"{year} W{week}"
 
 
-def periods_to(line: Line, end_us: int) -> list[Period]:
+def periods_to(line: Line, end_us: int, per: str | None = None) -> list[Period]:
     """Return the calendar periods from the start to an instant.
 
     They are those of the targets, the shortest if there are several; else days, weeks,
     months or quarters, by the length of the time.
+
+    Args:
+        line: The line.
+        end_us: End of the last period, which it may cut.
+        per: Length of the periods, if it is to be another.
     """
-    asked = {target.per for target in line.targets.values() if target.per}
-    per = min(asked, key=PERIODS.index) if asked else _suitable(end_us)
+    if per is None:
+        asked = {target.per for target in line.targets.values() if target.per}
+        per = min(asked, key=PERIODS.index) if asked else _suitable(end_us)
     at = period_of(line.start.date(), per)
     found: list[Period] = []
     begin_us = 0

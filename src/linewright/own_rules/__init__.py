@@ -7,7 +7,13 @@ run with a `RuleError` where there is none. `Watchdog` ends a call that takes to
 """
 
 from linewright.own_rules._caller import Caller
-from linewright.own_rules._functions import Functions, given_names, permit
+from linewright.own_rules._functions import (
+    Functions,
+    given_names,
+    permit,
+    require_threads,
+    threads_for,
+)
 from linewright.own_rules._views import Candidate, LineNow, Server, Unit
 
 __all__ = [
@@ -19,4 +25,6 @@ __all__ = [
     "Unit",
     "given_names",
     "permit",
+    "require_threads",
+    "threads_for",
 ]

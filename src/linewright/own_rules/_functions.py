@@ -15,10 +15,19 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any, TypeVar
 
+from linewright.engines import Engine, Threads
 from linewright.errors import RuleError
 from linewright.lower import Lowered, OwnRule
 
-__all__ = ["Function", "Functions", "given_names", "permit", "where"]
+__all__ = [
+    "Function",
+    "Functions",
+    "given_names",
+    "permit",
+    "require_threads",
+    "threads_for",
+    "where",
+]
 
 Function = Callable[..., Any]
 _Result = TypeVar("_Result")
@@ -45,6 +54,27 @@ class Functions:
         if not future.done():
             self.stuck.result()
         return future.result()
+
+
+def threads_for(lowered: Lowered, workers: int | None) -> Threads:
+    """Return threads on which a line is run, which tell of a rule that hangs."""
+    functions = lowered.functions
+    wait_for = functions.result_of if isinstance(functions, Functions) else None
+    return Threads(workers, wait_for)
+
+
+def require_threads(lowered: Lowered, engine: Engine | None) -> None:
+    """Refuse another engine than threads for a line with rules of one's own.
+
+    Raises:
+        ValueError: Its functions are of this process, and cannot be sent elsewhere.
+    """
+    if lowered.own_rules and engine is not None and not isinstance(engine, Threads):
+        msg = (
+            "rules of one's own run on threads of this machine only; leave out the "
+            "engine"
+        )
+        raise ValueError(msg)
 
 
 def permit(

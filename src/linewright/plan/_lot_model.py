@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from linewright.errors import LinewrightError
+from linewright.plan._highs import new_highs, require_highs
 
 if TYPE_CHECKING:
     from linewright.plan.lots import Lots
@@ -25,29 +25,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _GAP = 1e-7
-
-
-def require_highs() -> Any:
-    """Return the module of HiGHS, or say which extra has it."""
-    try:
-        import highspy  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        msg = "lot sizes need highspy; install with: pip install 'linewright[plan]'"
-        raise LinewrightError(msg) from error
-    return highspy
-
-
-def _new_highs(highspy: Any) -> Any:
-    """Return a solver that prints nothing.
-
-    Turning its callbacks on, which no one here needs, prints who made it before it
-    can be told to be quiet.
-    """
-    quiet = type("Quiet", (highspy.Highs,), {"enableCallbacks": lambda self: None})
-    highs = quiet()
-    highs.setOptionValue("output_flag", False)
-    highs.setOptionValue("threads", 1)
-    return highs
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +61,7 @@ class LotModel:
         self.amount = lots.demand[self.item, self.due]
         self.costs = self._costs()
         highspy = require_highs()
-        self._highs = _new_highs(highspy)
+        self._highs = new_highs(highspy)
         self._integer = highspy.HighsVarType.kInteger
         self._continuous = highspy.HighsVarType.kContinuous
         self._Solution = highspy.HighsSolution

@@ -27,34 +27,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from linewright.model.calendars import ON_SHIFT
-from linewright.model.changes import (
-    Schedule,
-    pool_schedule,
-    schedule_ticks,
-    servers_over_time,
-    station_schedule,
-)
-from linewright.model.line import Learning, Line, RampPoint, Step
-from linewright.model.load_estimate import (
-    availability,
-    flow_of,
-    pooled,
-    starts_of,
-    stop_times,
-    stops_of,
-    work_us,
-)
-from linewright.model.meaning import batch_of, people_of, process_time, skills_of
-from linewright.model.moments import tick_of
+from linewright.model.line import Line, Step
+from linewright.model.load_estimate import flow_of, pooled, starts_of, work_us
+from linewright.model.meaning import batch_of, skills_of
 from linewright.model.targets import Goal, Period, goals_of, periods_to
+from linewright.plan._hours import Hours
+from linewright.plan._work import crews_of, learned, people_us
 
 __all__ = ["Entity", "Overload", "RoughCut", "demand_by", "rough_cut"]
 
 Floats = NDArray[np.float64]
 HOUR_US = 3.6e9
-_POINTS = 16  # of a period, at which what is learned is averaged
-_WORKING = "processing"  # the clock that goes while there is work
 
 
 class Entity(NamedTuple):
@@ -240,19 +223,19 @@ class _RoughCutMaker:
         self._flows = {
             name: flow_of(product) for name, product in line.products.items()
         }
-        self._on: dict[Schedule, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+        self._hours = Hours(line, edges)
         self._starts = self._started()
 
     def made(self) -> RoughCut:
         line = self._line
-        stations = {name: self._station_us(name) for name in line.stations}
+        stations = {name: self._hours.of_station(name) for name in line.stations}
         by_set: dict[frozenset[str], Floats] = defaultdict(self._none)
         people: dict[str, Floats] = defaultdict(self._none)
         for name, i, step, visits in self._visited():
             share = self._learned(step)
             each = {s: work_us(line, name, i, s) for s in step.stations}
             by_set[frozenset(each)] += visits * share * min(each.values())
-            for skill, us in self._people_us(name, step):
+            for skill, us in people_us(line, name, step):
                 people[skill] += visits * share * us
         for skill, repairs in self._repairs_us(stations):
             people[skill] += repairs
@@ -265,7 +248,9 @@ class _RoughCutMaker:
             rows.append((entity, self._none() + work, hours))
         having = skills_of(line)
         for skill, work in people.items():
-            hours = sum((self._pool_us(pool) for pool in having[skill]), self._none())
+            hours = sum(
+                (self._hours.of_pool(pool) for pool in having[skill]), self._none()
+            )
             rows.append((Entity("people", skill), work, hours))
         rows = [row for row in rows if row[1].any()]
         shape = (len(rows), len(self._periods))
@@ -297,43 +282,7 @@ class _RoughCutMaker:
                     yield name, i, step, starts * flow.visits[i]
 
     def _learned(self, step: Step) -> Floats:
-        """Return the share of its first time that an operation takes, by period."""
-        if step.learning is None:
-            return self._none() + 1.0
-        done = self._none()
-        for product, other in self._line.products.items():
-            lot = other.lot_size if step.process_per == "lot" else 1
-            for i, own in enumerate(other.route):
-                if own.operation == step.operation and own.learning is not None:
-                    visits = self._starts[product] * self._flows[product].visits[i]
-                    done += visits / lot
-        before = step.learning.done + done.cumsum() - done
-        inside = before + done * ((np.arange(_POINTS) + 0.5) / _POINTS)[:, None]
-        shares = [_learned_share(step.learning, n + 0.5) for n in inside.ravel()]
-        mean: Floats = np.array(shares).reshape(inside.shape).mean(axis=0)
-        return mean
-
-    def _people_us(self, name: str, step: Step) -> Iterator[tuple[str, float]]:
-        """Yield the time of people by skill that a unit takes at an operation."""
-        station = self._line.stations[step.stations[0]]
-        people, lot = station.people, self._line.products[name].lot_size
-        if people is None:
-            return
-        time = process_time(self._line, name, step, step.stations[0])
-        process_us = time.mean_us if time else 0.0
-        batch = batch_of(self._line, step)
-        parts = batch.max / lot if batch else 1.0
-        if step.process_per == "unit":
-            process_us *= lot * parts
-        times = (
-            (people.process, process_us),
-            (people.load, station.load.mean_us if station.load else 0.0),
-            (people.unload, station.unload.mean_us if station.unload else 0.0),
-        )
-        for asked, us in times:
-            skill, n = people_of(asked)
-            if skill is not None and us > 0:
-                yield skill, n * us / (lot * max(parts, 1.0))
+        return learned(self._line, self._flows, self._starts, step, len(self._periods))
 
     def _repairs_us(
         self, stations: Mapping[str, Floats]
@@ -347,77 +296,10 @@ class _RoughCutMaker:
             batch = batch_of(self._line, step)
             lots = visited / self._line.products[name].lot_size
             visits[first] += lots / (batch.max if batch else 1)
-        for name, station in self._line.stations.items():
-            by_default = station.people.repair if station.people else None
-            times = [stop_times(s) for s in stops_of(station) if s.clock == _WORKING]
-            whole = 1 + sum(down / up for up, down in times)
-            for stop in stops_of(station):
-                skill, n = people_of(stop.crew if stop.crew else by_default)
-                if skill is None:
-                    continue
-                up, down = stop_times(stop)
-                if stop.clock in {"calendar", "operating"}:
-                    yield skill, n * stations[name] * down / up
-                elif stop.clock == _WORKING:
-                    yield skill, n * work[name] / whole * down / up
-                else:
-                    yield skill, n * visits[name] * down / up
-
-    # ------------------------------------------------------------ hours
-
-    def _station_us(self, name: str) -> Floats:
-        """Return the server time of a station in each period, stops taken out."""
-        station = self._line.stations[name]
-        steps = servers_over_time(self._line, name)
-        schedule = station_schedule(self._line, name)
-        total = self._none()
-        ends = [at_us for at_us, _ in steps[1:]]
-        for (begin, n), end in zip(steps, [*ends, int(self._edges[-1])], strict=True):
-            if n and begin < end:
-                total += n * np.diff(
-                    self._on_us(schedule, self._edges.clip(begin, end))
+        for name in self._line.stations:
+            for crew in crews_of(self._line, name):
+                hours = crew.per_hour * stations[name]
+                yield (
+                    crew.skill,
+                    hours + crew.per_work * work[name] + crew.per_visit * visits[name],
                 )
-        speed = station.ramp_up.speed if station.ramp_up else ()
-        return total * availability(station) * self._ramped(speed)
-
-    def _pool_us(self, name: str) -> Floats:
-        schedule = pool_schedule(self._line, name)
-        return self._line.people[name].count * np.diff(
-            self._on_us(schedule, self._edges)
-        )
-
-    def _on_us(self, schedule: Schedule, at_us: NDArray[np.int64]) -> Floats:
-        """Return the time on shift from the start to some instants."""
-        if schedule not in self._on:
-            ticks = schedule_ticks(self._line, schedule, int(self._edges[-1]))
-            spans = np.diff(ticks.at_us, append=self._edges[-1])
-            on = np.where(ticks.mode == ON_SHIFT, spans, 0)
-            self._on[schedule] = (
-                np.append(ticks.at_us, self._edges[-1]),
-                np.concatenate([[0], on.cumsum()]),
-            )
-        times, sums = self._on[schedule]
-        return np.interp(at_us, times, sums)
-
-    def _ramped(self, points: tuple[RampPoint, ...]) -> Floats | float:
-        """Return the mean share of its speed that a station has, by period."""
-        if not points:
-            return 1.0
-        times = [tick_of(self._line, point.at) for point in points]
-        shares = [point.share for point in points]
-        inside = np.linspace(self._edges[:-1], self._edges[1:], 9)
-        mean: Floats = np.interp(inside, times, shares).mean(axis=0)
-        return mean
-
-
-def _learned_share(learning: Learning, n: float) -> float:
-    """Return the share of its first time that unit `n` takes, n from 1.
-
-    Source:
-        As `linewright.kernel.learning`, nothing forgotten.
-    """
-    exponent = math.log2(learning.rate) if learning.rate > 0 else -math.inf
-    share = n**exponent if n > 1 else 1.0
-    if learning.curve == "wright" and n > 1:
-        share = n * share - (n - 1) * (n - 1) ** exponent
-    return max(share, learning.plateau)

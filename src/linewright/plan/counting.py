@@ -8,12 +8,9 @@ the number of threads.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +18,12 @@ from numpy.typing import NDArray
 from linewright import tables as t
 from linewright.errors import DeadlockError
 from linewright.lower import Lowered, new_draws, new_state, resumed_state
-from linewright.own_rules import Caller, Functions
+from linewright.own_rules import Caller
 from linewright.replicate import Check, check_laws, run_until
 
-__all__ = ["Counts", "Instants", "count_units", "in_order"]
+__all__ = ["Counts", "Instants", "count_units"]
 
 Ints = NDArray[np.int64]
-Answer = TypeVar("Answer")
 
 _N_FINE = 2000
 _DAY_US = 86_400_000_000
@@ -145,36 +141,3 @@ def _fine(state: t.State, n_fine: int, last: Ints) -> Ints:
     fine: Ints = np.vstack([rows[:, :n_products], last])
     missing = n_fine + 1 - len(fine)  # of a line that stands still
     return np.vstack([fine, np.repeat(fine[-1:], missing, axis=0)])
-
-
-def in_order(
-    task: Callable[[int], Answer], n: int, workers: int | None, lowered: Lowered
-) -> Iterator[Answer]:
-    """Run a task for the numbers from 0 on threads and yield its answers in order.
-
-    Args:
-        task: What to do for a number.
-        n: How many numbers.
-        workers: Threads; all cores by default.
-        lowered: The line, whose own rules may hang.
-    """
-    n_workers = min(workers or os.cpu_count() or 1, n)
-    pool = ThreadPoolExecutor(n_workers)
-    try:
-        waiting: list[Future[Answer]] = []
-        for number in range(n):
-            waiting.append(pool.submit(task, number))
-            if len(waiting) >= 2 * n_workers:
-                yield _result(lowered, waiting.pop(0))
-        while waiting:
-            yield _result(lowered, waiting.pop(0))
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _result(lowered: Lowered, future: Future[Answer]) -> Answer:
-    """Wait for an answer, unless a rule of one's own will not come back."""
-    if isinstance(lowered.functions, Functions):
-        answer: Answer = lowered.functions.result_of(future)
-        return answer
-    return future.result()

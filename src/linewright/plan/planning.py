@@ -18,15 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linewright import tables as t
+from linewright.engines import Engine, in_order
 from linewright.errors import ModelError
-from linewright.lower import Lowered, lower, stream_keys
+from linewright.lower import Lowered, lower
 from linewright.model.check import check
 from linewright.model.line import Line
 from linewright.model.load import model_hash
 from linewright.model.meaning import leaves_line
 from linewright.model.moments import tick_of
 from linewright.model.targets import Goal, goals_of, periods_to
-from linewright.own_rules import given_names, permit
+from linewright.own_rules import (
+    given_names,
+    permit,
+    require_threads,
+    threads_for,
+)
 from linewright.plan.actual import Actual, read_actual
 from linewright.plan.attainment import (
     chance,
@@ -34,10 +40,10 @@ from linewright.plan.attainment import (
     highest_factor,
     promise_dates,
     reached,
-    scaled,
 )
 from linewright.plan.capacity import RoughCut, demand_by, rough_cut
-from linewright.plan.counting import Counts, Instants, count_units, in_order
+from linewright.plan.counting import Counts, Instants, count_units
+from linewright.plan.demand import Asked
 from linewright.plan.outcome import PLAN_SCHEMA_VERSION, Plan, plan_table
 from linewright.states import load_state, time_of
 from linewright.stats.intervals import Interval, mean_interval, wilson_interval
@@ -102,6 +108,7 @@ def plan_line(  # noqa: PLR0913
     precision: float | None = None,
     confidence: float = 0.95,
     workers: int | None = None,
+    engine: Engine | None = None,
     start_from: str | os.PathLike[str] | None = None,
     actual: str | os.PathLike[str] | None = None,
     promises: Sequence[Promise] = (),
@@ -122,6 +129,7 @@ def plan_line(  # noqa: PLR0913
             if neither this nor a number is given.
         confidence: Confidence of all intervals.
         workers: Threads; all cores by default. The result does not depend on it.
+        engine: Where replications are run; on threads by default.
         start_from: A saved state to begin from: what it has made counts.
         actual: CSV file of what was really made so far: date, product, quantity.
         promises: New orders for which a date is asked.
@@ -158,6 +166,7 @@ def plan_line(  # noqa: PLR0913
     _require(line, replications, precision, confidence, seed, promises)
     _require_times(begin_us, end_us, made, start_from is not None)
     lowered = permit(lower(line, end_us), rules, allow_python=allow_python)
+    require_threads(lowered, engine)
     state = None
     if start_from is not None:
         state = load_state(start_from, lowered, model_hash(line), what_if=True).state
@@ -184,23 +193,25 @@ def plan_line(  # noqa: PLR0913
         made,
         tuple(promises),
     )
-    tally, stopped_early = _tallied(question, workers, on_progress)
+    where = engine or threads_for(lowered, workers)
+    tally, stopped_early = _tallied(question, where, on_progress)
     return tally.plan(cut, factor, stopped_early)
 
 
 def _tallied(
     question: _Question,
-    workers: int | None,
+    engine: Engine,
     on_progress: Callable[[Progress], None] | None,
 ) -> tuple[_Tally, bool]:
     """Run replications until they are enough; say whether somebody stopped them."""
     q, tally = question, _Tally(question)
+    lowered, seed, instants, start = q.lowered, q.seed, q.instants, q.start
 
     def count(number: int) -> Counts:
-        return count_units(q.lowered, q.seed, number, q.instants, q.start)
+        return count_units(lowered, seed, number, instants, start)
 
     try:
-        for counts in in_order(count, q.replications, workers, q.lowered):
+        for counts in in_order(engine, count, range(q.replications)):
             tally.add(counts)
             widest = tally.widest()
             if on_progress:
@@ -311,7 +322,7 @@ class _Tally:
         self._needed: list[Ints] = []
         self._made: list[Ints] = []
         self._n_met = np.zeros(len(q.goals) + 1, np.int64)
-        self._factors = self._demand_factors()
+        self._asked = Asked(q.line, q.goals, q.seed)
         edges = np.array(
             [one.since_us for one in q.goals] + [one.by_us for one in q.goals]
         )
@@ -319,27 +330,6 @@ class _Tally:
         self._of = np.array([q.products.index(one.product) for one in q.goals])
         at = np.searchsorted(q.instants.cuts_us, edges)
         self._at = at.clip(0, len(q.instants.cuts_us) - 1)
-        keys = stream_keys(["demand"], q.seed)
-        self._key = int(keys[0])
-
-    def _demand_factors(self) -> Floats:
-        """Return what each scenario multiplies each goal by, (scenario, goal)."""
-        rows = []
-        for demand in self.q.line.demand.values():
-            by_name = demand.factor if isinstance(demand.factor, dict) else {}
-            default = 1.0 if isinstance(demand.factor, dict) else demand.factor
-            rows.append([by_name.get(one.product, default) for one in self.q.goals])
-        return np.array(rows or [[1.0] * len(self.q.goals)])
-
-    def _draw_demand(self, number: int) -> int:
-        """Draw the scenario of a replication from a stream of its own."""
-        chances = [demand.probability for demand in self.q.line.demand.values()]
-        if len(chances) < 2:
-            return 0
-        stream = np.random.Philox(key=self._key, counter=number << 64)
-        u = np.random.Generator(stream).random()
-        row = int(np.searchsorted(np.cumsum(chances), u, side="right"))
-        return min(row, len(chances) - 1)
 
     # ------------------------------------------------------------ counting
 
@@ -352,14 +342,8 @@ class _Tally:
         is_past = (self._edges < q.begin_us) | (self._edges == 0)
         edge = np.where(is_past, self._before(fine), edge)
         since, by = np.split(edge, 2)
-        demand = self._draw_demand(counts.number)
-        needed = np.array(
-            [
-                scaled(one.quantity, self._factors[demand, i])
-                for i, one in enumerate(q.goals)
-            ],
-            np.int64,
-        )
+        demand = self._asked.scenario(counts.number)
+        needed = self._asked.units[demand]
         made = by - since
         met = made >= needed
         self._n_met += [*met, met.all()]
@@ -597,7 +581,7 @@ class _Tally:
             owed = np.zeros(len(fine_us))
             for i, one in enumerate(self.q.goals):
                 if one.target == name and one.product == product:
-                    units = scaled(one.quantity, self._factors[demand, i])
+                    units = self._asked.units[demand, i]
                     owed += np.where(fine_us >= one.by_us, units, 0)
             most = np.maximum(most, owed)
         return most

@@ -22,6 +22,7 @@ from linewright.report.words import clean
 
 __all__ = ["brief_html", "write_brief"]
 
+Builders = tuple[Callable[[Facts], Section | None], ...]
 _NEEDED = ("jinja2", "matplotlib")
 
 
@@ -42,12 +43,16 @@ def _sections(facts: Facts) -> list[Section]:
         energy_cost,
         flow_time,
         gantt,
+        hours,
         limits,
         line,
+        lost,
         money,
         oee,
         orders,
         people,
+        plan,
+        ready,
         states,
         stocks,
         throughput,
@@ -57,15 +62,19 @@ def _sections(facts: Facts) -> list[Section]:
         worth,
     )  # fmt: skip
 
-    builders: tuple[Callable[[Facts], Section | None], ...] = (
-        throughput.section,
-        orders.section,
-        line.section,
+    made: Builders = (throughput.section, orders.section)
+    place: Builders = (lost.section, line.section)
+    change: Builders = (
         limits.section,
         worth.section,
         money.section,
         money.asked,
         decided.section,
+    )
+    if facts.found.plan is not None:  # one story: the plan, what it costs, what to do
+        made, place = (plan.section, hours.section, ready.section, lost.section), ()
+        change = (*change, throughput.section, orders.section, line.section)
+    rest: Builders = (
         states.section,
         people.section,
         stocks.section,
@@ -78,6 +87,7 @@ def _sections(facts: Facts) -> list[Section]:
         flow_time.section,
         gantt.section,
     )
+    builders = (*made, *place, *change, *rest)
     return [found for build in builders if (found := build(facts)) is not None]
 
 

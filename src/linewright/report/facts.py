@@ -24,7 +24,8 @@ from linewright.stats.intervals import Interval, mean_interval
 
 if TYPE_CHECKING:
     from linewright.improve.decisions import Decision
-    from linewright.improve.files import BottleneckFile, ImprovementFile
+    from linewright.improve.files import BottleneckFile, ImprovementFile, LossesFile
+    from linewright.plan.outcome import Plan
 
 __all__ = [
     "NOTHING_FOUND",
@@ -66,6 +67,8 @@ class Found:
         bottleneck: What holds it back, and the worth of its times.
         improvement: The best set of options for a budget.
         decisions: What was ratified, and what came of it.
+        plan: Whether its targets will be met.
+        losses: Where units are lost.
         model: The model file, as a reader would type it.
         proposal: Where the improvement lies, as a reader would type it.
     """
@@ -73,6 +76,8 @@ class Found:
     bottleneck: BottleneckFile | None = None
     improvement: ImprovementFile | None = None
     decisions: tuple[Decision, ...] = ()
+    plan: Plan | None = None
+    losses: LossesFile | None = None
     model: str = "MODEL"
     proposal: str = "PROPOSAL"
 

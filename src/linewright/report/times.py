@@ -10,10 +10,18 @@ from linewright.report.facts import Facts
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["clock_ticks", "label_dates"]
+__all__ = ["clock_ticks", "label_dates", "year_and_rest"]
 
 _HOUR_STEPS = (1, 2, 3, 4, 6, 8, 12, 24)
 _DAY_STEPS = (1, 2, 7, 14, 28, 56, 91, 182, 364)
+
+
+def year_and_rest(period: str) -> tuple[str, str]:
+    """Return the year of a calendar period and the rest of its name, if it has one.
+
+    ``2027 Q1``, ``2027-03`` and ``2027 W5`` have ``Q1``, ``03`` and ``W5``.
+    """
+    return period[:4], period[5:]
 
 
 def label_dates(ax: Axes, facts: Facts, n_ticks: int) -> None:
@@ -25,6 +33,9 @@ def label_dates(ax: Axes, facts: Facts, n_ticks: int) -> None:
         return
     step = next((s for s in _DAY_STEPS if span / s <= n_ticks), 728)
     first = facts.local(low * 8.64e10)
+    if step >= 364:
+        _label_years(ax, facts, n_ticks)
+        return
     day = datetime(first.year, first.month, first.day, tzinfo=first.tzinfo)
     if step >= 7:  # weeks begin on Monday
         day -= timedelta(days=day.weekday())
@@ -38,6 +49,20 @@ def label_dates(ax: Axes, facts: Facts, n_ticks: int) -> None:
             labels.append(f"{day.day} {day:%b}" + (f"\n{year}" if new else ""))
         day += timedelta(days=step)
     ax.set_xticks(places, labels)
+    ax.set_xlim(low, high)
+
+
+def _label_years(ax: Axes, facts: Facts, n_ticks: int) -> None:
+    """Label the first days of years."""
+    low, high = ax.get_xlim()
+    begin, end = (facts.local(days * 8.64e10) for days in (low, high))
+    step = -(-(end.year - begin.year + 1) // n_ticks)
+    years = [
+        (facts.tick_us(datetime(year, 1, 1, tzinfo=begin.tzinfo)) / 8.64e10, year)
+        for year in range(begin.year, end.year + 1, step)
+    ]
+    near = [(max(at, low), year) for at, year in years if at > low - 14]
+    ax.set_xticks([at for at, _ in near], [str(year) for _, year in near])
     ax.set_xlim(low, high)
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "long_run",
     "mean_interval",
     "paired_interval",
+    "paired_share_interval",
     "precision_reached",
     "quantile_interval",
     "required_replications",
@@ -142,6 +143,51 @@ def paired_interval(
     difference = np.full(one.shape, math.nan)
     np.subtract(two, one, out=difference, where=both_finite)
     return mean_interval(difference, confidence)
+
+
+def paired_share_interval(
+    first: ArrayLike, second: ArrayLike, confidence: float = 0.95
+) -> Interval:
+    """Return the interval of the difference of two shares, `second - first`, in pairs.
+
+    It is made of the score intervals of both, and allows for how the outcomes go
+    together. Where all pairs are equal it still has a width.
+
+    Args:
+        first: Outcomes of one, true for a success.
+        second: Outcomes of the other, in the same order.
+        confidence: Probability of covering the true difference, between 0 and 1.
+
+    Raises:
+        ValueError: The two differ in length, or there is no pair.
+
+    Source:
+        Newcombe (1998), Statistics in Medicine 17, 2635-2650, method 10.
+    """
+    one, two = np.asarray(first, bool), np.asarray(second, bool)
+    if one.shape != two.shape or one.ndim != 1 or not one.size:
+        msg = f"pairs need as many values on both sides, got {one.size} and {two.size}"
+        raise ValueError(msg)
+    n = one.size
+    both, only_two = int((one & two).sum()), int((~one & two).sum())
+    only_one = int((one & ~two).sum())
+    neither = n - both - only_one - only_two
+    w1 = wilson_interval(both + only_one, n, confidence)
+    w2 = wilson_interval(both + only_two, n, confidence)
+    margins = (both + only_one) * (only_two + neither)
+    margins *= (both + only_two) * (only_one + neither)
+    excess = both * neither - only_one * only_two
+    # continuity: only what is beyond chance goes together
+    together = max(excess - n / 2, 0.0) if excess > 0 else float(excess)
+    phi = together / math.sqrt(margins) if margins else 0.0
+
+    def reach(a: float, b: float) -> float:
+        return math.sqrt(max(a * a - 2 * phi * a * b + b * b, 0.0))
+
+    mean = (only_two - only_one) / n
+    low = mean - reach(w2.mean - w2.low, w1.high - w1.mean)
+    high = mean + reach(w2.high - w2.mean, w1.mean - w1.low)
+    return Interval(mean, (high - low) / 2, low, high, n, confidence)
 
 
 def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> Interval:

@@ -73,11 +73,16 @@ def _row(one: Decision) -> tuple[Cell, ...]:
         f"{name(one.on, 20)}, {name(one.by, 80)}",
         clean(one.reason),
         f"{one.cost:,.10g}",
-        f"{number(abs(one.base))} {unit}",
+        f"{number(_amount(one))} {unit}",
         _signed(number(mean, half)),
         realised,
         one.verdict,
     )
+
+
+def _amount(one: Decision) -> float:
+    """Return the objective before; a time is kept as its negative."""
+    return abs(one.base) if one.objective.startswith("flow_time") else one.base
 
 
 def _signed(text: str) -> str:

@@ -8,6 +8,7 @@ station, the remarks say why.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -34,11 +35,20 @@ from linewright.report.words import (
 )
 from linewright.stats.intervals import Interval
 
-__all__ = ["basis", "figures", "headline", "remarks", "stamp", "verdict_text"]
+__all__ = [
+    "basis",
+    "figures",
+    "headline",
+    "is_outside",
+    "remarks",
+    "stamp",
+    "verdict_text",
+]
 
 SHOWN = 12
 _OUTSIDE = ("arrival", "calendar")
 _TURN = "turning_point"
+_NEARLY_ALL = 0.9  # share of the path beside which no station counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +113,11 @@ def _outside(found: BottleneckFile) -> float:
     return sum(one.elasticity.mean for one in found.worth if one.kind in _OUTSIDE)
 
 
+def is_outside(found: BottleneckFile) -> bool:
+    """Return whether orders, deliveries and shifts set nearly all of the output."""
+    return bool(found.path.tied) and _outside(found) > _NEARLY_ALL
+
+
 def _percent_more(share: Interval) -> str:
     """Return what 1 % less time gives, in per cent."""
     return f"{number(share.mean, share.half_width, 2)}%"
@@ -120,6 +135,11 @@ def headline(found: BottleneckFile, *, is_met: bool) -> str:
     first = name(path.first, 36)
     about = "about " if found.doubts else ""
     gain = f"1% less time there gives {about}{_percent_more(share)} more units"
+    if is_outside(found):
+        return (
+            "What is released, ordered, delivered and on shift sets the output; no "
+            "station stands out"
+        )
     if path.tied:
         names = [name(s, 30) for s in (path.first, *path.tied)]
         lead = "Demand is met; " if is_met else ""
@@ -162,6 +182,15 @@ def verdict_text(found: BottleneckFile) -> list[str]:
 
 def _agreement(found: BottleneckFile) -> str:
     path = found.path
+    if is_outside(found):
+        first = Counter(it.first for it in found.methods.values())
+        first[path.first] -= 1
+        said = [f"{k} of them {name(s, 30)}" for s, k in first.most_common() if k > 0]
+        n = len(found.methods) - 1
+        return (
+            f"On the chain of causes no station counts. The other {n} "
+            f"methods look at how busy stations are, and name: {join(said)}."
+        )
     named = (path.first, *path.tied)
     agree = [m for m, it in found.methods.items() if it.first in named]
     n = len(found.methods)
@@ -182,6 +211,8 @@ def _agreement(found: BottleneckFile) -> str:
 
 def remarks(found: BottleneckFile) -> list[str]:
     """Return where the methods disagree, as sentences."""
+    if is_outside(found):
+        return []  # that all stations tie is said by the verdict
     return [f"{text[:1].upper()}{text[1:]}." for text in found.remarks if text]
 
 

@@ -32,6 +32,14 @@ __all__ = ["asked", "money_words", "question", "ratified", "section"]
 _WORDS = {
     "throughput": ("more good units", "good units an hour"),
     "flow_time": ("less time in the line", "h in the line"),
+    "profit": ("more profit", "profit"),
+    "target": ("more chance of meeting the targets", "chance of meeting the targets"),
+}
+_ZONES = {
+    "throughput": " of the present output",
+    "flow_time": " of the present time in the line",
+    "profit": " of the highest profit",
+    "target": " in the chance",
 }
 _COLORS = (
     State("chosen", "the chosen set, its gain confirmed on new runs", "good", ""),
@@ -52,11 +60,33 @@ def money_words(facts: Facts, amount: float) -> str:
 def _gain(found: ImprovementFile) -> str:
     """Return the confirmed gain, such as `10.4 ± 0.3% more good units`."""
     it = found.improvement.relative_gain
+    if found.study.is_chance:
+        points = number(100 * it.mean, 100 * it.half_width)
+        return f"{points} percentage points {_better(found)}"
     return f"{percent(it.mean, it.half_width)} {_better(found)}"
 
 
+def _kind(found: ImprovementFile) -> str:
+    return found.study.objective.partition(":")[0]
+
+
+def _words(found: ImprovementFile) -> tuple[str, str]:
+    return _WORDS.get(_kind(found), ("better", ""))
+
+
 def _better(found: ImprovementFile) -> str:
-    return _WORDS.get(found.study.objective, ("better", ""))[0]
+    return _words(found)[0]
+
+
+def _amount(facts: Facts, found: ImprovementFile, value: float, half: float) -> str:
+    """Return a value of the objective: percentage points of a chance, or a number."""
+    if found.study.is_chance:
+        return percent(value, half)
+    shown = value if found.study.objective == "profit" else abs(value)
+    unit = _words(found)[1]
+    if found.study.objective == "profit":
+        unit = f"{name(facts.line.currency or '', 12)} of profit".strip()
+    return f"{number(shown, half)} {unit}".strip()
 
 
 def _is_sure(found: ImprovementFile) -> bool:
@@ -103,13 +133,16 @@ def _text(facts: Facts, found: ImprovementFile) -> list[str]:
     it = found.improvement
     text = [f"The budget is {money_words(facts, it.budget)}"]
     text[0] += f"; {money_words(facts, it.cost)} would be spent." if it.chosen else "."
-    unit = _WORDS.get(found.study.objective, ("", ""))[1]
-    now = number(abs(it.base.mean), it.base.half_width)
+    now = _amount(facts, found, it.base.mean, it.base.half_width)
+    if found.study.is_chance:
+        now += f" {_words(found)[1]}"
+        more = f"{number(100 * it.gain.mean, 100 * it.gain.half_width)} points more"
+    else:
+        more = number(abs(it.gain.mean), it.gain.half_width)
+        more += " less" if found.study.objective == "flow_time" else " more"
     if it.chosen:
         text[0] += (
-            f" The line as it is: {now} {unit}. With the changes "
-            f"{number(abs(it.gain.mean), it.gain.half_width)} "
-            f"{'more' if it.base.mean >= 0 else 'less'}, in "
+            f" The line as it is: {now}. With the changes {more}, in "
             f"{counted(it.gain.n, 'pair')} of runs (seed {it.seed + 1}) "
             "that had no part in the choice."
         )
@@ -145,16 +178,14 @@ def _half_way(facts: Facts, found: ImprovementFile) -> str:
 
 def _guarantee(found: ImprovementFile) -> str:
     it, study = found.improvement, found.study
-    zone = percent(study.indifference)
+    zone = percent(study.indifference) + _ZONES.get(_kind(found), "")
     sets = "sets that the budget allows" if it.is_exhaustive else "sets that were tried"
     if it.is_complete:
         least = f"{study.confidence:.0%}"
         text = (
             f"How sure the choice is: with a probability of at least {least}, none of "
-            f"the {sets} is better by more than {zone} of the present output."
+            f"the {sets} is better by more than {zone}."
         )
-        if study.objective == "flow_time":
-            text = text.replace("the present output", "the present time in the line")
     else:
         text = (
             "How sure the choice is: the comparison did not come to its end, so this "
@@ -188,6 +219,7 @@ def section(facts: Facts) -> Section | None:
         f"From {runs} of {length} after the warm-up, by linewright improve; \u00b1 "
         f"is the {found.study.confidence:.0%} confidence interval.",
         f"For engineers: {it.guarantee}",
+        *map(clean, it.remarks),
     )
     figures = (_figure(facts, found),) if it.candidates else ()
     return Section(
@@ -197,7 +229,14 @@ def section(facts: Facts) -> Section | None:
 
 
 def _scale(found: ImprovementFile) -> float:
+    if found.study.is_chance:
+        return 100.0
     return 100 / (abs(found.improvement.base.mean) or math.nan)
+
+
+def _of(found: ImprovementFile) -> str:
+    """Say what a gain is shown as a share of."""
+    return "in points" if found.study.is_chance else "per cent of the line as it is"
 
 
 def _figure(facts: Facts, found: ImprovementFile) -> Figure:
@@ -217,7 +256,7 @@ def _figure(facts: Facts, found: ImprovementFile) -> Figure:
     )
     wide, narrow = draw_both(partial(_draw, facts, found), "money", title, alt)
     caption = (
-        f"Gain: {_better(found)}, per cent of the line as it is. Lines are intervals; "
+        f"Gain: {_better(found)}, {_of(found)}. Lines are intervals; "
         "between two costs the best is the cheaper of the two, hence the steps. The "
         "best of many tends to look better than it is, so the chosen set was run again."
     )

@@ -8,7 +8,8 @@ from linewright.improve.files import BottleneckFile
 from linewright.report.facts import Facts
 from linewright.report.parts import Notice, Tile
 from linewright.report.routes import finals
-from linewright.report.sections import money
+from linewright.report.sections import lost, money, plan
+from linewright.report.sections.holds import is_outside
 from linewright.report.sections.limits import SLACK, candidates, demand_is_met, headline
 from linewright.report.sections.orders import punctuality
 from linewright.report.sections.throughput import Output, outputs, verdict
@@ -75,15 +76,17 @@ def notices(facts: Facts) -> list[Notice]:
 
 def answer(facts: Facts) -> str:
     """Return the one thing to know: is demand met, and what most likely limits it."""
-    limit = headline(facts)
+    limit = lost.lead(facts) or headline(facts)
     said = "" if limit and demand_is_met(facts) else verdict(outputs(facts))
     said = f"{said} {limit}.".strip() if limit else said
-    return f"{said} {money.question(facts)}".strip()
+    return f"{plan.lead(facts)} {said} {money.question(facts)}".strip()
 
 
-def _output_tile(output: Output, rates: list[float]) -> Tile:
+def _output_tile(facts: Facts, output: Output, rates: list[float]) -> Tile:
     scale = rate_scale(rates)
-    note = "no demand given"
+    targets = facts.line.targets.values()
+    is_targeted = any(it.product == output.product for it in targets)
+    note = "held against targets" if is_targeted else "no demand given"
     mood = _MOODS[output.verdict] if output.made.sure else ""
     if output.asked:
         share = percent(output.made.mean / output.asked)
@@ -102,7 +105,7 @@ def tiles(facts: Facts) -> list[Tile]:
     found = outputs(facts)
     rates = [o.made.mean for o in found] + [o.asked or 0.0 for o in found]
     first = sorted(found, key=lambda o: o.asked is None)
-    out = [_output_tile(o, rates) for o in first[:3]]
+    out = [*plan.tile(facts), *(_output_tile(facts, o, rates) for o in first[:3])]
     orders = punctuality(facts)
     if orders.n:
         mood: Literal["good", "bad", "warn"]
@@ -124,7 +127,7 @@ def _worth_tile(found: BottleneckFile) -> Tile:
 def _line_tiles(facts: Facts) -> list[Tile]:
     out = []
     tied = [] if facts.found.bottleneck else candidates(facts)
-    if facts.found.bottleneck:
+    if facts.found.bottleneck and not is_outside(facts.found.bottleneck):
         out.append(_worth_tile(facts.found.bottleneck))
     if tied:
         wait = facts.shift_share(tied[0], ["blocked", "starved"])

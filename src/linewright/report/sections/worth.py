@@ -13,7 +13,7 @@ from linewright.report.canvas import SMALL, Canvas, color, draw_both, label_room
 from linewright.report.facts import Facts
 from linewright.report.palette import State
 from linewright.report.parts import Column, Figure, Section, Table
-from linewright.report.sections.holds import basis, stamp
+from linewright.report.sections.holds import basis, is_outside, stamp
 from linewright.report.words import DASH, counted, fit, join, name, number, percent
 from linewright.stats.intervals import Interval
 
@@ -105,6 +105,12 @@ def _own(found: BottleneckFile) -> list[Share]:
 
 
 def _headline(found: BottleneckFile) -> str:
+    if is_outside(found):
+        inner = sum(lever.elasticity.mean for lever in _own(found))
+        return (
+            "No time at a station is worth much: shifts, orders and deliveries are "
+            f"{percent(1 - inner)} of the chain of causes"
+        )
     sure = [one for one in found.confirmed if one.gain.low > 0]
     if sure:
         best = max(sure, key=lambda one: one.gain.mean)

@@ -1,0 +1,192 @@
+"""Where a running line will be: its state as it stands, handed to the simulation.
+
+The controller knows what is going on and not how long it will take. What has begun is
+given a time that is longer than what has passed, drawn from what the model says; what
+has failed, a repair that is longer than it has taken; what may fail, a new time to
+failure. From then on the line is simulated as ever, once for each replication, so that
+orders have dates with probabilities.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linewright import tables as t
+from linewright.control.core import Core
+from linewright.control.jobs import BY_NAME, Job
+from linewright.kernel.run import Outside
+from linewright.lower import Lowered, new_draws, resumed_state
+from linewright.model.line import Line
+from linewright.model.moments import tick_of
+from linewright.replicate import run_until
+from linewright.stats.intervals import wilson_interval
+
+__all__ = ["Forecast", "forecast", "order_rows", "simulated_state"]
+
+Ints = NDArray[np.int64]
+
+_CONFIDENCE = 0.95
+_TRIES = 64
+_SALT = 1_000_000  # between the names of draws that are tried one after the other
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What replications from a line's live state came to.
+
+    Attributes:
+        from_us: Instant of the state, microseconds from the line's start.
+        until_us: End of the replications.
+        orders: Names of the dated orders.
+        finished_us: When each was finished (replication, order); -1: not by the end.
+        products: Names of the products.
+        made: Units of each that had left by the end (replication, product).
+    """
+
+    from_us: int
+    until_us: int
+    orders: tuple[str, ...]
+    finished_us: Ints
+    products: tuple[str, ...]
+    made: Ints
+
+    def done_by_us(self, order: str, probability: float) -> int | None:
+        """Return by when an order is done with a probability; None: not by the end.
+
+        Raises:
+            ValueError: There is no such order.
+        """
+        if order not in self.orders:
+            msg = f'there is no order "{order}"'
+            raise ValueError(msg)
+        times = self.finished_us[:, self.orders.index(order)]
+        late = np.where(times < 0, np.iinfo(np.int64).max, times)
+        found = int(np.quantile(late, probability, method="higher"))
+        return None if found == np.iinfo(np.int64).max else found
+
+
+def order_rows(line: Line, core: Core, future: Forecast) -> list[dict[str, Any]]:
+    """Return a row for each order that is not done: dates, and the chance to keep it.
+
+    A row has ``order``, ``product``, ``done`` and ``quantity`` (units), ``p50_us``,
+    ``p80_us`` and ``p95_us`` (by when it is done with that probability, None: not by
+    the end), and ``on_time`` with its Wilson interval ``low`` to ``high`` (None without
+    a due date).
+    """
+    orders = line.orders if isinstance(line.orders, tuple) else ()
+    rows = []
+    for i, (name, order) in enumerate(zip(future.orders, orders, strict=True)):
+        if int(core.state.orders["finished"][i]) >= 0:
+            continue
+        row: dict[str, Any] = {
+            "order": name,
+            "product": order.product,
+            "done": int(core.state.orders["done"][i]),
+            "quantity": order.quantity,
+            "p50_us": future.done_by_us(name, 0.5),
+            "p80_us": future.done_by_us(name, 0.8),
+            "p95_us": future.done_by_us(name, 0.95),
+            "on_time": None,
+        }
+        if order.due is not None:
+            times = future.finished_us[:, i]
+            is_kept = (times >= 0) & (times <= tick_of(line, order.due))
+            kept = wilson_interval(int(is_kept.sum()), len(times), _CONFIDENCE)
+            row |= {"on_time": kept.mean, "low": kept.low, "high": kept.high}
+        rows.append(row)
+    return rows
+
+
+def simulated_state(core: Core, lowered: Lowered, draws: t.Draws) -> t.State:
+    """Return the line as it stands, ready to be simulated.
+
+    Args:
+        core: The running line; it is not changed.
+        lowered: The line, laid out to the end of the simulation.
+        draws: Streams of the replication.
+    """
+    state = resumed_state(core.state, 0, 0)
+    state = state._replace(trace=np.zeros((0, len(t.TRACE_COLUMNS)), np.int64))
+    state.clock["tracing"] = 0
+    now_us = int(state.clock["now"][0])
+    ends = Outside(lowered.tables, state, draws)
+    for job in core.jobs.values():
+        _go_on(ends, core, job, now_us)
+    for m in range(len(state.modes)):
+        server = int(lowered.tables.server_modes["server"][m])
+        is_down = int(state.servers["down"][server]) == m or state.modes["active"][m]
+        waits = state.modes["pending"][m] or int(state.modes["left"][m]) != t.UNKNOWN
+        if not is_down and not waits:
+            ends.answer(t.ASK_CLOCK, m, ends.draw(t.ASK_CLOCK, m))
+    for p in np.flatnonzero(lowered.tables.products["kind"] == t.ARRIVALS).tolist():
+        ends.answer(t.ASK_ARRIVAL, p, ends.draw(t.ASK_ARRIVAL, p))
+    return state
+
+
+def _go_on(ends: Outside, core: Core, job: Job, now_us: int) -> None:
+    """Give a job that has begun the time that it still takes."""
+    action, state, s = BY_NAME[job.action], ends.state, job.row
+    if action.phase < 0:
+        total_us = _longer(ends, action.question, job, now_us - job.at_us)
+        left_us = max(total_us - (now_us - job.at_us), 0)
+        ends.answer(action.question, s, left_us)
+        return
+    if s in core.early:
+        total_us = left_us = 0
+    else:
+        worked_us = core.worked_us(job, now_us)
+        total_us = _longer(ends, action.question, job, worked_us)
+        left_us = max(total_us - worked_us, 0)
+    if state.servers["running"][s]:
+        ends.answer(action.question, s, left_us)
+    state.servers["remaining"][s] = left_us
+    state.servers["total"][s] = total_us
+
+
+def _longer(ends: Outside, question: int, job: Job, passed_us: int) -> int:
+    """Draw how long a job takes that has gone on for some time already."""
+    visits = ends.state.parts["visits"]
+    kept = int(visits[job.part]) if job.part >= 0 else 0
+    total_us = 0
+    for attempt in range(_TRIES if job.part >= 0 else 1):
+        if job.part >= 0:
+            visits[job.part] = kept + attempt * _SALT
+        total_us = ends.draw(question, job.row)
+        if total_us > passed_us:
+            break
+    if job.part >= 0:
+        visits[job.part] = kept
+    return max(total_us, passed_us)
+
+
+def forecast(
+    core: Core, lowered: Lowered, until_us: int, replications: int, seed: int
+) -> Forecast:
+    """Simulate a running line from where it stands.
+
+    Args:
+        core: The running line; it is not changed.
+        lowered: The line, laid out to the end of the forecast.
+        until_us: Its end, microseconds from the line's start.
+        replications: How many futures.
+        seed: Seed of all streams.
+    """
+    finished, made = [], []
+    for number in range(replications):
+        draws = new_draws(lowered, seed, number)
+        state = simulated_state(core, lowered, draws)
+        _, state = run_until(lowered, state, draws, until_us)
+        finished.append(state.orders["finished"].copy())
+        made.append(state.products["finished"].copy())
+    return Forecast(
+        core.now_us,
+        until_us,
+        lowered.names.orders,
+        np.array(finished),
+        lowered.names.products,
+        np.array(made),
+    )

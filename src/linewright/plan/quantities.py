@@ -1,0 +1,225 @@
+"""What a plan of quantities found: tables with names and units, and a folder of them.
+
+`QuantityPlan` is to `plan_quantities` what `Plan` is to `plan_line`; its folder has the
+same form.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from linewright.errors import ResultError
+from linewright.model.line import Line
+from linewright.model.load import loads
+from linewright.results import write_folder
+
+__all__ = [
+    "QUANTITIES_SCHEMA_VERSION",
+    "QUANTITY_COLUMNS",
+    "QuantityPlan",
+    "quantity_table",
+]
+
+QUANTITIES_SCHEMA_VERSION = 1
+
+_TEXT, _WHOLE, _REAL, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+
+QUANTITY_COLUMNS: dict[str, dict[str, tuple[pa.DataType, str]]] = {
+    "quantities": {
+        "period": (_TEXT, "calendar period; cut where a target begins or ends: `1/2`"),
+        "begin_us": (_WHOLE, "its begin, microseconds from the start"),
+        "end_us": (_WHOLE, "its end, microseconds from the start"),
+        "product": (_TEXT, "name, components included"),
+        "started": (_REAL, "units to start"),
+        "finished": (_REAL, "good units that are finished"),
+        "used": (_REAL, "units that go into others"),
+        "left": (_REAL, "units that leave the line, for targets"),
+        "stock": (_REAL, "finished units that are there at the end"),
+        "waiting": (
+            _REAL,
+            "units at stations with a clearing function at the end, in work or not",
+        ),
+    },
+    "goals": {
+        "target": (_TEXT, "name of the target"),
+        "goal": (_TEXT, "its period, or by when"),
+        "product": (_TEXT, "name of the product"),
+        "quantity": (_WHOLE, "good units asked for"),
+        "since_us": (_WHOLE, "begin of its span, microseconds from the start"),
+        "by_us": (_WHOLE, "end of its span, microseconds from the start"),
+        "planned": (_REAL, "units that leave in its span"),
+        "short": (_REAL, "units short of it"),
+        "cost": (_REAL, "cost of that, at the worth of the start"),
+    },
+    "capacity": {
+        "period": (_TEXT, "calendar period"),
+        "begin_us": (_WHOLE, "its begin, microseconds from the start"),
+        "end_us": (_WHOLE, "its end, microseconds from the start"),
+        "kind": (_TEXT, "`station` or `people`"),
+        "entity": (_TEXT, "its name"),
+        "work_h": (_REAL, "hours of work"),
+        "setup_h": (_REAL, "hours of setups"),
+        "hours": (_REAL, "hours that are there, with investments, without overtime"),
+        "overtime_h": (_REAL, "hours that overtime adds"),
+        "load": (_REAL, "work and setups as a share of both"),
+    },
+    "overtime": {
+        "period": (_TEXT, "calendar period"),
+        "kind": (_TEXT, "`calendar` or `station`"),
+        "name": (_TEXT, "its name"),
+        "hours": (_REAL, "hours beyond the calendar"),
+        "most": (_REAL, "the most that the model allows"),
+        "cost": (_REAL, "what they cost, at the worth of the start"),
+    },
+    "setups": {
+        "period": (_TEXT, "calendar period"),
+        "station": (_TEXT, "its name"),
+        "kind": (_TEXT, "product or family that it is set up for in this period"),
+    },
+    "investments": {
+        "option": (_TEXT, "name of the option"),
+        "chosen": (_FLAG, "whether it is taken"),
+        "order_us": (_WHOLE, "when it is to be decided at the latest; null: never"),
+        "from_us": (_WHOLE, "from when on it is there; null: never"),
+        "period": (_TEXT, "the period that begins then; empty: never"),
+        "cost": (_REAL, "what it costs, as the options say"),
+        "left_out": (_TEXT, "why it cannot be planned; empty: it is"),
+    },
+    "conflict": {
+        "kind": (_TEXT, "`target`, `station`, `people` or `store`"),
+        "name": (_TEXT, "name of the target, station, pool or product"),
+        "first": (_TEXT, "first period of which it is said"),
+        "last": (_TEXT, "last period of which it is said"),
+        "text": (_TEXT, "the same in words"),
+    },
+    "relaxations": {
+        "way": (
+            _TEXT,
+            "`units`: fewer of them; `hours`: more of them; `later`: all targets",
+        ),
+        "kind": (_TEXT, "`target`, `station` or `people`"),
+        "name": (_TEXT, "name of the target, station or pool"),
+        "period": (_TEXT, "when; of a target its period, or by when"),
+        "amount": (_REAL, "units short, hours more, or periods later"),
+        "cost": (_REAL, "their price or cost, where the model says it; else nan"),
+    },
+    "clearing": {
+        "station": (_TEXT, "its name"),
+        "visits": (_REAL, "mean number of visits there, waiting or in work"),
+        "share": (_REAL, "share of its hours that it worked, in the simulation"),
+        "half_width": (_REAL, "half-width of the interval of that"),
+        "fitted": (_REAL, "the same by the clearing function"),
+    },
+}
+"""Columns of every table with their types and what they mean."""
+
+
+def quantity_table(name: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Return a table of `QUANTITY_COLUMNS` from its rows."""
+    columns = QUANTITY_COLUMNS[name]
+    fields = [
+        pa.field(column, kind, metadata={"description": text})
+        for column, (kind, text) in columns.items()
+    ]
+    arrays = [
+        pa.array([row.get(column) for row in rows], kind)
+        for column, (kind, _) in columns.items()
+    ]
+    return pa.Table.from_arrays(
+        arrays, schema=pa.schema(fields, metadata={"table": name})
+    )
+
+
+@dataclass(frozen=True)
+class QuantityPlan:
+    """Quantities in each period that meet the targets, or why there are none.
+
+    Attributes:
+        manifest: Model name and hash, version, cost, bound, gap and so on.
+        line: The line.
+        tables: The tables of `QUANTITY_COLUMNS` by name.
+    """
+
+    manifest: dict[str, Any]
+    line: Line
+    tables: dict[str, pa.Table]
+
+    def table(self, name: str) -> pa.Table:
+        """Return a table; its columns are described in `QUANTITY_COLUMNS`."""
+        if name not in self.tables:
+            msg = f'no table "{name}"; there are {", ".join(self.tables)}'
+            raise KeyError(msg)
+        return self.tables[name]
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """Return the rows of a table as mappings."""
+        rows: list[dict[str, Any]] = self.table(name).to_pylist()
+        return rows
+
+    @property
+    def status(self) -> str:
+        """``optimal``; ``feasible``, with a gap; ``infeasible``; or ``unknown``.
+
+        Of the last two the tables hold the plan that is least short of the targets.
+        """
+        return str(self.manifest["status"])
+
+    @property
+    def cost(self) -> float:
+        """What the plan costs, at the worth of the start."""
+        return float(self.manifest["cost"])
+
+    @property
+    def gap(self) -> float:
+        """How far the bound is below the cost, as a share of the cost."""
+        return float(self.manifest["gap"])
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the plan as a folder; an older one there is replaced as a whole.
+
+        Raises:
+            ResultError: The folder holds something that is not a result.
+        """
+        return write_folder(folder, self.manifest, self.line, self.tables)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> QuantityPlan:
+        """Read the folder of a plan of quantities.
+
+        Raises:
+            ResultError: It is none, or one of a version this release cannot read.
+        """
+        folder = Path(folder)
+        try:
+            text = (folder / "manifest.json").read_text(encoding="utf-8")
+            manifest = json.loads(text)
+            if manifest.get("kind") != "quantities":
+                msg = "it is no plan of quantities"
+                raise ValueError(msg)
+            version = manifest["quantities_schema_version"]
+            if version != QUANTITIES_SCHEMA_VERSION:
+                msg = f"quantities_schema_version is {version}; this release reads "
+                msg += f"{QUANTITIES_SCHEMA_VERSION}"
+                raise ValueError(msg)
+            text = (folder / "model.json").read_text(encoding="utf-8")
+            line = loads(text, file=str(folder / "model.json"), folder=folder)
+            tables = {
+                name: pq.read_table(folder / f"{name}.parquet")
+                for name in QUANTITY_COLUMNS
+            }
+        except (OSError, KeyError, ValueError, TypeError, pa.ArrowException) as error:
+            msg = f"{folder} is not the folder of a plan of quantities: {error}"
+            raise ResultError(msg) from error
+        return cls(manifest, line, tables)
+
+    def __repr__(self) -> str:
+        """Return a line of what it is."""
+        name = self.manifest["model_name"]
+        return f"<QuantityPlan of {name}: {self.status}, cost {self.cost:,.10g}>"
