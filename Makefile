@@ -13,6 +13,9 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.13 python3.12 python; do \
 
 # Processes that run tests; two suit the smallest machine we think of.
 WORKERS ?= 2
+
+# Minutes of each kind of `make soak`; the counts are added to benchmarks/SOAK.md.
+MINUTES ?= 10
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
@@ -98,6 +101,10 @@ ray-checks: $(STAMP)
 
 soak: $(STAMP)  ## Run the long checks
 	$(PYTEST) -n $(WORKERS) -m soak
+	for what in images kills worlds; do \
+		$(BIN)/python -m benchmarks.soak $$what --minutes $(MINUTES) \
+			--date "$$(date -u +%F)" --write || exit 1; \
+	done
 	$(MAKE) --no-print-directory ray-checks
 
 bench: $(STAMP)  ## Measure the speed, as ratios in one run

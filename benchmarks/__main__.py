@@ -33,6 +33,7 @@ from benchmarks.measure import PROJECT, Summary, interleaved, python, wall_s
 from benchmarks.models import MODELS, SMALL, Model
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
+OTHERS = "\n<!-- What follows comes from other commands, and is kept. -->\n"
 PARTS = ("speed", "cores", "stations", "length", "start", "fab")
 SEED = 1
 
@@ -81,7 +82,8 @@ def main() -> int:
     text = "\n\n".join([head(args), *(parts[name](args, away) for name in wanted)])
     print(text)
     if args.write:
-        RESULTS.write_text(text + "\n", encoding="utf-8")
+        kept = RESULTS.read_text(encoding="utf-8").partition(OTHERS)[2]
+        RESULTS.write_text(f"{text}\n{OTHERS}{kept}", encoding="utf-8")
     for line in away:
         print(line, file=sys.stderr)
     return 1 if away else 0

@@ -133,13 +133,16 @@ QUANTITY_MANIFEST: Mapping[str, str] = {
     "factor": "what all targets were multiplied by",
     "status": "`optimal`, to 0.01 %; `feasible`, with a gap; `infeasible`, proven that "
     "no plan meets the targets; `unknown`, where the time was over",
-    "cost": "what the plan costs, at the worth of the start",
+    "cost": "what the plan costs, at the worth of the start; null if none was found",
     "costs": "its parts",
-    "bound": "no plan costs less; infinite where none is possible",
-    "gap": "how far the bound is below the cost, as a share of it",
+    "bound": "no plan costs less; null where none is possible, or none is known",
+    "gap": "how far the bound is below the cost, as a share of it; null without one",
     "conflict_is_least": "whether none of the limits in `conflict` can be left out; "
     "null where there is a plan",
-    "learning_change": "most by which what is learned changed in the last round",
+    "lead_times_left_out": "products whose lead time follows from what waits, and not "
+    "from the model",
+    "learning_change": "most by which what is learned changed in the last round, as a "
+    "share; null without a plan",
     "columns": "columns of the program",
     "rows": "its rows",
     "whole_columns": "columns that are yes or no",

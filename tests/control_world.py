@@ -222,7 +222,7 @@ class World:
         self.journal = MemoryJournal()
         self.controller: Controller | None = None
         self.links: dict[str, Link] = {}
-        self.n_kills = 0
+        self.n_kills = self.n_restarts = 0
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._n = 0
         self._polls: dict[str, int] = {}
@@ -283,6 +283,7 @@ class World:
 
     def restart_some(self) -> None:
         machine = self.random.choice(list(self.machines.values()))
+        self.n_restarts += 1
         machine.restart(remembers=self.random.random() < 0.4)
 
     def cut_off_some(self) -> None:
@@ -306,7 +307,7 @@ class World:
                 if copy or (self.is_faulty and rnd.random() < 0.05)
                 else 30 * MS
             )
-            self.at(self.now + rnd.randrange(MS, longest), deliver)
+            self.at(self.now + MS + int(rnd.random() * (longest - MS)), deliver)
 
     def machine(self, device: str) -> Machine:
         if device not in self.machines:
@@ -386,6 +387,8 @@ class World:
         controller = self.controller
         assert controller
         core, link = controller.core, self.link(device)
+        if link.is_waiting and self.now < link.next_at_us():
+            return  # it is looked at again when the answer comes, or then
         jobs = core.of_device.get(device, {})
         is_late = link.is_waiting and self.now >= link.next_at_us()
         if is_late and jobs and self.mutant == "a lost answer means that it was done":

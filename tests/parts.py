@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,10 @@ def find_browser() -> str | None:
 
 
 _PARTS: dict[str, tuple[Callable[[], bool], str]] = {
+    "apsw": (
+        lambda: find_spec("apsw") is not None,
+        "no apsw: it is in requirements/dev.txt",
+    ),
     "browser": (
         lambda: find_browser() is not None,
         f"no browser: none of {', '.join(_BROWSERS)} is on PATH",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from linewright.errors import ModelError
@@ -322,6 +322,7 @@ names = st.text(
 ).filter(lambda name: name == name.strip())
 
 
+@example("?0", "?", "")
 @given(names, names, st.text(st.characters(exclude_categories=["C"]), max_size=200))
 @settings(max_examples=100, deadline=None)
 def test_any_name_survives_writing_and_reading(a: str, b: str, text: str) -> None:

@@ -167,16 +167,34 @@ def test_targets_of_one_product_are_not_added_up() -> None:
             "product": "desk",
             "quantity": 30,
             "by": "2027-02-14",
-            "since": "2027-02-07",
+            "since": "2027-02-08",
         },
     }
     goals = goals_of(desks(targets=targets))
     at = np.array([0, 7, 14, 21, 28, 34, 42]) * DAY
     asked = demand_by(goals, "desk", at)
-    # 60 a week, then the straight way from 100 at three weeks to 400 at five
+    # 60 a week, then the straight way from 100 at three weeks to 400 at five, then 30
     assert asked.tolist() == pytest.approx(
-        [0, 60, 120, 120, 250, 100 + 300 * 13 / 14, 400]
+        [0, 60, 120, 120, 250, 100 + 300 * 13 / 14, 430]
     )
+
+
+def test_targets_of_one_year_after_another_are_added_up() -> None:
+    targets = {
+        f"{name} {week}": {
+            "product": "desk",
+            "quantity": quantity,
+            "since": f"2027-01-{4 + 7 * (week - 1):02}",
+            "by": f"2027-01-{10 + 7 * (week - 1):02}",
+        }
+        for week, (name, quantity) in enumerate(
+            (("oak", 30), ("ash", 50), ("elm", 20)), start=1
+        )
+    }
+    goals = goals_of(desks(targets=targets))
+    at = np.array([7, 14, 21]) * DAY
+    asked = demand_by(goals, "desk", at)
+    assert asked.tolist() == pytest.approx([30, 80, 100])
 
 
 def test_a_factor_multiplies_what_is_asked() -> None:

@@ -546,6 +546,11 @@ def test_the_command_says_what_cannot_be(
     assert "NO PLAN MEETS ALL TARGETS" in text
     assert 'hours of "mill"' in text
     assert "more hours: 10.0 h of mill" in text
+    folder = tmp_path / "plan"
+    assert main(["plan", str(file), "--quantities", "-q", "--out", str(folder)]) == 1
+    capsys.readouterr()
+    text = (folder / "manifest.json").read_text(encoding="utf-8")
+    assert json.loads(text, parse_constant=pytest.fail)["bound"] is None
     assert main(["plan", str(file), "--quantities", "--goal", "0.5", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["manifest"]["status"] == "optimal"
@@ -585,8 +590,11 @@ planning:
 
 def test_the_five_year_plan_of_the_example() -> None:
     line = linewright.load(PROJECT / "examples/light-aircraft/five-years.yaml")
-    plan = plan_quantities(line, factor=1.05, time_limit=4)
+    plan = plan_quantities(line, factor=1.05, time_limit=60)
     assert plan.status in {"optimal", "feasible"}
-    assert 0 <= plan.gap < 0.5
+    assert (
+        plan.cost < 10_000
+    )  # the best one costs 6,060; a bad one, stock by the million
+    assert 0 <= plan.gap < 0.9
     for row in plan.rows("goals"):
         assert row["planned"] >= row["quantity"] - 1e-5

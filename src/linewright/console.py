@@ -992,6 +992,8 @@ def _quantity_notes(plan: QuantityPlan) -> Iterable[str]:
         each = [f"{r['target']} ({r['goal']}) {r['short']:,.1f}" for r in short[:8]]
         more = f" and {len(short) - 8} more" if len(short) > 8 else ""
         yield f"Short of targets, in units: {', '.join(each)}{more}."
+    if free := plan.manifest["lead_times_left_out"]:
+        yield f"Lead times of {', '.join(free)} follow from what waits at stations."
     for row in plan.rows("investments"):
         if row["left_out"]:
             yield f"{row['option']} is left out: {row['left_out']}."

@@ -9,6 +9,7 @@ is commanded, and the senders keep what they have said.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -67,8 +68,8 @@ class Controller:
             done again, and whose state is kept with the snapshots.
 
     Attributes:
-        core: What is known and decided.
-        companion: Who follows the records, if anybody does.
+        snapshot_trouble: Why the last snapshot could not be left, or empty. Nothing is
+            lost by it; the next start takes longer.
 
     Raises:
         JournalError: The journal cannot be read, was changed, or leads elsewhere with
@@ -91,33 +92,54 @@ class Controller:
         self._make_companion = make_companion
         self._waiting: list[Signal] = []
         self._pending: list[Record] = []
-        self._since_snapshot = 0
+        self.snapshot_trouble = ""
         self._recover()
         self.do(self.core.boot(now_us, about or {}))
         if not self.core.has_begun:
             self.do(self.core.begin())
         self.first = self.flush()
 
+    @property
+    def core(self) -> Core:
+        """What is known and decided; after an error of the disk it is read again first.
+
+        Raises:
+            JournalError: It cannot be read yet, and nothing may be commanded.
+        """
+        if self._is_behind:
+            self._recover()
+        return self._core
+
+    @property
+    def companion(self) -> Companion | None:
+        """Who follows the records, if anybody does; raises as `core` does."""
+        if self._is_behind:
+            self._recover()
+        return self._companion
+
     def _recover(self) -> None:
         """Come to what the journal says, and forget what is not in it."""
-        self.core: Core = self._make_core()
-        make = self._make_companion
-        self.companion: Companion | None = make() if make else None
-        self._pending = []
+        self._is_behind, self._pending = True, []
+        core, make = self._make_core(), self._make_companion
+        companion = make() if make else None
         snapshot = self.journal.latest_snapshot()
         from_seq = 0
         if snapshot is not None:
             arrays = dict(snapshot.arrays)
-            if self.companion:
+            if companion:
                 mine = [name for name in arrays if name.startswith(_COMPANION)]
-                n = len(_COMPANION)
-                self.companion.restore({name[n:]: arrays[name] for name in mine})
-            self.core.restore(snapshot.notes, arrays)
+                companion.restore(
+                    {name[len(_COMPANION) :]: arrays[name] for name in mine}
+                )
+            core.restore(snapshot.notes, arrays)
             from_seq = snapshot.seq
         for stored in self.journal.read(from_seq):
-            redo(self.core, stored.record, stored.seq)
-            if self.companion:
-                self.companion.accept(stored.record)
+            redo(core, stored.record, stored.seq)
+            if companion:
+                companion.accept(stored.record)
+        self._core, self._companion = core, companion
+        self._since_snapshot = self.journal.next_seq - from_seq
+        self._is_behind = False
 
     # ------------------------------------------------------------ running
 
@@ -144,10 +166,10 @@ class Controller:
             JournalError: The disk did not take it. Nothing has happened, and nothing
                 is commanded; the signals have to be told again.
         """
+        self._do_due(now_us)
         n = MOST_AT_ONCE
         waiting, self._waiting = self._waiting[:n], self._waiting[n:]
         answers = []
-        self._do_due(now_us)
         for signal in waiting:
             answers.append(self.hear(signal, now_us))
             self._do_due(now_us)
@@ -172,8 +194,8 @@ class Controller:
         """Apply a record; it counts when `flush` has returned."""
         done = self.core.apply(record)
         self._pending.append(done)
-        if self.companion:
-            self.companion.accept(done)
+        if self._companion:
+            self._companion.accept(done)
         return done
 
     @property
@@ -192,12 +214,26 @@ class Controller:
             try:
                 self.journal.append(self.journal.next_seq, records)
             except JournalError:
-                self._recover()
+                self._fall_back()
                 raise
             self._since_snapshot += len(records)
             if self._since_snapshot >= SNAPSHOT_EVERY:
-                self.save_snapshot()
+                self._try_snapshot()
         return Step(records, answers or [], _devices(records))
+
+    def _fall_back(self) -> None:
+        """Forget what is not on disk, now or, if it cannot be read now, when it can."""
+        self._is_behind, self._pending = True, []
+        with contextlib.suppress(JournalError):  # the caller's own error says more
+            self._recover()
+
+    def _try_snapshot(self) -> None:
+        """Leave a snapshot if the disk takes it; the records are safe without it."""
+        self.snapshot_trouble = ""
+        try:
+            self.save_snapshot()
+        except JournalError as error:
+            self.snapshot_trouble, self._since_snapshot = str(error), 0
 
     def save_snapshot(self) -> None:
         """Leave a snapshot in the journal, so that the next start is quick."""

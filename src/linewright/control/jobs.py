@@ -7,7 +7,7 @@ Nobody is asked when a failure comes, nor when something arrives: these are repo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from linewright import tables as t
@@ -99,11 +99,31 @@ class Job:
     in_doubt: bool = False
     worked_us: int = 0
     since_us: int = -1
+    id: str = field(init=False)
+    """Its identity: the device, and the job's number there."""
 
-    @property
-    def id(self) -> str:
-        """Return its identity: the device, and the job's number there."""
-        return f"{self.device}#{self.number}"
+    def __post_init__(self) -> None:
+        """Compose the identity once; it is asked for at every step."""
+        self.id = f"{self.device}#{self.number}"
+
+    def note(self) -> dict[str, Any]:
+        """Return it as a snapshot keeps it, in the values of JSON."""
+        return {
+            "device": self.device,
+            "number": self.number,
+            "action": self.action,
+            "row": self.row,
+            "part": self.part,
+            "units": [list(unit) for unit in self.units],
+            "operation": self.operation,
+            "epoch": self.epoch,
+            "want": self.want,
+            "version": self.version,
+            "at_us": self.at_us,
+            "in_doubt": self.in_doubt,
+            "worked_us": self.worked_us,
+            "since_us": self.since_us,
+        }
 
     def command(self) -> dict[str, Any]:
         """Return it as it is written into the journal and sent to the device."""

@@ -18,7 +18,7 @@ import io
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -31,6 +31,7 @@ from linewright.version import __version__
 
 __all__ = [
     "JOURNAL_VERSION",
+    "Connection",
     "Journal",
     "Opening",
     "Snapshot",
@@ -105,6 +106,19 @@ class Snapshot(NamedTuple):
     arrays: dict[str, t.Ints]
 
 
+class Connection(Protocol):
+    """What the journal needs of a connection to SQLite; errors are `sqlite3.Error`."""
+
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> Any:
+        """Run a statement and return a cursor."""
+
+    def executemany(self, sql: str, rows: Sequence[Sequence[Any]], /) -> Any:
+        """Run a statement for each row."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
 class Journal(Protocol):
     """What a controller needs of a journal; any store that can do this serves."""
 
@@ -137,7 +151,12 @@ def encoded(record: Record) -> str:
         body["rows"] = record.rows
     if record.commands:
         body["commands"] = record.commands
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _encode(body)
+
+
+_encode = json.JSONEncoder(
+    separators=(",", ":"), ensure_ascii=False, allow_nan=False
+).encode
 
 
 def _decoded(at_us: int, kind: str, text: str) -> Record:
@@ -152,13 +171,24 @@ def _hash(before: bytes, seq: int, at_us: int, kind: str, text: str) -> bytes:
     return found.digest()
 
 
+def _connected(path: Path) -> Connection:
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+
+
 class SqliteJournal:
     """A journal in one file; see the module's head.
+
+    What the disk did not take is rolled back, and the next batch is written over it on
+    the same handle. The file is not closed and opened again after an error: SQLite
+    would find a batch there whose sync has failed, take it for written, and go on
+    behind it, although the disk may have dropped it. For the same reason all that is
+    found when a journal is opened is copied and synced before it counts.
 
     Args:
         path: The file. It has to be there, unless `opening` is given, and must not be
             there if it is.
         opening: What a new journal says of itself.
+        connect: Opens the file with SQLite; another one in tests of broken disks.
 
     Raises:
         JournalError: There is no such journal, it is of a later version, or another
@@ -166,52 +196,74 @@ class SqliteJournal:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], opening: Opening | None = None
+        self,
+        path: str | os.PathLike[str],
+        opening: Opening | None = None,
+        connect: Callable[[Path], Connection] = _connected,
     ) -> None:
         self.path = Path(path)
         self._lock = _locked(self.path)
         try:
-            self._db = _opened(self.path, opening)
+            if opening is not None:
+                _make(self.path, opening, connect)
+            self._db = _opened(self.path, connect)
             self.opening = _read_opening(self.path, self._db)
-            row = self._db.execute(
-                "SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1"
-            ).fetchone()
+            self._end: tuple[int, bytes] | None = self._last()
         except BaseException:
             os.close(self._lock)
             raise
-        self._next: int = 0 if row is None else row[0] + 1
-        self._hash: bytes = _seed(self.opening) if row is None else row[1]
+
+    def _last(self) -> tuple[int, bytes]:
+        """Return the number of the next record and the hash before it, as on disk."""
+        try:
+            row = self._db.execute(
+                "SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1"
+            ).fetchone()
+        except sqlite3.Error as error:
+            msg = f"{self.path} cannot be read: {error}"
+            raise JournalError(msg) from error
+        return (0, _seed(self.opening)) if row is None else (row[0] + 1, row[1])
 
     @property
     def next_seq(self) -> int:
         """Return the number of the next record."""
-        return self._next
+        if self._end is None:  # after an error nothing is taken for granted
+            self._end = self._last()
+        return self._end[0]
 
     def append(self, expected_seq: int, records: Sequence[Record]) -> None:
         """Write records so that they survive a power cut, or raise and write none.
 
         Raises:
             JournalError: The next number is another one, or the disk does not take
-                them. Then nobody knows what it holds: close, open and read it again.
+                them. Then what it holds has to be read again.
         """
-        if expected_seq != self._next:
-            msg = f"record {expected_seq} was to be next, and {self._next} is"
+        if expected_seq != self.next_seq:
+            msg = f"record {expected_seq} was to be next, and {self.next_seq} is"
             raise JournalError(msg)
-        before, rows = self._hash, []
-        for seq, record in enumerate(records, self._next):
+        assert self._end
+        (first, before), rows = self._end, []
+        for seq, record in enumerate(records, first):
             text = encoded(record)
             before = _hash(before, seq, record.at_us, record.kind, text)
             rows.append((seq, record.at_us, record.kind, text, before))
+        with self._commit("records"):
+            self._db.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?)", rows)
+        self._end = first + len(rows), before
+
+    @contextlib.contextmanager
+    def _commit(self, what: str) -> Iterator[None]:
+        """Write all of it or nothing."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?)", rows)
+            yield
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(sqlite3.Error):  # it may be rolled back already
                 self._db.execute("ROLLBACK")
-            msg = f"{self.path} does not take records: {error}"
+            self._end = None
+            msg = f"{self.path} does not take {what}: {error}"
             raise JournalError(msg) from error
-        self._next, self._hash = self._next + len(rows), before
 
     def read(self, from_seq: int = 0) -> Iterator[Stored]:
         """Yield the records from a number on, each held against its hash."""
@@ -228,8 +280,7 @@ class SqliteJournal:
         arrays = stream.getvalue()
         notes = json.dumps(snapshot.notes, separators=(",", ":"))
         digest = hashlib.sha256(notes.encode() + arrays).digest()
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._commit("a snapshot"):
             self._db.execute(
                 "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)",
                 (snapshot.seq, notes, arrays, digest),
@@ -239,20 +290,18 @@ class SqliteJournal:
                 "(SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)",
                 (_KEPT_SNAPSHOTS,),
             )
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            with contextlib.suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
-            msg = f"{self.path} does not take a snapshot: {error}"
-            raise JournalError(msg) from error
 
     def latest_snapshot(self) -> Snapshot | None:
         """Return the last snapshot that is whole and not ahead of the records."""
-        rows = self._db.execute(
-            "SELECT seq, notes, arrays, hash FROM snapshots WHERE seq <= ? "
-            "ORDER BY seq DESC",
-            (self._next,),
-        )
+        try:
+            rows = self._db.execute(
+                "SELECT seq, notes, arrays, hash FROM snapshots WHERE seq <= ? "
+                "ORDER BY seq DESC",
+                (self.next_seq,),
+            ).fetchall()
+        except sqlite3.Error as error:
+            msg = f"{self.path} cannot be read: {error}"
+            raise JournalError(msg) from error
         for seq, notes, arrays, digest in rows:
             if hashlib.sha256(notes.encode() + arrays).digest() == digest:
                 file = np.load(io.BytesIO(arrays), allow_pickle=False)
@@ -302,23 +351,22 @@ def _locked(path: Path) -> int:
     return lock
 
 
-def _opened(path: Path, opening: Opening | None) -> sqlite3.Connection:
-    if opening is not None:
-        _make(path, opening)
+def _opened(path: Path, connect: Callable[[Path], Connection]) -> Connection:
     if not path.is_file():
         msg = f"{path} is not a journal: there is no such file"
         raise JournalError(msg)
     try:
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        db = connect(path)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     except sqlite3.Error as error:
         msg = f"{path} is not a journal: {error}"
         raise JournalError(msg) from error
     return db
 
 
-def _make(path: Path, opening: Opening) -> None:
+def _make(path: Path, opening: Opening, connect: Callable[[Path], Connection]) -> None:
     """Make a journal under another name; it appears with its opening or not at all."""
     if path.exists():
         msg = f"{path} is there already"
@@ -328,7 +376,7 @@ def _make(path: Path, opening: Opening) -> None:
     os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     body = json.dumps(opening._asdict(), separators=(",", ":"))
     try:
-        db = sqlite3.connect(draft, isolation_level=None)
+        db = connect(draft)
         db.execute("PRAGMA synchronous = FULL")
         db.execute("BEGIN IMMEDIATE")
         for statement in _SCHEMA.split(";"):
@@ -347,7 +395,7 @@ def _make(path: Path, opening: Opening) -> None:
         os.close(folder)
 
 
-def _read_opening(path: Path, db: sqlite3.Connection) -> Opening:
+def _read_opening(path: Path, db: Connection) -> Opening:
     try:
         row = db.execute("SELECT body FROM opening").fetchone()
         body = json.loads(row[0])
@@ -370,7 +418,7 @@ def _seed(opening: Opening) -> bytes:
 
 
 def _read(
-    db: sqlite3.Connection, path: Path, opening: Opening, from_seq: int
+    db: Connection, path: Path, opening: Opening, from_seq: int
 ) -> Iterator[Stored]:
     before = _seed(opening)
     if from_seq > 0:

@@ -95,16 +95,15 @@ def _contradiction(core: Core, job: Job, action: Action, outcomes: list[int]) ->
 
 def _no_outcomes(core: Core, job: Job, outcomes: list[int]) -> str:
     """Return why an operation cannot have ended with these outcomes, or nothing."""
-    parts, part = core.state.parts, job.part
+    at, part = core.at, job.part
     if len(outcomes) != len(job.units):
         return f"it has {len(job.units)} units, and {len(outcomes)} outcomes came"
     for outcome in outcomes:
         if not 0 <= outcome <= t.BAD + t.SCRAP or outcome & 3 > t.SCRAP:
             return f"{outcome} is no outcome of an operation"
-        step = core.lowered.tables.steps[int(parts["step"][part])]
-        if outcome & 3 != t.PASS and int(step["inspected"]) != _INSPECTS:
+        if outcome & 3 != t.PASS and core.inspected[at.step[part]] != _INSPECTS:
             return "the operation inspects nothing, and so it rejects nothing"
-        part = int(parts["mate"][part])
+        part = at.mate[part]
     return ""
 
 

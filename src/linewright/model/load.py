@@ -26,6 +26,7 @@ from typing import Any
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from linewright.errors import Finding, ModelError
 from linewright.model.explain import (
@@ -368,7 +369,8 @@ def plain(line: Line) -> dict[str, Any]:
 def _styled(value: Any, depth: int) -> Any:
     """Return the value with short inner mappings and lists set in one line."""
     if isinstance(value, dict):
-        mapping = CommentedMap({k: _styled(v, depth + 1) for k, v in value.items()})
+        styled = ((_quoted(k), _styled(v, depth + 1)) for k, v in value.items())
+        mapping = CommentedMap(styled)
         if depth > 1 and _is_short(value.values(), value):
             mapping.fa.set_flow_style()
         return mapping
@@ -377,6 +379,13 @@ def _styled(value: Any, depth: int) -> Any:
         if _is_short(value, value):
             sequence.fa.set_flow_style()
         return sequence
+    return _quoted(value)
+
+
+def _quoted(value: Any) -> Any:
+    """Return a text in quotes that would be read as a key's mark inside of { }."""
+    if isinstance(value, str) and value.startswith("?"):
+        return DoubleQuotedScalarString(value)
     return value
 
 

@@ -177,6 +177,9 @@ class Program:
         self.work: dict[tuple[str, str], list[Terms]] = defaultdict(self._terms)
         self.spent: dict[tuple[str, str], list[Terms]] = defaultdict(self._terms)
         self._visits: dict[str, list[Terms]] = defaultdict(self._terms)
+        self._by_kind: dict[str, dict[str, list[Terms]]] = defaultdict(
+            lambda: defaultdict(self._terms)
+        )
         self.waiting: dict[tuple[str, int], Ints] = {}
         self._cleared: dict[str, list[tuple[Ints, Ints, float]]] = defaultdict(list)
         self._columns()
@@ -221,12 +224,21 @@ class Program:
             times.append(flow.visits[i] * us / on if on > 0 else 0.0)
         ends = np.cumsum([0.0, *times])
         said = self.planning.lead_times.get(name)
-        if said is None or any(self._is_cleared(step) for step in product.route):
+        if said is None or name in self.lead_times_left_out:
             return ends
         if ends[-1] <= 0:
             return np.linspace(0.0, said, len(ends))
         scaled: Floats = ends * (said / ends[-1])
         return scaled
+
+    @property
+    def lead_times_left_out(self) -> list[str]:
+        """Products whose lead time follows from what waits, and not from the model."""
+        return [
+            name
+            for name in self.planning.lead_times
+            if any(self._is_cleared(step) for step in self.line.products[name].route)
+        ]
 
     def lag(self, offset_us: float) -> Floats:
         """Return which share of a period's starts comes to which period, (from, to)."""
@@ -284,8 +296,6 @@ class Program:
         self.short = rows.columns(
             len(self.goals), [self.shortage(g) for g in self.goals]
         )
-        if not len(self.short):
-            self.short = np.zeros(0, np.int64)
         hard = [math.inf if self.may_be_short(g) else 0.0 for g in self.goals]
         for column, high in zip(self.short, hard, strict=True):
             rows.high[column] = high
@@ -446,21 +456,12 @@ class Program:
             return
         kind = setup_kind(setup, name, self.line.products[name], step)
         if kind is not None:
-            _add(self.by_kind[station][kind], come, hours)
-
-    @property
-    def by_kind(self) -> dict[str, dict[str, list[Terms]]]:
-        """Terms of the work by station and kind of setup."""
-        if not hasattr(self, "_by_kind"):
-            self._by_kind: dict[str, dict[str, list[Terms]]] = defaultdict(
-                lambda: defaultdict(self._terms)
-            )
-        return self._by_kind
+            _add(self._by_kind[station][kind], come, hours)
 
     def _setups(self) -> None:
         """Let a station be set up once for every kind that it works on in a period."""
         self.setups: dict[tuple[str, str], Ints] = {}
-        for name, kinds in self.by_kind.items():
+        for name, kinds in self._by_kind.items():
             station = self.line.stations[name]
             assert station.setup is not None
             each = (station.cost and station.cost.per_setup) or 0.0

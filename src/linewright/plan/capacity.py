@@ -172,9 +172,9 @@ def rough_cut(
 def demand_by(goals: list[Goal], product: str, at_us: NDArray[np.int64]) -> Floats:
     """Return the units of a product that targets ask for by some instants.
 
-    Each target says it for itself, and the most counts: a yearly and a quarterly target
-    of one product speak of the same units. What a target asks for is asked for evenly
-    over the time since the one before it.
+    Targets whose spans overlap speak of the same units, and the most counts: as with a
+    yearly and a quarterly target of one product. Spans one after the other add up. What
+    a target asks for is asked for evenly over the time since the one before it.
 
     Args:
         goals: All goals.
@@ -193,19 +193,40 @@ def _families(goals: list[Goal], product: str) -> Iterator[list[tuple[int, float
     own = [goal for goal in goals if goal.product == product]
     names = [goal.target for goal in own]
     once = [g for g in own if g.since_us == 0 and names.count(g.target) == 1]
-    if once:
-        points, most = [(0, 0.0)], 0.0
-        for goal in sorted(once, key=lambda goal: goal.by_us):
-            most = max(most, float(goal.quantity))
-            points.append((goal.by_us, most))
-        yield points
-    for name in dict.fromkeys(goal.target for goal in own if goal not in once):
-        points, total = [(0, 0.0)], 0.0
-        for goal in (goal for goal in own if goal.target == name):
-            points.append((goal.since_us, total))
-            total += goal.quantity
-            points.append((goal.by_us, total))
-        yield points
+    corners, most = [(0, 0.0)], 0.0
+    for goal in sorted(once, key=lambda goal: goal.by_us):
+        most = max(most, float(goal.quantity))
+        corners.append((goal.by_us, most))
+    yield corners
+    yield from _chains([goal for goal in own if goal not in once], corners)
+
+
+def _chains(
+    spans: list[Goal], once: list[tuple[int, float]]
+) -> Iterator[list[tuple[int, float]]]:
+    """Yield corners of what goals ask for one after the other, the most in each.
+
+    Goals whose spans do not overlap ask for different units, of whatever target. `once`
+    are the corners of what is asked for since the start.
+    """
+    found: list[tuple[float, list[tuple[int, float]]]] = []
+    spans = sorted(spans, key=lambda goal: (goal.by_us, goal.since_us))
+    before = [(most, once[: i + 1]) for i, (_, most) in enumerate(once)]
+    followed: set[int] = set()
+    for goal in spans:
+        earlier = [
+            (total, -i, points)
+            for i, (total, points) in enumerate([*before, *found])
+            if points[-1][0] <= goal.since_us
+        ]
+        total, minus, points = max(earlier)  # at least nothing, at the start
+        followed.add(-minus)
+        corners = [*points, (goal.since_us, total)]
+        total += goal.quantity
+        found.append((total, [*corners, (goal.by_us, total)]))
+    for i, (_, points) in enumerate(found):
+        if i + len(before) not in followed:
+            yield points
 
 
 class _RoughCutMaker:

@@ -307,25 +307,42 @@ def _proven(found: _Found, bound: float, time_left: Callable[[], float]) -> Solu
 
 
 def _start(found: _Found, time_left: Callable[[], float]) -> Floats | None:
-    """Return a plan with investments that a search has found, if it has."""
-    if found.investments is None or not found.investments.there:
-        return None
-    whole = time_left()
+    """Return a plan that is likely good, to begin from; none if none was found."""
+    there, whole = found.investments, time_left()
+    if there is None or not there.there:
+        return _rounded_up(found, time_left)
     dates = searched(
-        found.investments,
-        found.solver,
-        lambda: time_left() - (1 - SEARCH_SHARE) * whole,
+        there, found.solver, lambda: time_left() - (1 - SEARCH_SHARE) * whole
     )
     if dates is None:
         return None
-    found.investments.fixed(found.solver, dates[0])
-    best = found.solver.solve(max(time_left() / 4, 1.0))
-    found.investments.freed(found.solver)
-    return best.values
+    there.fixed(found.solver, dates[0])
+    values = _rounded_up(found, time_left)
+    if values is None:
+        values = found.solver.solve(max(time_left() / 4, 1.0)).values
+    there.freed(found.solver)
+    return values
+
+
+def _rounded_up(found: _Found, time_left: Callable[[], float]) -> Floats | None:
+    """Return a plan with every setup of which the relaxation has a part, if any."""
+    solver, seconds = found.solver, max(time_left(), 1.0)
+    relaxed = solver.solve(seconds, whole=False).values
+    if relaxed is None or not found.program.setups:
+        return relaxed
+    setups = np.concatenate(list(found.program.setups.values()))
+    solver.bound(setups, np.ceil(relaxed[setups] - _TINY), 1.0)
+    once = solver.solve(seconds, whole=False).values
+    if once is not None:  # setups that are not whole by now are whole at once
+        low = np.ceil(once[setups] - _TINY)
+        solver.bound(setups, low, low)
+        once = solver.solve(seconds, whole=False).values
+    solver.bound(setups, 0.0, 1.0)
+    return once
 
 
 def _latest(found: _Found, values: Floats, seconds: float) -> Floats:
-    """Return, of the plans of one cost with the same options, that with the latest."""
+    """Return, of the plans of one cost, the one whose options are there the least."""
     if found.investments is None or not found.investments.is_any(values):
         return values
     solver = found.solver
@@ -437,16 +454,22 @@ def _manifest(
         "horizon_us": asked.periods[-1].end_us,
         "factor": asked.factor,
         "status": status,
-        "cost": cost,
+        "cost": _known(cost),
         "costs": costs,
-        "bound": solution.bound,
-        "gap": gap,
+        "bound": _known(solution.bound),
+        "gap": _known(gap),
         "conflict_is_least": None if conflict is None else conflict.is_least,
-        "learning_change": found.learning_change,
+        "lead_times_left_out": program.lead_times_left_out,
+        "learning_change": _known(found.learning_change),
         "columns": found.solver.n_columns,
         "rows": len(program.rows.row_low),
         "whole_columns": int(found.solver.is_whole.sum()),
     }
+
+
+def _known(value: float) -> float | None:
+    """Return a number, or nothing where it is none."""
+    return value if math.isfinite(value) else None
 
 
 def _tables(

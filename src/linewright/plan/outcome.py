@@ -6,19 +6,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from linewright.errors import ResultError
-from linewright.model.line import Line
-from linewright.model.load import loads
-from linewright.results import write_folder
+from linewright.plan.folders import PlanFolder, described_table
 
 __all__ = ["PLAN_COLUMNS", "PLAN_SCHEMA_VERSION", "Plan", "plan_table"]
 
@@ -131,22 +125,11 @@ PLAN_COLUMNS: dict[str, dict[str, tuple[pa.DataType, str]]] = {
 
 def plan_table(name: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Return a table of `PLAN_COLUMNS` from its rows."""
-    columns = PLAN_COLUMNS[name]
-    fields = [
-        pa.field(column, kind, metadata={"description": text})
-        for column, (kind, text) in columns.items()
-    ]
-    arrays = [
-        pa.array([row.get(column) for row in rows], kind)
-        for column, (kind, _) in columns.items()
-    ]
-    return pa.Table.from_arrays(
-        arrays, schema=pa.schema(fields, metadata={"table": name})
-    )
+    return described_table(PLAN_COLUMNS, name, rows)
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(PlanFolder):
     """What is asked for, what holds, and how sure that is.
 
     Attributes:
@@ -155,21 +138,11 @@ class Plan:
         tables: The tables of `PLAN_COLUMNS` by name.
     """
 
-    manifest: dict[str, Any]
-    line: Line
-    tables: dict[str, pa.Table]
-
-    def table(self, name: str) -> pa.Table:
-        """Return a table; its columns are described in `PLAN_COLUMNS`."""
-        if name not in self.tables:
-            msg = f'no table "{name}"; there are {", ".join(self.tables)}'
-            raise KeyError(msg)
-        return self.tables[name]
-
-    def rows(self, name: str) -> list[dict[str, Any]]:
-        """Return the rows of a table as mappings."""
-        rows: list[dict[str, Any]] = self.table(name).to_pylist()
-        return rows
+    KIND = "plan"
+    CALLED = "plan"
+    VERSION_KEY = "plan_schema_version"
+    VERSION = PLAN_SCHEMA_VERSION
+    COLUMNS = PLAN_COLUMNS
 
     @property
     def probability(self) -> float:
@@ -181,42 +154,6 @@ class Plan:
     def failed_checks(self) -> list[dict[str, Any]]:
         """Laws that a replication broke; empty in a sound run."""
         return list(self.manifest["failed_checks"])
-
-    def save(self, folder: str | Path) -> Path:
-        """Write the plan as a folder; an older one there is replaced as a whole.
-
-        Raises:
-            ResultError: The folder holds something that is not a result.
-        """
-        return write_folder(folder, self.manifest, self.line, self.tables)
-
-    @classmethod
-    def load(cls, folder: str | Path) -> Plan:
-        """Read the folder of a plan.
-
-        Raises:
-            ResultError: It is none, or one of a version this release cannot read.
-        """
-        folder = Path(folder)
-        try:
-            text = (folder / "manifest.json").read_text(encoding="utf-8")
-            manifest = json.loads(text)
-            if manifest.get("kind") != "plan":
-                msg = "it is no plan"
-                raise ValueError(msg)
-            if manifest["plan_schema_version"] != PLAN_SCHEMA_VERSION:
-                msg = f"plan_schema_version is {manifest['plan_schema_version']}; this "
-                msg += f"release reads {PLAN_SCHEMA_VERSION}"
-                raise ValueError(msg)
-            text = (folder / "model.json").read_text(encoding="utf-8")
-            line = loads(text, file=str(folder / "model.json"), folder=folder)
-            tables = {
-                name: pq.read_table(folder / f"{name}.parquet") for name in PLAN_COLUMNS
-            }
-        except (OSError, KeyError, ValueError, TypeError, pa.ArrowException) as error:
-            msg = f"{folder} is not the folder of a plan: {error}"
-            raise ResultError(msg) from error
-        return cls(manifest, line, tables)
 
     def __repr__(self) -> str:
         """Return a line of what it is."""

@@ -6,19 +6,14 @@ same form.
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from linewright.errors import ResultError
-from linewright.model.line import Line
-from linewright.model.load import loads
-from linewright.results import write_folder
+from linewright.plan.folders import PlanFolder, described_table
 
 __all__ = [
     "QUANTITIES_SCHEMA_VERSION",
@@ -123,22 +118,11 @@ QUANTITY_COLUMNS: dict[str, dict[str, tuple[pa.DataType, str]]] = {
 
 def quantity_table(name: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Return a table of `QUANTITY_COLUMNS` from its rows."""
-    columns = QUANTITY_COLUMNS[name]
-    fields = [
-        pa.field(column, kind, metadata={"description": text})
-        for column, (kind, text) in columns.items()
-    ]
-    arrays = [
-        pa.array([row.get(column) for row in rows], kind)
-        for column, (kind, _) in columns.items()
-    ]
-    return pa.Table.from_arrays(
-        arrays, schema=pa.schema(fields, metadata={"table": name})
-    )
+    return described_table(QUANTITY_COLUMNS, name, rows)
 
 
 @dataclass(frozen=True)
-class QuantityPlan:
+class QuantityPlan(PlanFolder):
     """Quantities in each period that meet the targets, or why there are none.
 
     Attributes:
@@ -147,21 +131,11 @@ class QuantityPlan:
         tables: The tables of `QUANTITY_COLUMNS` by name.
     """
 
-    manifest: dict[str, Any]
-    line: Line
-    tables: dict[str, pa.Table]
-
-    def table(self, name: str) -> pa.Table:
-        """Return a table; its columns are described in `QUANTITY_COLUMNS`."""
-        if name not in self.tables:
-            msg = f'no table "{name}"; there are {", ".join(self.tables)}'
-            raise KeyError(msg)
-        return self.tables[name]
-
-    def rows(self, name: str) -> list[dict[str, Any]]:
-        """Return the rows of a table as mappings."""
-        rows: list[dict[str, Any]] = self.table(name).to_pylist()
-        return rows
+    KIND = "quantities"
+    CALLED = "plan of quantities"
+    VERSION_KEY = "quantities_schema_version"
+    VERSION = QUANTITIES_SCHEMA_VERSION
+    COLUMNS = QUANTITY_COLUMNS
 
     @property
     def status(self) -> str:
@@ -173,51 +147,15 @@ class QuantityPlan:
 
     @property
     def cost(self) -> float:
-        """What the plan costs, at the worth of the start."""
-        return float(self.manifest["cost"])
+        """What the plan costs, at the worth of the start; nan where there is none."""
+        cost = self.manifest["cost"]
+        return math.nan if cost is None else float(cost)
 
     @property
     def gap(self) -> float:
-        """How far the bound is below the cost, as a share of the cost."""
-        return float(self.manifest["gap"])
-
-    def save(self, folder: str | Path) -> Path:
-        """Write the plan as a folder; an older one there is replaced as a whole.
-
-        Raises:
-            ResultError: The folder holds something that is not a result.
-        """
-        return write_folder(folder, self.manifest, self.line, self.tables)
-
-    @classmethod
-    def load(cls, folder: str | Path) -> QuantityPlan:
-        """Read the folder of a plan of quantities.
-
-        Raises:
-            ResultError: It is none, or one of a version this release cannot read.
-        """
-        folder = Path(folder)
-        try:
-            text = (folder / "manifest.json").read_text(encoding="utf-8")
-            manifest = json.loads(text)
-            if manifest.get("kind") != "quantities":
-                msg = "it is no plan of quantities"
-                raise ValueError(msg)
-            version = manifest["quantities_schema_version"]
-            if version != QUANTITIES_SCHEMA_VERSION:
-                msg = f"quantities_schema_version is {version}; this release reads "
-                msg += f"{QUANTITIES_SCHEMA_VERSION}"
-                raise ValueError(msg)
-            text = (folder / "model.json").read_text(encoding="utf-8")
-            line = loads(text, file=str(folder / "model.json"), folder=folder)
-            tables = {
-                name: pq.read_table(folder / f"{name}.parquet")
-                for name in QUANTITY_COLUMNS
-            }
-        except (OSError, KeyError, ValueError, TypeError, pa.ArrowException) as error:
-            msg = f"{folder} is not the folder of a plan of quantities: {error}"
-            raise ResultError(msg) from error
-        return cls(manifest, line, tables)
+        """How far the bound is below the cost, as a share; infinite without one."""
+        gap = self.manifest["gap"]
+        return math.inf if gap is None else float(gap)
 
     def __repr__(self) -> str:
         """Return a line of what it is."""
