@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from linewright.control.controller import Controller
-from linewright.control.drawn import cannot_play, generator, sample_us
+from linewright.control.drawn import generator, sample_us
 from linewright.control.plant import Fault, Plant
 from linewright.drivers.played import Played
 from linewright.drivers.running import Runner
@@ -42,7 +42,7 @@ products:
       - weld
       - station: test
         transport: 1 s
-        inspection: {{pass: 0.7, rework: 1, rework_to: weld, rework_limit: 5}}
+        inspection: {{pass: 0.7, rework: 0.3, rework_to: weld, rework_limit: 5}}
       - pack
 orders:
   - {{product: frame, quantity: {N_UNITS}}}

@@ -31,7 +31,7 @@ def generator(*name: object) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16])))
 
 
-def sample_us(  # noqa: C901, PLR0911, PLR0912 - one case for each kind of distribution
+def sample_us(  # noqa: C901, PLR0912 - one case for each kind of distribution
     tables: t.LineTables, dist: int, rng: np.random.Generator
 ) -> int:
     """Return a draw of a row of the distributions in whole microseconds."""

@@ -121,6 +121,7 @@ class Plant:
             can know of it; and ``None`` with what was done.
 
     Attributes:
+        servers: Devices that are servers of stations.
         done: What was done since the start, in order.
         changed: Devices with something new, for the owner to take.
         dropped: How often all sessions were to be cut.
@@ -141,11 +142,13 @@ class Plant:
         self._drawn, self._tables = Drawn(line, lowered, seed), lowered.tables
         self._keep = keep
         self.machines: dict[str, Machine] = {}
+        self.servers = frozenset(Devices(lowered).servers)
         self.done: list[Done] = list(done)
         self._tags = {one.job: one.outcomes for one in done}
         self.changed: set[str] = set()
         self.dropped = 0
-        self._faults = sorted(faults, key=lambda fault: fault.at_us)
+        self._faults: list[Fault] = []
+        self.inject(faults)
         self._ends: list[tuple[int, str, str]] = []
         for device in devices_of(lowered):
             self.machines[device] = Machine(device, JobList(boot=boot))
@@ -153,6 +156,10 @@ class Plant:
         for device, state in (memory or {}).items():
             if device in self.machines:
                 self._remember(self.machines[device], state, boot)
+
+    def inject(self, faults: Sequence[Fault]) -> None:
+        """Let something go wrong."""
+        self._faults = sorted([*self._faults, *faults], key=lambda fault: fault.at_us)
 
     def _give_modes(self, lowered: Lowered) -> None:
         devices = Devices(lowered)
