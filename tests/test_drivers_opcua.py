@@ -180,18 +180,25 @@ def test_nothing_is_lost_or_done_twice_whoever_is_killed_or_frozen(
         way = OpcUaWay(machines.url, machines.side())
         runner = Runner(Controller(lowered, journal), way, SPEED)
         loop = asyncio.get_running_loop()
-        loop.call_later(stop_s, runner.stop)
-        for at_s, number in trouble:
-            loop.call_later(at_s, machines.process.send_signal, number)
-        progress = await runner.run(24 * HOUR)
+        is_begun = False
+
+        def begun(_: object) -> None:
+            nonlocal is_begun
+            if not is_begun:
+                is_begun = True
+                loop.call_later(stop_s, runner.stop)
+                for at_s, number in trouble:
+                    loop.call_later(at_s, machines.process.send_signal, number)
+
+        progress = await runner.run(24 * HOUR, begun)
         journal.close()
         return progress.finished == {"frame": N_UNITS}
 
     asyncio.run(run_a_while(2.5, []))
-    frozen = [(1.0, signal.SIGSTOP), (5.5, signal.SIGCONT), (8.5, signal.SIGKILL)]
+    frozen = [(0.5, signal.SIGSTOP), (5.5, signal.SIGCONT), (8.5, signal.SIGKILL)]
     assert not asyncio.run(run_a_while(9.5, frozen))
     machines.process.wait()
-    machines.start("--fault", "drop@10 s", "--fault", "restart:weld@15 s")
+    machines.start("--fault", "drop@60 s", "--fault", "restart:weld@50 s")
     assert asyncio.run(run_a_while(60.0, []))
     journal = SqliteJournal(path)
     records = [stored.record for stored in journal.read()]

@@ -502,6 +502,8 @@ def _add_machine_verbs(verbs: Any) -> None:
     does = pki.add_subparsers(dest="do", metavar="init|trust|show", required=True)
     for name in ("init", "trust", "show"):
         one = does.add_parser(name)
+        for flag in ("--json", "--quiet"):
+            one.add_argument(flag, action="store_true", default=argparse.SUPPRESS)
         if name == "trust":
             one.add_argument("side", choices=("controller", "machines"))
             one.add_argument("certificate", metavar="CERTIFICATE")

@@ -1,8 +1,9 @@
 """What played machines remember when their process is gone: a file of JSON lines.
 
-Each line is the state of one machine, or one piece of work that was done, written before
-anybody can know of it. A line outlives the process, not a power cut. The last line of
-each machine counts; half a line at the end is that of a kill, and is passed over.
+Each line is the state of one machine, or one piece of work that was done, written
+before anybody can know of it. A line outlives the process, not a power cut. The last
+line of each machine counts; half a line at the end is that of a kill, and is passed
+over.
 """
 
 from __future__ import annotations

@@ -26,9 +26,10 @@ from linewright.errors import MachineError
 __all__ = ["OpcUaWay"]
 
 _TIMEOUT_S = 3.0
-_CONNECT_S = 15.0
+_CONNECT_S = 30.0
+_LIBRARY_S = 10.0  # of one request while everything is asked for at once
+_TRIES, _BETWEEN_S = 3, 1.0
 _PUBLISH_MS = 20.0
-_BROKEN = (OSError, TimeoutError, asyncio.TimeoutError, UaError, asyncio.CancelledError)
 
 
 class _Place(NamedTuple):
@@ -39,6 +40,10 @@ class _Place(NamedTuple):
     read: list[Node]
     methods: dict[str, Node]
     has_guard: bool
+
+
+class _AbsentError(MachineError):
+    """Nobody answers, or not in time, so that trying again may help."""
 
 
 class _Handler:
@@ -80,6 +85,7 @@ class OpcUaWay:
         self._places: dict[str, _Place] = {}
         self._connecting = asyncio.Lock()
         self._guards: dict[str, bool] = {}
+        self._has_types = False
         self.n_connections = 0
 
     async def open(self, call: Callable[[str], None]) -> None:
@@ -89,7 +95,14 @@ class OpcUaWay:
             MachineError: They cannot be reached, or one side does not trust the other.
         """
         self._call = call
-        await self._connected()
+        for left in reversed(range(_TRIES)):
+            try:
+                await self._connected()
+                return
+            except _AbsentError:
+                if not left:
+                    raise
+                await asyncio.sleep(_BETWEEN_S)
 
     def has_guard(self, device: str) -> bool:
         """Say whether units at a machine know what was done to them."""
@@ -104,12 +117,14 @@ class OpcUaWay:
     async def _connected(self) -> Client:
         async with self._connecting:
             if self._client is None:
-                client = Client(self.url, timeout=_TIMEOUT_S)
+                client = Client(self.url, timeout=_LIBRARY_S)
                 try:
                     await asyncio.wait_for(self._connect(client), _CONNECT_S)
-                except BaseException:
+                except BaseException as error:
                     with contextlib.suppress(Exception):
                         await asyncio.wait_for(client.disconnect(), _TIMEOUT_S)
+                    if isinstance(error, TimeoutError | OSError | UaError):
+                        raise _AbsentError(self._absent(error)) from error
                     raise
                 self._client = client
                 self.n_connections += 1
@@ -126,9 +141,11 @@ class OpcUaWay:
             await client.connect()
         except (UaError, ConnectionError, AssertionError) as error:
             raise MachineError(self._refused(error)) from error
-        except OSError as error:
-            raise MachineError(self._absent(error)) from error
-        await client.load_data_type_definitions()
+        except (OSError, TimeoutError) as error:
+            raise _AbsentError(self._absent(error)) from error
+        if not self._has_types:  # they stay over a new client
+            await client.load_data_type_definitions()
+            self._has_types = True
         await self._find(client)
 
     async def _secure(self, client: Client, side: Side) -> None:
@@ -136,7 +153,7 @@ class OpcUaWay:
         try:
             endpoints = await client.connect_and_get_server_endpoints()
         except (OSError, TimeoutError) as error:
-            raise MachineError(self._absent(error)) from error
+            raise _AbsentError(self._absent(error)) from error
         wanted = SecurityPolicyBasic256Sha256.URI
         mode = ua.MessageSecurityMode.SignAndEncrypt
         offered = [
@@ -145,7 +162,10 @@ class OpcUaWay:
             if one.SecurityMode == mode and one.SecurityPolicyUri == wanted
         ]
         if not offered:
-            msg = f"the machines at {self.url} offer no Basic256Sha256 with SignAndEncrypt"
+            msg = (
+                f"the machines at {self.url} offer no Basic256Sha256 with "
+                "SignAndEncrypt"
+            )
             raise MachineError(msg)
         if not side.trusts(offered[0]):
             msg = (
@@ -221,7 +241,8 @@ class OpcUaWay:
             msg = f'{self.url} has no machine "{device}"'
             raise NoAnswerError(msg)
         try:
-            return await self._ask(client, place, message)
+            asking = self._ask(client, place, message)
+            return await asyncio.wait_for(asking, _TIMEOUT_S)
         except ValueError as error:
             raise NoAnswerError(str(error)) from error
         except (OSError, TimeoutError, UaError) as error:

@@ -182,13 +182,12 @@ class MachineServer:
             await self._add_packml(made, device)
 
     async def _of_type(self, parent: Node, name: str, index: int, number: int) -> Node:
-        made = await parent.add_object(
+        return await parent.add_object(
             self._id(str(parent.nodeid.Identifier), name),
             ua.QualifiedName(name, self._index),
             objecttype=ua.NodeId(number, index),
             instantiate_optional=False,
         )
-        return made
 
     async def _add_methods(
         self, machine: Machine, made: Node, receiver: Node, provider: Node

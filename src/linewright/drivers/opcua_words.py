@@ -1,9 +1,9 @@
 """What is said to machines over OPC UA, in the words of the standards.
 
 Jobs travel as job orders of ISA-95 (OPC 10031-4, version 2): the identity of a job is
-its `JobOrderID`, its units are its material, and what goes beyond the standard (version,
-epoch, start of the machine) stands in the `JobOrderParameters` and in the bits of
-`ReturnStatus` that are left to the implementation.
+its `JobOrderID`, its units are its material, and what goes beyond the standard
+(version, epoch, start of the machine) stands in the `JobOrderParameters` and in the
+bits of `ReturnStatus` that are left to the implementation.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _STATUS_OF_STATE = {
 
 
 def nodeset(name: str) -> str:
-    """Return the text of a nodeset of the OPC Foundation that comes with the package."""
+    """Return the text of a nodeset that comes with the package."""
     place = files("linewright.drivers") / "nodesets" / name
     return place.read_text(encoding="utf-8")
 

@@ -1,8 +1,8 @@
 """Certificates for machines and controller: made, trusted and shown.
 
 A folder holds one place for each side, ``controller`` and ``machines``: its own
-certificate (`own.pem`), its private key (`own-key.pem`, for its owner's eyes alone), and the
-certificates that it trusts (`trusted/`). Nothing else is trusted, by nobody.
+certificate (`own.pem`), its private key (`own-key.pem`, for its owner's eyes alone),
+and the certificates that it trusts (`trusted/`). Nothing else is trusted, by nobody.
 """
 
 from __future__ import annotations
@@ -174,8 +174,9 @@ def side(folder: Path, name: str) -> Side:
     if not (place / "own.pem").is_file() or not (place / "own-key.pem").is_file():
         msg = f"{place} has no certificate; `linewright pki init {folder}` makes one"
         raise PkiError(msg)
-    if stat.S_IMODE((place / "own-key.pem").stat().st_mode) & 0o077:
-        msg = f"others can read {place / 'own-key.pem'}; chmod 600 {place / 'own-key.pem'}"
+    key = place / "own-key.pem"
+    if stat.S_IMODE(key.stat().st_mode) & 0o077:
+        msg = f"others can read {key}; chmod 600 {key}"
         raise PkiError(msg)
     own = read(place / "own.pem")
     if own.until < _now():
