@@ -36,7 +36,7 @@ def model() -> str:
     return (
         f"schema_version: 1\nname: bench\nstations:\n{stations}\n"
         f"products:\n  part:\n    release: {{kind: orders}}\n    route: [{route}]\n"
-        "orders:\n  - {product: part, quantity: 100000}\n"
+        "orders:\n  - {product: part, quantity: 1000}\n"
     )
 
 
@@ -52,10 +52,15 @@ async def measured(folder: Path, url: str, seconds: float) -> tuple[float, int]:
     def look() -> None:
         seen.append((time.perf_counter(), sum(core.numbers.values()) - len(core.jobs)))
 
-    loop.call_later(WARM_UP_S, look)
-    loop.call_later(WARM_UP_S + seconds, look)
-    loop.call_later(WARM_UP_S + seconds + 0.1, runner.stop)
-    await runner.run(3_600_000_000)
+    def begun(_: object) -> None:  # connected
+        if not starts:
+            starts.append(True)
+            loop.call_later(WARM_UP_S, look)
+            loop.call_later(WARM_UP_S + seconds, look)
+            loop.call_later(WARM_UP_S + seconds + 0.1, runner.stop)
+
+    starts: list[bool] = []
+    await runner.run(3_600_000_000, begun)
     n_records = journal.next_seq
     journal.close()
     (begun_s, n_begun), (ended_s, n_ended) = seen

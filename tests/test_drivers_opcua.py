@@ -175,7 +175,9 @@ def test_nothing_is_lost_or_done_twice_whoever_is_killed_or_frozen(
     lowered = lower(line, 24 * HOUR)
     path = machines.folder / "world.journal"
 
-    async def run_a_while(stop_s: float, trouble: list[tuple[float, int]]) -> bool:
+    async def run_a_while(
+        stop_s: float, trouble: list[tuple[float, signal.Signals]]
+    ) -> bool:
         journal = journal_of(path, line, lowered, 0)
         way = OpcUaWay(machines.url, machines.side())
         runner = Runner(Controller(lowered, journal), way, SPEED)

@@ -119,6 +119,7 @@ class MachineServer:
         self._changes: dict[str, ua.NodeId] = {}
         self._packml: dict[str, tuple[tuple[str, int], ...]] = {}
         self._dropped = 0
+        self._told: dict[str, int] = {}
         self._server = Server(user_manager=_Users(side))
 
     # ------------------------------------------------------------ making
@@ -296,7 +297,6 @@ class MachineServer:
         self, node: ua.NodeId, kind: ua.VariantType, get: Callable[[], Any]
     ) -> None:
         def read(*_: Any) -> ua.DataValue:
-            self._plant.advance(self._now_us())
             value = get()
             return ua.DataValue(
                 ua.Variant(value, kind, is_array=isinstance(value, list))
@@ -451,10 +451,12 @@ class MachineServer:
 
     async def _tell(self, device: str) -> None:
         count = self._plant.machines[device].changes
-        value = ua.Variant(count, ua.VariantType.UInt32)
-        await self._server.write_attribute_value(
-            self._changes[device], ua.DataValue(value)
-        )
+        if self._told.get(device) != count:  # every write wakes the clients
+            self._told[device] = count
+            value = ua.Variant(count, ua.VariantType.UInt32)
+            await self._server.write_attribute_value(
+                self._changes[device], ua.DataValue(value)
+            )
         if device in self._packml:
             await self._show(device)
 
