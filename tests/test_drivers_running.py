@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from linewright.control.controller import Controller
-from linewright.control.drawn import generator, sample_us
+from linewright.control.drawn import cannot_play, generator, sample_us
 from linewright.control.plant import Fault, Plant
 from linewright.drivers.played import Played
 from linewright.drivers.running import Runner
 from linewright.lower import lower
 from linewright.model.distribution import Distribution
 from linewright.model.line import Line
-from linewright.model.load import loads
+from linewright.model.load import load, loads
 from tests.memory_journal import MemoryJournal
 
 HOUR = 3_600_000_000
@@ -145,3 +146,13 @@ def test_a_played_machine_takes_as_long_as_the_model_says(text: str) -> None:
     mean, sd = right.mean_us / 1e6, right.variance_us2**0.5 / 1e6
     assert abs(draws.mean() - mean) < 4.5 * sd / n**0.5
     assert abs(draws.std() / sd - 1) < 0.08
+
+
+def test_what_played_machines_cannot_do_is_said_all_at_once() -> None:
+    plant = load(Path(__file__).parents[1] / "examples/light-aircraft/plant.yaml")
+    found = cannot_play(plant, lower(plant, HOUR))
+    assert any("engine" in one for one in found)  # it is delivered
+    assert any("compressed_air" in one for one in found)  # it stops several stations
+    assert "learning: structure_join, systems_fit" in found
+    line = loads(LINE)
+    assert cannot_play(line, lower(line, HOUR)) == []
