@@ -14,7 +14,9 @@ __all__ = [
     "Finding",
     "KernelError",
     "LinewrightError",
+    "MachineError",
     "ModelError",
+    "PkiError",
     "ResultError",
     "RuleError",
 ]
@@ -86,6 +88,14 @@ class RuleError(LinewrightError):
 
 class JournalError(LinewrightError):
     """A journal that cannot be read, written or continued; the message says why."""
+
+
+class MachineError(LinewrightError):
+    """Machines that cannot be reached or played; the message says why."""
+
+
+class PkiError(LinewrightError):
+    """A certificate or key that is missing or cannot be used; the message says why."""
 
 
 class DeadlockError(LinewrightError):

@@ -22,6 +22,7 @@ from linewright.cli._improve import (
     run_ratify,
 )
 from linewright.cli._look import run_state, run_trace, run_why
+from linewright.cli._machines import run_emulate, run_pki
 from linewright.cli._model import (
     run_check,
     run_diff,
@@ -100,6 +101,9 @@ EXAMPLES = {
     'linewright run plant.yaml --emulate --until "2 weeks" --journal plant.journal',
     "forecast": "linewright forecast plant.journal\n"
     "linewright forecast plant.journal --replications 400 --json",
+    "emulate": "linewright emulate line.yaml --speed 10 --memory machines.jsonl\n"
+    "linewright emulate line.yaml --fault 'stuck:weld@10 min+5 min'",
+    "pki": "linewright pki init\nlinewright pki trust controller press.der",
     "life": "linewright life plant.journal trainer:17\n"
     "linewright life plant.journal wing:31 --up",
     "serve": "linewright serve plant.journal\n"
@@ -531,17 +535,60 @@ def _add_look_verbs(verbs: Any) -> None:
         verb.add_argument("--replication", metavar="N", type=int, default=0, help=text)
 
 
+def _add_security(verb: Any) -> None:
+    text = "folder of certificates, as `linewright pki init` makes it; pki by default"
+    verb.add_argument("--pki", metavar="FOLDER", default="pki", help=text)
+    text = "neither certificates nor encryption, on this computer alone"
+    verb.add_argument("--no-security", action="store_true", help=text)
+
+
+def _add_machine_verbs(verbs: Any) -> None:
+    text = "serve the machines of the line over OPC UA, played"
+    emulate = _verb(verbs, "emulate", run_emulate, text)
+    emulate.add_argument("model", metavar="MODEL")
+    _add_overlay(emulate, _OVERLAY)
+    add = emulate.add_argument
+    add("--host", metavar="ADDRESS", default="127.0.0.1", help="127.0.0.1 by default")
+    add("--port", metavar="N", type=int, default=4840, help="4840 by default")
+    text = "seconds of the line in a second; 1 by default"
+    add("--speed", metavar="N", type=float, default=1.0, help=text)
+    add("--seed", metavar="N", type=int, help="as in the model")
+    text = "file in which machines and units remember what was done, over a kill"
+    add("--memory", metavar="FILE", help=text)
+    text = "something that goes wrong, such as `stuck:weld@10 min+5 min`; several times"
+    add("--fault", metavar="FAULT", action="append", default=[], help=text)
+    _add_security(emulate)
+    text = "make certificates for machines and controller, trust them, show them"
+    pki = _verb(verbs, "pki", run_pki, text)
+    does = pki.add_subparsers(dest="do", metavar="init|trust|show", required=True)
+    for name in ("init", "trust", "show"):
+        one = does.add_parser(name)
+        for flag in ("--json", "--quiet"):
+            one.add_argument(flag, action="store_true", default=argparse.SUPPRESS)
+        if name == "trust":
+            one.add_argument("side", choices=("controller", "machines"))
+            one.add_argument("certificate", metavar="CERTIFICATE")
+        one.add_argument(
+            "--pki", metavar="FOLDER", default="pki", help="pki by default"
+        )
+
+
 def _add_run_verbs(verbs: Any) -> None:
     run = _verb(verbs, "run", run_run, "run the line, and keep a journal of it")
     run.add_argument("model", metavar="MODEL")
     _add_overlay(run, _OVERLAY)
     add = run.add_argument
     add("--emulate", action="store_true", help="play the machines")
+    text = "run it on the machines there, such as opc.tcp://127.0.0.1:4840"
+    add("--opcua", metavar="ADDRESS", help=text)
     add("--journal", metavar="FILE", help="MODEL.journal by default; goes on with it")
-    text = "seconds of the line in a second; as fast as it goes by default"
+    text = "seconds of the line in a second; by default as fast as it goes with "
+    text += "--emulate, and 1 with --opcua"
     add("--speed", metavar="N", type=float, help=text)
     add("--until", metavar="TIME", help="when to stop; the study's horizon by default")
     add("--seed", metavar="N", type=int, help="as in the model")
+    _add_security(run)
+    _add_machine_verbs(verbs)
     text = "say when the orders of a running line will be done"
     ahead = _verb(verbs, "forecast", run_forecast, text)
     ahead.add_argument("journal", metavar="JOURNAL")

@@ -27,16 +27,21 @@ if TYPE_CHECKING:
 
 
 def run_run(args: Args) -> int:
-    """Run a line, its machines played."""
+    """Run a line, its machines played or elsewhere."""
+    from linewright.cli._machines import need_opcua, run_over_opcua  # noqa: PLC0415
+    from linewright.control.controller import Controller  # noqa: PLC0415
     from linewright.control.emulation import Emulation  # noqa: PLC0415 - slow
     from linewright.control.openings import journal_of  # noqa: PLC0415
     from linewright.drivers.emulated import run_emulated  # noqa: PLC0415
     from linewright.lower import lower  # noqa: PLC0415
     from linewright.model.meaning import leaves_line  # noqa: PLC0415
 
-    if not args.emulate:
-        msg = "machines cannot be connected yet; with --emulate they are played"
+    if args.emulate == (args.opcua is not None):
+        msg = "say on what it runs: with --emulate machines are played, with --opcua "
+        msg += "ADDRESS they are reached"
         raise ValueError(msg)
+    if args.opcua is not None:
+        need_opcua()
     if args.speed is not None and not args.speed > 0:
         msg = f"speed is {args.speed:g}; it is above zero"
         raise ValueError(msg)
@@ -48,16 +53,22 @@ def run_run(args: Args) -> int:
     lowered = lower(line, max(line.study.horizon, until_us))
     journal = journal_of(path, line, lowered, seed)
     try:
-        emulation = Emulation(lowered, journal, seed)
-        begun_us = emulation.controller.core.now_us
+        emulation = Emulation(lowered, journal, seed) if args.emulate else None
+        controller = (
+            emulation.controller if emulation else Controller(lowered, journal, seed)
+        )
+        begun_us = controller.core.now_us
         if begun_us:
             say(args, f"goes on at {_when(line, begun_us)}, as {path} has it")
         tell = None if args.quiet else _teller(line)
         sold = [name for name in line.products if leaves_line(line, name)]
-        progress = run_emulated(emulation, until_us, args.speed, tell, sold=sold)
+        if emulation:
+            progress = run_emulated(emulation, until_us, args.speed, tell, sold=sold)
+        else:
+            progress = run_over_opcua(args, controller, until_us, tell, sold)
         if sys.stderr.isatty() and not args.quiet:
             sys.stderr.write("\r\x1b[K")
-        emulation.controller.save_snapshot()
+        controller.save_snapshot()
     finally:
         journal.close()
     if args.json:

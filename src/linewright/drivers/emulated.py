@@ -12,9 +12,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from linewright import tables as t
+from linewright.control.controller import Controller
 from linewright.control.emulation import Emulation
 
-__all__ = ["Progress", "run_emulated"]
+__all__ = ["Progress", "progress_of", "run_emulated"]
 
 _TELL_EVERY_S = 0.25
 _LONGEST_SLEEP_S = 0.25
@@ -41,9 +42,9 @@ class Progress:
     n_alarms: int
 
 
-def progress_of(emulation: Emulation, now_us: int, sold: Collection[str]) -> Progress:
+def progress_of(controller: Controller, now_us: int, sold: Collection[str]) -> Progress:
     """Return where a line is."""
-    core = emulation.controller.core
+    core = controller.core
     state, names = core.state, core.lowered.names
     modes = state.servers["mode"].tolist()
     return Progress(
@@ -59,7 +60,7 @@ def progress_of(emulation: Emulation, now_us: int, sold: Collection[str]) -> Pro
             for mode, name in enumerate(t.MODE_NAMES)
             if mode in modes
         },
-        n_records=emulation.controller.journal.next_seq,
+        n_records=controller.journal.next_seq,
         n_alarms=len(core.alarms),
     )
 
@@ -101,7 +102,7 @@ def run_emulated(
             now_us = target_us
             if time.monotonic() - told_s >= _TELL_EVERY_S and on_progress:
                 told_s = time.monotonic()
-                on_progress(progress_of(emulation, now_us, sold))
+                on_progress(progress_of(emulation.controller, now_us, sold))
             following_us = emulation.next_us()
             if following_us is None:
                 break
@@ -110,7 +111,7 @@ def run_emulated(
                 time.sleep(min(max(wait_s, 0.0), _LONGEST_SLEEP_S))
     except KeyboardInterrupt:
         emulation.controller.flush()
-    return progress_of(emulation, now_us, sold)
+    return progress_of(emulation.controller, now_us, sold)
 
 
 _STEP_US = 600_000_000  # of the line, between two looks at the clock

@@ -1,0 +1,281 @@
+"""The verbs of machines elsewhere: emulate, and pki."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from linewright.cli._say import (
+    OK,
+    Args,
+    load_line,
+    print_json,
+    say,
+    write,
+)
+from linewright.errors import MachineError
+
+if TYPE_CHECKING:
+    from linewright.control.controller import Controller
+    from linewright.control.plant import Fault, Plant
+    from linewright.drivers.emulated import Progress
+    from linewright.drivers.opcua_server import MachineServer
+    from linewright.drivers.pki import Certificate, Side
+
+_NEEDED = "machines over OPC UA need asyncua; pip install 'linewright[opcua]'"
+
+
+def run_emulate(args: Args) -> int:
+    """Serve the machines of a line over OPC UA until stopped."""
+    from linewright.control.drawn import cannot_play  # noqa: PLC0415 - slow
+    from linewright.control.plant import Plant  # noqa: PLC0415
+    from linewright.drivers.machine_memory import MachineMemory  # noqa: PLC0415
+    from linewright.lower import lower  # noqa: PLC0415
+
+    need_opcua()
+    _check_speed(args.speed)
+    line = load_line(args, args.model, args.overlay)
+    seed = line.study.seed if args.seed is None else args.seed
+    lowered = lower(line, line.study.horizon)
+    if found := cannot_play(line, lowered):
+        text = "\n  ".join(found)
+        msg = f"{args.model} has what emulated machines cannot do yet:\n  {text}"
+        raise MachineError(msg)
+    memory = MachineMemory(Path(args.memory)) if args.memory else None
+    boot = int(time.time() * 1000)  # noqa: TID251 - another number after each start
+    plant = Plant(
+        line,
+        lowered,
+        seed,
+        boot=boot,
+        memory=memory.machines if memory else None,
+        done=memory.done if memory else (),
+        keep=memory.keep if memory else None,
+    )
+    plant.inject([_fault(text, plant) for text in args.fault])
+    try:
+        asyncio.run(_serve(args, plant, side_of(args, "machines")))
+    finally:
+        if memory:
+            memory.close()
+    return OK
+
+
+async def _serve(args: Args, plant: Plant, side: Side | None) -> None:
+    from linewright.drivers.opcua_server import MachineServer  # noqa: PLC0415 - slow
+
+    begun_s = time.monotonic()
+
+    def now_us() -> int:
+        return int((time.monotonic() - begun_s) * args.speed * 1e6)
+
+    say(args, "starting; this takes some seconds")
+    server = MachineServer(
+        plant,
+        now_us,
+        args.speed,
+        host=args.host,
+        port=args.port,
+        side=side,
+        has_memory=bool(args.memory),
+    )
+    await server.open()
+    begun_s = time.monotonic()
+    security = "Basic256Sha256, SignAndEncrypt" if side else "NO SECURITY"
+    _quiet()
+    say(args, f"{len(plant.machines)} machines at {server.url}, {security}")
+    if not args.memory:
+        say(args, "without --memory they forget everything when this ends")
+    await _until_stopped(server)
+
+
+async def _until_stopped(server: MachineServer) -> None:
+    serving = asyncio.create_task(server.serve())
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(one, serving.cancel)
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            await serving
+    finally:
+        await server.close()
+
+
+def _fault(text: str, plant: Plant) -> Fault:
+    """Return a fault from ``stuck:weld@10 min+5 min``.
+
+    Raises:
+        ValueError: It is none.
+    """
+    from linewright.control.plant import FAULTS, Fault  # noqa: PLC0415 - slow
+    from linewright.units import parse_duration_us  # noqa: PLC0415
+
+    what, _, when = text.partition("@")
+    kind, _, device = what.partition(":")
+    if kind not in FAULTS:
+        kinds = ", ".join(FAULTS)
+        msg = f'"{text}": there is no fault "{kind}"; there are {kinds}'
+        raise ValueError(msg)
+    if not when:
+        msg = f'"{text}" does not say when; write it like stuck:weld@10 min+5 min'
+        raise ValueError(msg)
+    if kind == "drop" and device:
+        msg = f'"{text}": drop cuts all sessions; write drop@10 min'
+        raise ValueError(msg)
+    if kind != "drop" and device not in plant.machines:
+        import difflib  # noqa: PLC0415 - rarely
+
+        near = difflib.get_close_matches(device, plant.machines, 1)
+        help_ = f'; did you mean "{near[0]}"?' if near else ""
+        msg = f'"{text}": there is no machine "{device}"{help_}'
+        raise ValueError(msg)
+    at, _, long = when.partition("+")
+    for_us = parse_duration_us(long) if long else 0
+    return Fault(kind, device, parse_duration_us(at), for_us)
+
+
+def _check_speed(speed: float | None) -> None:
+    if speed is not None and not speed > 0:
+        msg = f"speed is {speed:g}; it is above zero"
+        raise ValueError(msg)
+
+
+def need_opcua() -> None:
+    """Say what to install, if it is not there.
+
+    Raises:
+        MachineError: asyncua is not installed.
+    """
+    try:
+        import asyncua  # noqa: F401, PLC0415 - slow, and an extra
+    except ImportError as error:
+        raise MachineError(_NEEDED) from error
+    _quiet()
+
+
+def _quiet() -> None:
+    """Keep what asyncua says to itself off the screen: our own messages say it."""
+    logging.getLogger("asyncua").setLevel(logging.CRITICAL)
+
+
+def side_of(args: Args, name: str) -> Side | None:
+    """Return the certificates of a side, or None where security was switched off."""
+    from linewright.drivers import pki  # noqa: PLC0415 - slow
+
+    if args.no_security:
+        say(args, "WITHOUT SECURITY: everybody on this computer can command the line")
+        return None
+    found = pki.side(Path(args.pki), name)
+    for one in (found.own, *found.trusted):
+        if pki.expires_soon(one):
+            say(args, f"{one.path} expires on {one.until:%Y-%m-%d}")
+    return found
+
+
+def run_over_opcua(
+    args: Args, controller: Controller, until_us: int, tell: Any, sold: list[str]
+) -> Progress:
+    """Run a line on machines over OPC UA."""
+    from linewright.drivers.opcua_client import OpcUaWay  # noqa: PLC0415 - slow
+    from linewright.drivers.running import Runner, stop_on_signals  # noqa: PLC0415
+
+    way = OpcUaWay(args.opcua, side_of(args, "controller"))
+
+    async def run() -> Progress:
+        runner = Runner(controller, way, args.speed or 1.0)
+        stop_on_signals(runner)
+        told: set[str] = set()
+
+        def on_progress(progress: Progress) -> None:
+            if tell:
+                tell(progress)
+            _tell_wrong(args, runner.wrong, runner.doubtful(), told)
+
+        return await runner.run(until_us, on_progress, sold=sold)
+
+    return asyncio.run(run())
+
+
+def _tell_wrong(
+    args: Args, wrong: dict[str, str], doubtful: list[str], told: set[str]
+) -> None:
+    """Say once what is wrong with a machine, until it is right again."""
+    now = {f"{device} does not answer: {why}" for device, why in wrong.items()}
+    now |= {
+        f"{job}: its machine started again and forgot it, and nobody knows whether it "
+        "was done; the machine waits"
+        for job in doubtful
+    }
+    for text in sorted(now - told):
+        say(args, text)
+    told.clear()
+    told.update(now)
+
+
+# ---------------------------------------------------------------- pki
+
+
+def run_pki(args: Args) -> int:
+    """Make, trust or show certificates."""
+    need_opcua()
+    return {"init": _init, "trust": _trust, "show": _show}[args.do](args)
+
+
+def _init(args: Args) -> int:
+    from linewright.drivers import pki  # noqa: PLC0415 - slow
+
+    made = pki.init(Path(args.pki))
+    for name, one in zip(pki.SIDES, made, strict=True):
+        write(f"{name}  {one.thumbprint}  until {one.until:%Y-%m-%d}\n")
+    write("each trusts the other, and nobody else\n")
+    return OK
+
+
+def _trust(args: Args) -> int:
+    from linewright.drivers import pki  # noqa: PLC0415 - slow
+
+    one = pki.trust(Path(args.pki), args.side, Path(args.certificate))
+    write(f"{args.side} trusts {one.name}, {one.thumbprint}\n")
+    return OK
+
+
+def _show(args: Args) -> int:
+    from linewright.drivers import pki  # noqa: PLC0415 - slow
+
+    sides = pki.load(Path(args.pki))
+    if not sides:
+        msg = f"{args.pki} has no certificates; `linewright pki init` makes them"
+        raise MachineError(msg)
+    if args.json:
+        print_json(
+            {
+                name: {
+                    "uri": side.uri,
+                    "own": _as_json(side.own),
+                    "trusted": [_as_json(one) for one in side.trusted],
+                }
+                for name, side in sides
+            }
+        )
+        return OK
+    for name, side in sides:
+        write(f"{name}, {side.uri}\n")
+        for what, one in [("own", side.own)] + [("trusts", t) for t in side.trusted]:
+            soon = ", EXPIRES SOON" if pki.expires_soon(one) else ""
+            write(f"  {what:<7}{one.name}  until {one.until:%Y-%m-%d}{soon}\n")
+            write(f"         {one.thumbprint}\n")
+    return OK
+
+
+def _as_json(one: Certificate) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "file": str(one.path),
+        "thumbprint": one.thumbprint,
+        "until": one.until.isoformat(),
+    }

@@ -1,0 +1,308 @@
+"""Times and verdicts that a played machine draws for a job it was given.
+
+A machine knows what its job order says and what it did before, not the state of the
+line. So the numbers come from streams of their own, named by the device and the job: a
+job takes the same time in every run with one seed, whenever it comes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from linewright import tables as t
+from linewright.control.jobs import Devices
+from linewright.lower import Lowered
+from linewright.model.distribution import KINDS
+from linewright.model.line import Line
+
+__all__ = ["Drawn", "cannot_play", "sample_us"]
+
+_KINDS = tuple(KINDS)
+
+
+def generator(*name: object) -> np.random.Generator:
+    """Return the generator of a named stream, counter-based."""
+    digest = hashlib.sha256("|".join(map(str, name)).encode()).digest()
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16])))
+
+
+def sample_us(  # noqa: C901, PLR0912 - one case for each kind of distribution
+    tables: t.LineTables, dist: int, rng: np.random.Generator
+) -> int:
+    """Return a draw of a row of the distributions in whole microseconds."""
+    row = tables.dists[dist]
+    kind, a, b = _KINDS[int(row["kind"])], float(row["a"]), float(row["b"])
+    c, d = float(row["c"]), float(row["d"])
+    match kind:
+        case "constant":
+            x = a
+        case "uniform":
+            x = rng.uniform(a, b)
+        case "triangular":
+            x = rng.triangular(a, b, c) if c > a else a
+        case "exponential":
+            x = rng.exponential(a)
+        case "erlang":
+            x = rng.gamma(b, a / b)
+        case "gamma":
+            x = rng.gamma(1 / b**2, a * b**2) if b > 0 else a
+        case "lognormal":
+            s2 = math.log(1 + b * b)
+            x = a * math.exp(math.sqrt(s2) * rng.standard_normal() - s2 / 2)
+        case "normal":  # of a normal, what lies above zero
+            while (x := rng.normal(a, b)) < 0:
+                pass
+        case "weibull":
+            x = a * rng.weibull(b)
+        case "beta" | "pert":  # a pert is laid out as the beta that it stands for
+            x = a + (b - a) * rng.beta(c, d)
+        case "hyperexponential":
+            share = 0.5 * (1 + math.sqrt((b * b - 1) / (b * b + 1)))
+            share = share if rng.random() < share else 1 - share
+            x = rng.exponential(a / (2 * share))
+        case _:
+            first, n = int(row["first"]), int(row["n"])
+            values = tables.data[first : first + n]
+            if kind == "empirical":
+                x = float(values[rng.integers(n)])
+            else:
+                upto = tables.data[first + n : first + 2 * n]
+                place = int(np.searchsorted(upto, rng.random()))
+                x = float(values[min(place, n - 1)])
+    return round(x)
+
+
+class Drawn:
+    """What the jobs of a line take, and what becomes of units.
+
+    Args:
+        line: The line.
+        lowered: The same, laid out.
+        seed: Seed of all streams.
+    """
+
+    def __init__(self, line: Line, lowered: Lowered, seed: int) -> None:
+        self._line, self._lowered, self._seed = line, lowered, seed
+        self._stations = {name: k for k, name in enumerate(lowered.names.stations)}
+        self._steps: dict[tuple[str, str], list[int]] = {}
+        products = lowered.names.products
+        for row, operation in enumerate(lowered.names.operations):
+            product = products[int(lowered.tables.steps["product"][row])]
+            self._steps.setdefault((product, operation), []).append(row)
+        devices = Devices(lowered)
+        self._modes = {
+            devices.failure(row): int(lowered.tables.server_modes["mode"][row])
+            for row in range(len(lowered.tables.server_modes))
+        }
+        self._set_up: dict[str, str] = {}
+        self._last: dict[tuple[str, int], tuple[str, int]] = {}
+        self._bad: set[tuple[str, int]] = set()
+
+    def stream(self, what: str, device: str, number: int) -> np.random.Generator:
+        """Return the stream of a job, or of a failure by its count."""
+        return generator(self._seed, what, device, number)
+
+    def sample(self, dist: int, rng: np.random.Generator) -> int:
+        """Return a draw of a row of the distributions, microseconds."""
+        return sample_us(self._lowered.tables, dist, rng) if dist >= 0 else 0
+
+    def duration_us(self, device: str, number: int, command: dict[str, Any]) -> int:
+        """Return how long a job takes its device, microseconds."""
+        rng, tables = self.stream("time", device, number), self._lowered.tables
+        action = command["action"]
+        if action == "repair":
+            mode = self._modes[device.removeprefix("repair of ")]
+            return self.sample(int(tables.modes["repair"][mode]), rng)
+        if action == "move":
+            return self._move_us(device, command, rng)
+        station = device.partition("/")[0]
+        if action == "setup":
+            return self._setup_us(station, device, command, rng)
+        row = tables.stations[self._stations[station]]
+        if action in {"load", "unload"}:
+            return self.sample(int(row[action]), rng)
+        return self._process_us(station, command, rng)
+
+    def _step(self, command: dict[str, Any], station: str) -> int:
+        """Return the step that a job is about, at its station where there are more."""
+        [product, _], *_ = command["units"]
+        rows = self._steps[product, command["operation"]]
+        return next((row for row in rows if self._place(row, station) >= 0), rows[0])
+
+    def _place(self, row: int, station: str) -> int:
+        """Return the place of a station among the targets of a step, or -1."""
+        tables = self._lowered.tables
+        dest = tables.dests[int(tables.steps["dest"][row])]
+        first = int(dest["first_target"])
+        targets = tables.targets["station"][first : first + int(dest["n_targets"])]
+        found = np.flatnonzero(targets == self._stations[station])
+        return int(found[0]) if len(found) else -1
+
+    def _process_us(
+        self, station: str, command: dict[str, Any], rng: np.random.Generator
+    ) -> int:
+        row = self._step(command, station)
+        step = self._lowered.tables.steps[row]
+        if int(step["times_stream"]) >= 0:
+            scale = self._lowered.stream_scales[int(step["times_stream"])]
+            return round(rng.exponential(float(scale)))
+        if int(step["only_us"]) >= 0:
+            return int(step["only_us"])
+        dist = int(step["only_dist"])
+        if int(step["only_station"]) < 0:
+            place = int(step["first_work"]) + max(self._place(row, station), 0)
+            dist = int(self._lowered.tables.work["dist"][place])
+        n = int(step["per_unit"])
+        if n == 1:
+            return self.sample(dist, rng)
+        n_parts = len(command["units"]) if n < 0 else 1
+        return sum(self.sample(dist, rng) for _ in range(abs(n) * n_parts))
+
+    def _move_us(
+        self, device: str, command: dict[str, Any], rng: np.random.Generator
+    ) -> int:
+        tables, total = self._lowered.tables, 0
+        [product, serial], *_ = command["units"]
+        came, left = self._last.get((product, serial), ("", -1))
+        if left >= 0:
+            total += self.sample(int(tables.steps["rest"][left]), rng)
+        station = device.removeprefix("way to ")
+        if station not in self._stations:
+            return total
+        step = tables.steps[self._step(command, station)]
+        dist = int(step["transport"])
+        if dist < 0 and came:
+            origin = tables.stations[self._stations[came]]
+            first = int(origin["first_transport"])
+            for way in tables.transports[first : first + int(origin["n_transports"])]:
+                if int(way["to"]) == self._stations[station]:
+                    dist = int(way["dist"])
+        return total + self.sample(dist, rng)
+
+    def _setup_us(
+        self,
+        station: str,
+        device: str,
+        command: dict[str, Any],
+        rng: np.random.Generator,
+    ) -> int:
+        """Return the time of the change; the tables have it by what was set up last."""
+        tables, names = self._lowered.tables, self._lowered.names
+        n = int(tables.settings[t.S_N_FAMILIES] + tables.settings[t.S_N_PRODUCTS])
+        [product, _], *_ = command["units"]
+        wanted = self._kind(station, product, command)
+        kinds = (*names.families, *names.products)
+        before = self._set_up.get(device)
+        row = n if before is None else kinds.index(before)
+        self._set_up[device] = wanted
+        first = int(tables.stations["setup_first"][self._stations[station]])
+        dist = int(tables.setups[first + row * n + kinds.index(wanted)])
+        return self.sample(dist, rng)
+
+    def _kind(self, station: str, product: str, command: dict[str, Any]) -> str:
+        """Return what a setup is for: the product or its family."""
+        setup = self._line.stations[station].setup
+        if setup is not None and setup.by == "family":
+            family: str | None = self._line.products[product].family
+            return family or product
+        return product
+
+    def outcomes(
+        self, device: str, number: int, command: dict[str, Any]
+    ) -> tuple[int, ...]:
+        """Return the verdict on each unit of a job that ends now, and remember it."""
+        action, station = command["action"], device.partition("/")[0]
+        if action not in {"process", "unload"}:
+            return ()
+        row, found = self._step(command, station), []
+        unloads = int(self._lowered.tables.stations["unload"][self._stations[station]])
+        rng = self.stream("verdict", device, number)
+        for product, serial in command["units"]:
+            unit = (product, serial)
+            self._last[unit] = (station, row)
+            is_later = action == "process" and unloads >= 0
+            found.append(0 if is_later else self._verdict(row, unit, rng))
+        return tuple(found)
+
+    def _verdict(
+        self, row: int, unit: tuple[str, int], rng: np.random.Generator
+    ) -> int:
+        """Draw a verdict; see `linewright.kernel.run.verdict`, which has the rules."""
+        step = self._lowered.tables.steps[row]
+        is_bad, out = unit in self._bad, t.PASS
+        is_bad |= rng.random() < float(step["defect"])
+        if int(step["inspected"]) == _REJECTS:
+            is_bad |= rng.random() > float(step["good"])
+            wrong = step["false_accept"] if is_bad else step["false_reject"]
+            if is_bad != (rng.random() < float(wrong)):
+                is_rework = rng.random() < float(step["rework_share"])
+                out = t.REWORK if is_rework else t.SCRAP
+        self._bad.discard(unit)
+        if is_bad and out == t.PASS:
+            self._bad.add(unit)
+        return out | (t.BAD if is_bad else 0)
+
+
+_REJECTS = 2
+
+
+def cannot_play(line: Line, lowered: Lowered) -> list[str]:
+    """Return what of a line played machines cannot do yet, all of it."""
+    tables, names = lowered.tables, lowered.names
+    modes = tables.modes
+    moving = (modes["n_members"] > 1) | (modes["planned"] >= t.AWAY)
+    wearing = (modes["steps"] > 1) | (modes["stock"] >= 0) | (modes["worn"] >= 0)
+    # a machine does not know when it is on shift
+    timed = (modes["clock"] == t.CLOCK_OPERATING) & ~moving
+    return [
+        *_each("vehicles", names.fleets),
+        *_each("people who walk", _where(names.pools, tables.pools["walk"] >= 0)),
+        *_each(
+            "deliveries and things that come back",
+            _where(names.stocks, tables.stocks["dist"] >= 0),
+        ),
+        *_each(
+            "arrivals",
+            _where(names.products, tables.products["kind"] == t.ARRIVALS),
+        ),
+        *_each("conveyors", [k for k, s in line.stations.items() if s.conveyor]),
+        *_each(
+            "setups by operation",
+            [
+                name
+                for name, station in line.stations.items()
+                if station.setup is not None and station.setup.by == "operation"
+            ],
+        ),
+        *_each(
+            "ramp-ups",
+            _where(
+                names.stations,
+                (tables.stations["speed"] >= 0) | (tables.stations["good"] >= 0),
+            ),
+        ),
+        *_each("learning", _where(names.operations, tables.steps["curve"] >= 0)),
+        *_each(
+            "work that goes on inside",
+            _where(names.operations, tables.steps["cascade"] >= 0),
+        ),
+        *_each(
+            "stops of several servers, and dated changes", _where(names.modes, moving)
+        ),
+        *_each("wear and spares", _where(names.modes, wearing)),
+        *_each("failures by operating time", _where(names.modes, timed)),
+    ]
+
+
+def _where(names: Iterable[str], holds: Any) -> list[str]:
+    return sorted({name for name, one in zip(names, holds, strict=False) if one})
+
+
+def _each(what: str, names: Iterable[str]) -> list[str]:
+    found = list(names)
+    return [f"{what}: {', '.join(found)}"] if found else []

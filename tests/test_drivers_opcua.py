@@ -1,0 +1,214 @@
+"""A line over OPC UA, encrypted, its machines in a process that is killed and frozen.
+
+What the machines themselves have written down is held against the journal. Nothing that
+was refused may have come in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from linewright.control.controller import Controller
+from linewright.control.journal import SqliteJournal
+from linewright.control.openings import journal_of
+from linewright.errors import MachineError, PkiError
+from linewright.lower import lower
+from linewright.model.load import load
+from tests.test_drivers_running import HOUR, LINE, N_UNITS, hold_against
+
+asyncua = pytest.importorskip("asyncua")
+
+from asyncua import Client, ua  # noqa: E402
+
+from linewright.drivers import opcua_words as words  # noqa: E402
+from linewright.drivers import pki  # noqa: E402
+from linewright.drivers.machine_memory import read_done  # noqa: E402
+from linewright.drivers.opcua_client import OpcUaWay  # noqa: E402
+from linewright.drivers.running import Runner  # noqa: E402
+
+SPEED = 10.0
+
+
+class Machines:
+    """The machines of a line in a process of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.model = folder, folder / "world.yaml"
+        self.memory, self.pki = folder / "machines.jsonl", folder / "pki"
+        self.model.write_text(LINE)
+        pki.init(self.pki)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"opc.tcp://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self, *more: str) -> None:
+        arguments = [sys.executable, "-m", "linewright", "emulate", str(self.model)]
+        arguments += ["--port", str(self.port), "--speed", str(SPEED)]
+        arguments += ["--memory", str(self.memory), "--pki", str(self.pki), *more]
+        self.said = self.folder / "said.txt"
+        with self.said.open("w") as file:
+            self.process = subprocess.Popen(arguments, stderr=file, env=os.environ)
+        for _ in range(600):
+            if f"machines at {self.url}" in self.said.read_text():
+                return
+            assert self.process.poll() is None, self.said.read_text()
+            time.sleep(0.1)
+        raise AssertionError(self.said.read_text())
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def side(self, name: str = "controller") -> pki.Side:
+        return pki.side(self.pki, name)
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+    made = Machines(tmp_path_factory.mktemp("opcua"))
+    yield made
+    made.process.terminate()
+    assert made.process.wait(10) == 0
+
+
+async def refused(url: str, side: pki.Side | None) -> str:
+    """Return why a controller does not come in."""
+    with pytest.raises(MachineError) as caught:
+        await OpcUaWay(url, side).open(lambda _: None)
+    return str(caught.value)
+
+
+def test_nobody_comes_in_who_is_not_trusted(machines: Machines, tmp_path: Path) -> None:
+    pki.init(tmp_path / "others")
+    stranger = pki.side(tmp_path / "others", "controller")
+
+    async def knock() -> None:
+        why = await refused(machines.url, stranger)
+        assert machines.side("machines").own.thumbprint in why
+        knows_them = stranger._replace(trusted=machines.side().trusted)
+        assert stranger.own.thumbprint in await refused(machines.url, knows_them)
+        client = Client(machines.url)
+        offered = await client.connect_and_get_server_endpoints()
+        assert {
+            (one.SecurityPolicyUri.rpartition("#")[2], one.SecurityMode.name)
+            for one in offered
+        } == {("Basic256Sha256", "SignAndEncrypt")}
+        for user in ("", "admin"):  # asyncua's own server lets both in
+            client = Client(machines.url)
+            client.set_user(user)
+            with pytest.raises((ua.UaError, OSError, AssertionError)):
+                await client.connect()
+            with contextlib.suppress(ua.UaError, OSError):
+                await client.disconnect()
+
+    asyncio.run(knock())
+
+
+def test_who_is_trusted_commands_machines_and_changes_nothing_else(
+    machines: Machines,
+) -> None:
+    async def try_it() -> None:
+        way = OpcUaWay(machines.url, machines.side())
+        await way.open(lambda _: None)
+        client = way._client  # noqa: SLF001 - as somebody who speaks OPC UA would
+        assert client
+        ours = await client.get_namespace_index(words.NAMESPACE)
+        jobs = await client.get_namespace_index(words.JOB_CONTROL)
+        states = await client.get_namespace_index(words.PACKML)
+        line = await client.nodes.objects.get_child(f"{ours}:Line")
+        weld = await line.get_child(f"{ours}:weld")
+        boot = await weld.get_child(f"{ours}:Boot")
+        with pytest.raises(ua.UaError):
+            await boot.write_value(ua.Variant(1, ua.VariantType.UInt64))
+        with pytest.raises(ua.UaError):
+            await line.add_object(ours, "stowaway")
+        names = ["PackML", "BaseStateMachine", "MachineState", "ExecuteState"]
+        levels = [f"{ours}:PackML"] + [f"{states}:{name}" for name in names[1:]]
+        state = await weld.get_child([*levels, "0:CurrentState"])
+        assert (await state.read_value()).Text == "Idle"
+        receiver = await weld.get_child(f"{ours}:JobOrders")
+        bad = ua.Variant(ua.ISA95JobOrderDataType(JobOrderID="weld#1"))
+        none = ua.Variant([], ua.VariantType.LocalizedText, is_array=True)
+        status = await receiver.call_method(f"{jobs}:StoreAndStart", bad, none)
+        assert status == 1 << 32  # an invalid request
+        await way.close()
+
+    asyncio.run(try_it())
+
+
+def test_without_security_machines_are_served_on_this_computer_alone() -> None:
+    with pytest.raises(MachineError, match="certificates"):
+        OpcUaWay("opc.tcp://192.0.2.1:4840", None)
+    with pytest.raises(MachineError, match="no address"):
+        OpcUaWay("http://127.0.0.1", None)
+
+
+def test_a_key_is_for_its_owner_alone(tmp_path: Path) -> None:
+    pki.init(tmp_path / "pki")
+    key = tmp_path / "pki" / "controller" / "own-key.pem"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    key.chmod(0o644)
+    with pytest.raises(PkiError, match="chmod 600"):
+        pki.side(tmp_path / "pki", "controller")
+
+
+def test_nothing_is_lost_or_done_twice_whoever_is_killed_or_frozen(
+    machines: Machines,
+) -> None:
+    """Machines frozen, then killed; the controller stopped; the sessions cut."""
+    line = load(machines.model)
+    lowered = lower(line, 24 * HOUR)
+    path = machines.folder / "world.journal"
+
+    async def run_a_while(
+        stop_s: float, trouble: list[tuple[float, signal.Signals]]
+    ) -> bool:
+        journal = journal_of(path, line, lowered, 0)
+        way = OpcUaWay(machines.url, machines.side())
+        runner = Runner(Controller(lowered, journal), way, SPEED)
+        loop = asyncio.get_running_loop()
+        is_begun = False
+
+        def begun(_: object) -> None:
+            nonlocal is_begun
+            if not is_begun:
+                is_begun = True
+                loop.call_later(stop_s, runner.stop)
+                for at_s, number in trouble:
+                    loop.call_later(at_s, machines.process.send_signal, number)
+
+        progress = await runner.run(24 * HOUR, begun)
+        journal.close()
+        return progress.finished == {"frame": N_UNITS}
+
+    asyncio.run(run_a_while(2.5, []))
+    frozen = [(0.5, signal.SIGSTOP), (5.5, signal.SIGCONT), (8.5, signal.SIGKILL)]
+    assert not asyncio.run(run_a_while(9.5, frozen))
+    machines.process.wait()
+    machines.start("--fault", "drop@60 s", "--fault", "restart:weld@50 s")
+    assert asyncio.run(run_a_while(60.0, []))
+    journal = SqliteJournal(path)
+    records = [stored.record for stored in journal.read()]
+    journal.close()
+    done = read_done(machines.memory)
+    assert sum(record.kind == "boot" for record in records) == 3
+    assert sum(one.command["operation"] == "pack" for one in done) >= N_UNITS
+    hold_against(
+        SimpleNamespace(records=records),  # type: ignore[arg-type]
+        SimpleNamespace(done=done),  # type: ignore[arg-type]
+    )
