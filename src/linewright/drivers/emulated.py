@@ -42,7 +42,9 @@ class Progress:
     n_alarms: int
 
 
-def progress_of(controller: Controller, now_us: int, sold: Collection[str]) -> Progress:
+def progress_of(
+    controller: Controller, now_us: int, sold: Collection[str] | None
+) -> Progress:
     """Return where a line is."""
     core = controller.core
     state, names = core.state, core.lowered.names
@@ -52,7 +54,7 @@ def progress_of(controller: Controller, now_us: int, sold: Collection[str]) -> P
         finished={
             name: int(state.products["finished"][i])
             for i, name in enumerate(names.products)
-            if name in sold
+            if sold is None or name in sold
         },
         in_line=int(state.clock["wip"][0]),
         servers={
@@ -71,7 +73,7 @@ def run_emulated(
     speed: float | None,
     on_progress: Callable[[Progress], None] | None = None,
     *,
-    sold: Collection[str] = (),
+    sold: Collection[str] | None = None,
 ) -> Progress:
     """Run a line until a time, or until Ctrl-C, which loses nothing.
 
@@ -80,7 +82,7 @@ def run_emulated(
         until_us: When to stop, microseconds from the line's start.
         speed: Seconds of the line in a second; as fast as it goes if None.
         on_progress: Called a few times a second.
-        sold: Products whose finished units are counted.
+        sold: Products whose finished units are told; all by default.
 
     Returns:
         Where the line is.

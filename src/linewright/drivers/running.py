@@ -104,14 +104,14 @@ class Runner:
         until_us: int,
         on_progress: Callable[[Progress], None] | None = None,
         *,
-        sold: Collection[str] = (),
+        sold: Collection[str] | None = None,
     ) -> Progress:
         """Run the line until a time, until nothing is left to do, or until `stop`.
 
         Args:
             until_us: The time, microseconds from the line's start.
             on_progress: Called a few times a second.
-            sold: Products whose finished units are told.
+            sold: Products whose finished units are told; all by default.
 
         Raises:
             JournalError: The disk does not take a record; nothing was commanded.

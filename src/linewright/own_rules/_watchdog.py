@@ -33,7 +33,7 @@ class Watchdog:
         self._on_stuck = on_stuck
         self._lock = threading.Lock()
         self._number = 0
-        self._is_inside = False
+        self._is_inside = self._has_woken = False
         self._caller = 0
         self._closed = threading.Event()
         threading.Thread(target=self._look, name="rules", daemon=True).start()
@@ -45,7 +45,7 @@ class Watchdog:
     def __enter__(self) -> None:
         """Begin a call, which may take `limit_s`."""
         self._caller = threading.get_ident()
-        self.has_fired = False
+        self.has_fired = self._has_woken = False
         self._number += 1
         self._is_inside = True
 
@@ -56,12 +56,20 @@ class Watchdog:
         where: TracebackType | None,
     ) -> None:
         """End a call; what was still to be raised in it is taken back."""
-        with self._lock:
-            self._is_inside = False
-            if self.has_fired:
-                _raise_in(self._caller, None)
+        self._is_inside = False  # first: from here on no more signals are sent
+        try:
+            self._take_back()
+        except KeyboardInterrupt:
+            if not self._has_woken:
+                raise
+            self._take_back()  # a signal that was sent just before
         if self.has_fired and kind is None:  # it was caught: late is late
             raise Overdue
+
+    def _take_back(self) -> None:
+        with self._lock:
+            if self.has_fired:
+                _raise_in(self._caller, None)
 
     def _look(self) -> None:
         number, waited_s = 0, 0.0
@@ -79,6 +87,7 @@ class Watchdog:
                 if is_stuck and is_main and hasattr(signal, "pthread_kill"):
                     # while the call cannot end, and once in a while: a signal too many
                     # would reach whatever comes after it
+                    self._has_woken = True
                     signal.pthread_kill(self._caller, signal.SIGINT)
                     waited_s -= _GRACE_S
             if is_stuck and not is_main:
