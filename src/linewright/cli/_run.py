@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +80,9 @@ def run_run(args: Args) -> int:
 
 
 def _when(line: Line, at_us: int) -> str:
-    return f"{line.start + timedelta(microseconds=at_us):%Y-%m-%d %H:%M:%S}"
+    from linewright.model.calendars import to_local  # noqa: PLC0415 - slow
+
+    return f"{to_local(at_us, line.start, line.time_zone):%Y-%m-%d %H:%M:%S}"
 
 
 def _teller(line: Line) -> Any:
@@ -212,11 +213,13 @@ def _show_life(book: Genealogy, tree: Tree, args: Args) -> None:
 
     from linewright.console import table_view  # noqa: PLC0415
     from linewright.control.genealogy import flat  # noqa: PLC0415
+    from linewright.model.calendars import to_local  # noqa: PLC0415
 
     start = datetime.fromisoformat(book.opening.start)
+    zone = book.opening.time_zone
     rows = [
         (
-            f"{start + timedelta(microseconds=step.at_us):%Y-%m-%d %H:%M:%S}",
+            f"{to_local(step.at_us, start, zone):%Y-%m-%d %H:%M:%S}",
             step.what,
             step.operation,
             step.place,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ from linewright.errors import JournalError
 __all__ = ["Genealogy", "Step", "Tree", "flat"]
 
 _VERSION = 1
+_LONGEST_WAIT_S = 60.0
 _SCHEMA = """
 CREATE TABLE about (version INTEGER, opening TEXT, next_seq INTEGER) STRICT;
 CREATE TABLE units (
@@ -73,14 +74,11 @@ class Genealogy:
 
     def __init__(self, journal: str | os.PathLike[str]) -> None:
         path = Path(journal)
-        self.opening, records = read_only(path)
+        self.opening, _ = read_only(path)
         self._products = self.opening.names["products"]
         index = path.with_name(path.name + ".units")
         self._db = _opened(index, self.opening)
-        [since] = self._db.execute("SELECT next_seq FROM about").fetchone()
-        if since:
-            _, records = read_only(path, since)
-        _follow(self._db, self.opening, records, since)
+        _follow(self._db, self.opening, path)
 
     def close(self) -> None:
         """Close the file."""
@@ -154,7 +152,7 @@ def _opened(path: Path, opening: Opening) -> sqlite3.Connection:
     """Return the file, new if it is not there, of another journal or another form."""
     about = (_VERSION, repr(opening))
     try:
-        db = sqlite3.connect(path, isolation_level=None)
+        db = sqlite3.connect(path, isolation_level=None, timeout=_LONGEST_WAIT_S)
         if _has(db, about):
             return db
         db.close()
@@ -162,7 +160,7 @@ def _opened(path: Path, opening: Opening) -> sqlite3.Connection:
         pass  # whatever it is, it can be made again
     for name in (path, path.with_name(path.name + "-wal")):
         name.unlink(missing_ok=True)
-    db = sqlite3.connect(path, isolation_level=None)
+    db = sqlite3.connect(path, isolation_level=None, timeout=_LONGEST_WAIT_S)
     db.executescript(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + _SCHEMA
     )
@@ -177,15 +175,14 @@ def _has(db: sqlite3.Connection, about: tuple[int, str]) -> bool:
     return bool(db.execute("SELECT version, opening FROM about").fetchone() == about)
 
 
-def _follow(
-    db: sqlite3.Connection, opening: Opening, records: Iterator[Stored], since: int
-) -> None:
-    """Take in the records that are new."""
+def _follow(db: sqlite3.Connection, opening: Opening, path: Path) -> None:
+    """Take in the records that are new; who comes at the same time waits."""
     reading = _Reading(opening)
     try:
         with closing(db.cursor()) as cursor:
-            cursor.execute("BEGIN")
-            n = since
+            cursor.execute("BEGIN IMMEDIATE")
+            [n] = cursor.execute("SELECT next_seq FROM about").fetchone()
+            _, records = read_only(path, n)
             for stored in records:
                 reading.take(stored)
                 n = stored.seq + 1
