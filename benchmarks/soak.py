@@ -29,8 +29,8 @@ from typing import Any
 
 from benchmarks.measure import PROJECT
 from linewright.control.emulation import Emulation
-from linewright.control.journal import read_only
 from linewright.control.openings import journal_of
+from linewright.control.reading import JournalReader
 from linewright.lower import lower
 from tests.control_world import World, judge, lowered_world
 from tests.memory_journal import MemoryJournal
@@ -160,7 +160,7 @@ def _kill_again_and_again(path: Path, seed: int) -> Counter[str]:
     line = random_line(9)
     Emulation(lower(line, UNTIL_US), whole, 9).run(UNTIL_US)
     wanted = [[one.at_us, *row] for one in whole.records for row in one.rows]
-    _, stored = read_only(path)
+    stored = JournalReader(path).read()
     found = [[one.record.at_us, *row] for one in stored for row in one.record.rows]
     lost = max(len(wanted) - len(found), 0)
     changed = sum(a != b for a, b in zip(found, wanted, strict=False))

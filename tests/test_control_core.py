@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from linewright.control.core import Core
 from linewright.control.emulation import Emulation
 from linewright.control.nature import Nature
 from linewright.control.records import Signal
+from linewright.errors import DeadlockError
 from linewright.lower import Lowered, lower
 from linewright.traces import trace_rows
 from tests.memory_journal import Killed, MemoryJournal
@@ -23,7 +26,13 @@ def rows_of(journal: MemoryJournal) -> list[list[int]]:
 
 def emulated(lowered: Lowered, seed: int, until_us: int) -> MemoryJournal:
     journal = MemoryJournal()
-    Emulation(lowered, journal, seed).run(until_us)
+    line = Emulation(lowered, journal, seed)
+    with suppress(DeadlockError):
+        line.run(until_us)
+    core = line.controller.core
+    is_dead = core.state.clock["status"][0] == t.DEADLOCK
+    said = [alarm.subject for alarm in core.alarms.values()]
+    assert said == (["the line"] if is_dead else [])
     return journal
 
 

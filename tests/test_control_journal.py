@@ -16,12 +16,13 @@ import pytest
 
 from linewright.control.emulation import Emulation
 from linewright.control.genealogy import Genealogy, flat
-from linewright.control.journal import Opening, SqliteJournal, read_only
+from linewright.control.journal import Opening, SqliteJournal
 from linewright.control.openings import journal_of
+from linewright.control.reading import JournalReader
 from linewright.control.records import Record
 from linewright.errors import JournalError
 from linewright.lower import lower
-from linewright.model.load import load
+from linewright.model.load import load, loads
 from tests.memory_journal import OPENING, MemoryJournal
 from tests.parts import PROJECT
 from tests.random_lines import HOUR_US, random_line
@@ -36,7 +37,7 @@ def run_cli(*args: str) -> subprocess.CompletedProcess[str]:
 
 
 def rows_of(path: Path) -> list[list[int]]:
-    _, records = read_only(path)
+    records = JournalReader(path).read()
     return [[one.record.at_us, *row] for one in records for row in one.record.rows]
 
 
@@ -87,7 +88,7 @@ def test_a_journal_that_was_changed_shows(tmp_path: Path, change: str) -> None:
     journal.close()
     with sqlite3.connect(path) as db:
         db.execute(change)
-    _, records = read_only(path)
+    records = JournalReader(path).read()
     with pytest.raises(JournalError, match="record 1 is not the one"):
         list(records)
 
@@ -99,12 +100,12 @@ def test_what_is_no_journal_is_said(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="is not a journal"):
         SqliteJournal(tmp_path / "b")
     with pytest.raises(JournalError, match="is not a journal"):
-        read_only(tmp_path / "b")
+        JournalReader(tmp_path / "b")
     later = OPENING._replace(journal_version=99)
     with pytest.raises(JournalError, match="journal_version 99"):
         SqliteJournal(tmp_path / "c", later)
     with pytest.raises(JournalError, match="there is no such file"):
-        read_only(tmp_path / "d")
+        JournalReader(tmp_path / "d")
 
 
 def test_the_journal_of_another_line_is_not_gone_on_with(tmp_path: Path) -> None:
@@ -191,6 +192,70 @@ def test_an_aircraft_knows_what_it_is_made_of(tmp_path: Path) -> None:
         done = run_cli("life", str(path), wrong)
         assert done.returncode == 2
         assert done.stderr.count("\n") == 1
+
+
+def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "plant.journal"
+    args = [sys.executable, "-m", "linewright", "run", str(PLANT), "--emulate"]
+    args += ["--journal", str(path), "--until", "4 weeks"]
+    for speed in ("200000", "200000"):
+        with subprocess.Popen(
+            [*args, "--speed", speed], stderr=subprocess.PIPE, text=True
+        ) as process:
+            while not path.is_file():
+                time.sleep(0.05)
+            time.sleep(2)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+        assert "run it again to go on" in said
+    assert subprocess.run(args, check=False, capture_output=True).returncode == 0
+    line = load(PLANT)
+    whole = MemoryJournal()
+    lowered = lower(line, line.study.horizon)
+    Emulation(lowered, whole, line.study.seed).run(4 * 7 * 24 * HOUR_US)
+    assert rows_of(path) == [
+        [one.at_us, *row] for one in whole.records for row in one.rows
+    ]
+
+
+def test_a_line_that_stands_still_for_good_says_so(tmp_path: Path) -> None:
+    model = tmp_path / "line.yaml"
+    model.write_text(
+        "schema_version: 1\nname: stuck\n"
+        "stations:\n"
+        "  cut: {process: 1 min}\n"
+        "  weld: {process: 3 min, buffer: 2}\n"
+        "  test: {process: 5 min, buffer: 2}\n"
+        "products:\n"
+        "  frame:\n"
+        "    route:\n"
+        "      - cut\n"
+        "      - weld\n"
+        "      - station: test\n"
+        "        inspection: {pass: 0.3, rework: 0.7, rework_to: weld}\n",
+        encoding="utf-8",
+    )
+    path = tmp_path / "a.journal"
+    args = ["run", str(model), "--emulate", "--journal", str(path), "--until", "1 week"]
+    for _ in range(2):
+        done = run_cli(*args)
+        assert done.returncode == 1, done.stderr
+        assert "weld" in done.stderr
+    assert path.is_file()
+
+
+def test_one_order_of_very_many_units_is_taken(tmp_path: Path) -> None:
+    line = loads(
+        "schema_version: 1\nname: many\nstations: {s: {process: 1 s}}\n"
+        "products: {p: {release: {kind: orders}, route: [s]}}\n"
+        "orders: [{product: p, quantity: 50000}]\n"
+    )
+    journal = journal_of(tmp_path / "a", line, lower(line, HOUR_US), 1)
+    emulation = Emulation(lower(line, HOUR_US), journal, 1)
+    emulation.run(1_000_000)
+    assert emulation.controller.core.state.clock["wip"][0] == 50_000 - 1
+    journal.close()
 
 
 def test_the_index_of_units_follows_the_journal(tmp_path: Path) -> None:

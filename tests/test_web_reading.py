@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from linewright import tables as t
-from linewright.control.journal import read_only
+from linewright.control.reading import JournalReader
 from linewright.report.palette import STATES
 from linewright.web.following import Follower
 from linewright.web.hub import Hub
@@ -71,7 +71,7 @@ def test_a_day_is_what_the_records_of_the_day_say(runner: Runner) -> None:
         spent = max(until_us - max(int(at_us[s]), since_us), 0)
         times[servers["station"][s], mode[s]] += spent
 
-    for stored in read_only(runner.journal.path)[1]:
+    for stored in JournalReader(runner.journal.path).read():
         for kind, row, product, _, _, value, other in stored.record.rows:
             if kind == t.T_MODE:
                 mode[row] = other if mode[row] < 0 else mode[row]

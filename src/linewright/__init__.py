@@ -1,5 +1,10 @@
 """Linewright: one model file from which a production line is simulated and shown."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from linewright.errors import (
     DeadlockError,
     Finding,
@@ -12,13 +17,15 @@ from linewright.errors import (
 from linewright.model.check import check, load_checked
 from linewright.model.line import Line
 from linewright.model.load import load, loads
-from linewright.plan.feasible import plan_quantities
-from linewright.plan.outcome import Plan
-from linewright.plan.planning import Promise, plan_line
-from linewright.plan.quantities import QuantityPlan
 from linewright.results import Result
 from linewright.simulate import simulate
 from linewright.version import __version__
+
+if TYPE_CHECKING:
+    from linewright.plan.feasible import plan_quantities
+    from linewright.plan.outcome import Plan
+    from linewright.plan.planning import Promise, plan_line
+    from linewright.plan.quantities import QuantityPlan
 
 __all__ = [
     "DeadlockError",
@@ -42,3 +49,20 @@ __all__ = [
     "plan_quantities",
     "simulate",
 ]
+
+_LATER = {
+    "Plan": "outcome",
+    "Promise": "planning",
+    "QuantityPlan": "quantities",
+    "plan_line": "planning",
+    "plan_quantities": "feasible",
+}
+"""What is imported when it is asked for, so that no other verb waits for it."""
+
+
+def __getattr__(name: str) -> Any:
+    """Return what belongs to planning, which takes a quarter of a second to import."""
+    if name in _LATER:
+        return getattr(import_module(f"linewright.plan.{_LATER[name]}"), name)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

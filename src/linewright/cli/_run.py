@@ -75,7 +75,9 @@ def run_run(args: Args) -> int:
     else:
         write(_told(line, progress) + f"{path}\n")
     if progress.now_us < until_us:
-        say(args, f"stopped at {_when(line, progress.now_us)}; run it again to go on")
+        is_over = not controller.core.jobs and controller.next_due_us() is None
+        what = "nothing is left to do" if is_over else "run it again to go on"
+        say(args, f"stopped at {_when(line, progress.now_us)}; {what}")
     return OK
 
 

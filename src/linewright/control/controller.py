@@ -237,6 +237,8 @@ class Controller:
 
     def save_snapshot(self) -> None:
         """Leave a snapshot in the journal, so that the next start is quick."""
+        if self._pending:
+            self.flush()  # a snapshot is of what is on disk
         notes, arrays = self.core.saved()
         if self.companion:
             saved = self.companion.saved()

@@ -35,6 +35,7 @@ from linewright.control.records import Alarm, Decision, Record, Signal
 from linewright.errors import JournalError
 from linewright.kernel.run import Outside
 from linewright.lower import Lowered, new_draws, new_state, part_capacity
+from linewright.why import describe_deadlock
 
 __all__ = ["Core"]
 
@@ -131,7 +132,8 @@ class Core:
         self.inspected: list[int] = lowered.tables.steps["inspected"].tolist()
         self._has_samples = bool(lowered.tables.steps["sampled"].any())
         self._margin = int(lowered.tables.settings[t.S_MARGIN])
-        self._take(new_state(lowered, n_trace=_N_TRACE))
+        n_trace = _N_TRACE + 16 * self._margin  # of one event, a large order included
+        self._take(new_state(lowered, n_trace=n_trace))
 
     def _take(self, state: t.State) -> None:
         """Go on with a state; the columns that are looked at often are kept at hand."""
@@ -268,11 +270,12 @@ class Core:
         self.boots[device] = body["boot"]
 
     def _refused(self, body: Body, after: _After) -> None:
-        self._n_alarms += 1
         text = f"{body['signal']} of {body['subject']} was refused: {body['why']}"
-        self.alarms[self._n_alarms] = Alarm(
-            self._n_alarms, after.at_us, body["subject"], text
-        )
+        self._raise_alarm(body["subject"], text, after)
+
+    def _raise_alarm(self, subject: str, text: str, after: _After) -> None:
+        self._n_alarms += 1
+        self.alarms[self._n_alarms] = Alarm(self._n_alarms, after.at_us, subject, text)
 
     def _end_early(self, after: _After) -> None:
         """Let those go on that ended their work before they were to hold."""
@@ -319,6 +322,7 @@ class Core:
             n_parts = 2 * len(self.state.parts)
             self._take(part_capacity(self.lowered, self.state, n_parts))
         at = self.at
+        was_dead = at.status[0] == t.DEADLOCK
         if kind in _ENDS and outcome & 3 == t.PASS and self._has_samples:
             outcome |= self._outside.passes_by(row)
         if kind == _OWN:
@@ -328,6 +332,10 @@ class Core:
         if at.status[0] not in _GOES_ON:
             msg = f"the line cannot go on: the kernel says {at.status[0]}"
             raise JournalError(msg)
+        if at.status[0] == t.DEADLOCK and not was_dead:
+            self._raise_alarm(
+                "the line", describe_deadlock(self.lowered, self.state), after
+            )
         after.rows += self.state.trace[: at.n_trace[0], 1:].tolist()
         at.n_trace[0] = 0
         self._command(asked.tolist(), after)

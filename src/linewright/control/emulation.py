@@ -15,8 +15,9 @@ from linewright.control.jobs import BY_EVENT
 from linewright.control.journal import Journal
 from linewright.control.nature import Nature
 from linewright.control.records import Signal
-from linewright.errors import KernelError
+from linewright.errors import DeadlockError, KernelError
 from linewright.lower import Lowered
+from linewright.why import describe_deadlock
 
 __all__ = ["Emulation"]
 
@@ -68,17 +69,25 @@ class Emulation:
         """Go on until a time; return how many records were written.
 
         Raises:
+            DeadlockError: The line stands still for good; what led to it is written.
             JournalError: The disk does not take a record.
             KernelError: Controller and plant do not agree, which is a defect.
         """
         controller, n = self.controller, 0
-        while (at_us := self.next_us()) is not None and at_us <= until_us:
-            if controller.core.state.clock["status"][0] == t.DEADLOCK:
+        while not self._is_dead() and (at_us := self.next_us()) is not None:
+            if at_us > until_us:
                 break
             self._happen()
             if controller.n_pending >= self.at_once:
                 n += len(controller.flush().records)
-        return n + len(controller.flush().records)
+        n += len(controller.flush().records)
+        if self._is_dead():
+            raise DeadlockError(describe_deadlock(self._lowered, controller.core.state))
+        return n
+
+    def _is_dead(self) -> bool:
+        status = self.controller.core.state.clock["status"][0]
+        return bool(status == t.DEADLOCK)
 
     def _happen(self) -> None:
         """Let the next thing happen."""

@@ -176,7 +176,7 @@ def forecast(
         seed: Seed of all streams.
     """
     finished, made = [], []
-    for number in range(replications):
+    for number in range(1, replications + 1):  # 0 is that of a plant that is played
         draws = new_draws(lowered, seed, number)
         state = simulated_state(core, lowered, draws)
         _, state = run_until(lowered, state, draws, until_us)

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 from linewright import tables as t
 from linewright.control.jobs import Unit
-from linewright.control.journal import Opening, Stored, read_only
+from linewright.control.journal import Opening, Stored
+from linewright.control.reading import JournalReader
 from linewright.errors import JournalError
 
 __all__ = ["Genealogy", "Step", "Tree", "flat"]
@@ -74,11 +75,15 @@ class Genealogy:
 
     def __init__(self, journal: str | os.PathLike[str]) -> None:
         path = Path(journal)
-        self.opening, _ = read_only(path)
+        reader = JournalReader(path)
+        self.opening = reader.opening
         self._products = self.opening.names["products"]
         index = path.with_name(path.name + ".units")
         self._db = _opened(index, self.opening)
-        _follow(self._db, self.opening, path)
+        try:
+            _follow(self._db, reader)
+        finally:
+            reader.close()
 
     def close(self) -> None:
         """Close the file."""
@@ -175,15 +180,14 @@ def _has(db: sqlite3.Connection, about: tuple[int, str]) -> bool:
     return bool(db.execute("SELECT version, opening FROM about").fetchone() == about)
 
 
-def _follow(db: sqlite3.Connection, opening: Opening, path: Path) -> None:
+def _follow(db: sqlite3.Connection, reader: JournalReader) -> None:
     """Take in the records that are new; who comes at the same time waits."""
-    reading = _Reading(opening)
+    reading = _Reading(reader.opening)
     try:
         with closing(db.cursor()) as cursor:
             cursor.execute("BEGIN IMMEDIATE")
             [n] = cursor.execute("SELECT next_seq FROM about").fetchone()
-            _, records = read_only(path, n)
-            for stored in records:
+            for stored in reader.read(n):
                 reading.take(stored)
                 n = stored.seq + 1
                 if len(reading.steps) > _AT_ONCE:

@@ -38,7 +38,9 @@ __all__ = [
     "SqliteJournal",
     "Stored",
     "encoded",
-    "read_only",
+    "read_opening",
+    "read_records",
+    "whole_snapshot",
 ]
 
 JOURNAL_VERSION = 1
@@ -207,7 +209,7 @@ class SqliteJournal:
             if opening is not None:
                 _make(self.path, opening, connect)
             self._db = _opened(self.path, connect)
-            self.opening = _read_opening(self.path, self._db)
+            self.opening = read_opening(self.path, self._db)
             self._end: tuple[int, bytes] | None = self._last()
         except BaseException:
             os.close(self._lock)
@@ -267,7 +269,7 @@ class SqliteJournal:
 
     def read(self, from_seq: int = 0) -> Iterator[Stored]:
         """Yield the records from a number on, each held against its hash."""
-        return _read(self._db, self.path, self.opening, from_seq)
+        return read_records(self._db, self.path, self.opening, from_seq)
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
         """Keep a snapshot, and the one before it.
@@ -302,13 +304,7 @@ class SqliteJournal:
         except sqlite3.Error as error:
             msg = f"{self.path} cannot be read: {error}"
             raise JournalError(msg) from error
-        for seq, notes, arrays, digest in rows:
-            if hashlib.sha256(notes.encode() + arrays).digest() == digest:
-                file = np.load(io.BytesIO(arrays), allow_pickle=False)
-                return Snapshot(
-                    seq, json.loads(notes), {k: file[k] for k in file.files}
-                )
-        return None
+        return next(filter(None, map(whole_snapshot, rows)), None)
 
     def close(self) -> None:
         """Let others write."""
@@ -316,26 +312,13 @@ class SqliteJournal:
         os.close(self._lock)
 
 
-def read_only(
-    path: str | os.PathLike[str], from_seq: int = 0
-) -> tuple[Opening, Iterator[Stored]]:
-    """Return what a journal says of itself, and its records, writing nothing.
-
-    Raises:
-        JournalError: There is no such journal, or it is of a later version; and while
-            its records are read, one that was changed.
-    """
-    file = Path(path)
-    if not file.is_file():
-        msg = f"{file} is not a journal: there is no such file"
-        raise JournalError(msg)
-    try:
-        db = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
-    except sqlite3.Error as error:
-        msg = f"{file} cannot be read: {error}"
-        raise JournalError(msg) from error
-    opening = _read_opening(file, db)
-    return opening, _read(db, file, opening, from_seq)
+def whole_snapshot(row: tuple[int, str, bytes, bytes]) -> Snapshot | None:
+    """Return a snapshot from its row, or None if it is not the one that was written."""
+    seq, notes, arrays, digest = row
+    if hashlib.sha256(notes.encode() + arrays).digest() != digest:
+        return None  # the records lead to the same
+    file = np.load(io.BytesIO(arrays), allow_pickle=False)
+    return Snapshot(seq, json.loads(notes), {name: file[name] for name in file.files})
 
 
 def _locked(path: Path) -> int:
@@ -395,7 +378,8 @@ def _make(path: Path, opening: Opening, connect: Callable[[Path], Connection]) -
         os.close(folder)
 
 
-def _read_opening(path: Path, db: Connection) -> Opening:
+def read_opening(path: Path, db: Connection) -> Opening:
+    """Return what the journal that is open says of itself."""
     try:
         row = db.execute("SELECT body FROM opening").fetchone()
         body = json.loads(row[0])
@@ -417,9 +401,10 @@ def _seed(opening: Opening) -> bytes:
     return hashlib.sha256(json.dumps(opening._asdict()).encode()).digest()
 
 
-def _read(
+def read_records(
     db: Connection, path: Path, opening: Opening, from_seq: int
 ) -> Iterator[Stored]:
+    """Yield the records from a number on, each held against its hash."""
     before = _seed(opening)
     if from_seq > 0:
         row = db.execute(

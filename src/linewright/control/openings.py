@@ -12,8 +12,8 @@ from linewright.control.journal import (
     JOURNAL_VERSION,
     Opening,
     SqliteJournal,
-    read_only,
 )
+from linewright.control.reading import JournalReader
 from linewright.errors import JournalError
 from linewright.lower import Lowered, lower
 from linewright.model.line import Line
@@ -66,14 +66,21 @@ def standing(path: str | os.PathLike[str], until_us: int | None = None) -> Stand
     Raises:
         JournalError: There is no such journal, or it was changed.
     """
-    opening, records = read_only(path)
-    line = Line.model_validate(opening.model)
-    horizon_us = line.study.horizon
-    lowered = lower(line, max(horizon_us, until_us or 0))
-    core = Core(lowered, opening.seed)
-    for stored in records:
-        redo(core, stored.record, stored.seq)
-    return Standing(line, lowered, core, opening)
+    reader = JournalReader(path)
+    try:
+        line = Line.model_validate(reader.opening.model)
+        end_us = max(line.study.horizon, until_us or 0, reader.last_us())
+        lowered = lower(line, end_us)
+        core = Core(lowered, reader.opening.seed)
+        next_seq = 0
+        if snapshot := reader.snapshot_before(end_us + 1):
+            core.restore(snapshot.notes, snapshot.arrays)
+            next_seq = snapshot.seq
+        for stored in reader.read(next_seq):
+            redo(core, stored.record, stored.seq)
+    finally:
+        reader.close()
+    return Standing(line, lowered, core, reader.opening)
 
 
 def journal_of(

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from linewright.control.journal import (
     Opening,
     Snapshot,
     Stored,
-    _read,
-    _read_opening,
+    read_opening,
+    read_records,
+    whole_snapshot,
 )
 from linewright.errors import JournalError
 
@@ -53,14 +49,14 @@ class JournalReader:
             msg = f"{self.path} cannot be read: {error}"
             raise JournalError(msg) from error
         try:
-            self.opening: Opening = _read_opening(self.path, self._db)
+            self.opening: Opening = read_opening(self.path, self._db)
         except JournalError:
             self._db.close()
             raise
 
     def read(self, from_seq: int = 0) -> Iterator[Stored]:
         """Yield the records from a number on, each held against its hash."""
-        return _read(self._db, self.path, self.opening, from_seq)
+        return read_records(self._db, self.path, self.opening, from_seq)
 
     def last_us(self) -> int:
         """Return when the last record was, microseconds from the line's start, or 0."""
@@ -79,13 +75,7 @@ class JournalReader:
             "ORDER BY snapshots.seq DESC LIMIT 1",
             (at_us,),
         )
-        if row is None:
-            return None
-        seq, notes, arrays, digest = row
-        if hashlib.sha256(notes.encode() + arrays).digest() != digest:
-            return None  # the records lead to the same
-        file = np.load(io.BytesIO(arrays), allow_pickle=False)
-        return Snapshot(seq, json.loads(notes), {k: file[k] for k in file.files})
+        return None if row is None else whole_snapshot(row)
 
     def _ask(self, query: str, values: tuple[int, ...]) -> Any:
         try:

@@ -7,8 +7,11 @@ line stood.
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from linewright import tables as t
@@ -88,12 +91,13 @@ def run_emulated(
         Where the line is.
 
     Raises:
+        DeadlockError: The line stands still for good.
         JournalError: The disk does not take a record.
     """
     begun_us = now_us = emulation.controller.core.now_us
     begun_s = told_s = time.monotonic()
-    try:
-        while now_us < until_us:
+    with _interrupted() as stops:
+        while now_us < until_us and not stops:
             passed_s = time.monotonic() - begun_s
             target_us = until_us
             if speed is not None:
@@ -111,9 +115,25 @@ def run_emulated(
             if speed is not None and following_us > now_us:
                 wait_s = (following_us - begun_us) / 1e6 / speed - passed_s
                 time.sleep(min(max(wait_s, 0.0), _LONGEST_SLEEP_S))
-    except KeyboardInterrupt:
-        emulation.controller.flush()
     return progress_of(emulation.controller, now_us, sold)
+
+
+@contextmanager
+def _interrupted() -> Iterator[list[int]]:
+    """Yield a list to which Ctrl-C adds something, instead of ending what goes on.
+
+    A record that has been begun is so brought to its end. Elsewhere than on the main
+    thread, signals are nobody's but the main thread's.
+    """
+    stops: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield stops
+        return
+    before = signal.signal(signal.SIGINT, lambda number, _: stops.append(number))
+    try:
+        yield stops
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 _STEP_US = 600_000_000  # of the line, between two looks at the clock

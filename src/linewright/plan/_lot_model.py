@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from linewright.plan._highs import new_highs, require_highs
 
@@ -111,6 +110,8 @@ class LotModel:
         return model
 
     def _rows(self) -> tuple[Any, Floats, Floats]:
+        from scipy import sparse  # noqa: PLC0415 - slow, and not for all plans
+
         lots, n = self.lots, self.n_shares
         share = np.arange(n)
         # every demand is made
