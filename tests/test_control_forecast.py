@@ -7,7 +7,7 @@ import pytest
 
 import linewright
 from linewright.control.emulation import Emulation
-from linewright.control.forecast import Forecast, forecast
+from linewright.control.forecast import Forecast, forecast, product_rows
 from linewright.lower import lower
 from tests.memory_journal import MemoryJournal
 from tests.random_lines import HOUR_US
@@ -69,6 +69,9 @@ def test_where_nothing_is_uncertain_the_forecast_is_what_happens(minutes: int) -
         )
         np.testing.assert_array_equal(found.made[number], state.products["finished"])
     assert found.done_by_us("third", 0.8) == state.orders["finished"][2]
+    line = linewright.loads(text)
+    made = [row["p95"] for row in product_rows(line, core, found)]
+    assert made == state.products["finished"].tolist()
     assert digest != emulation.controller.core.digest()
 
 

@@ -186,6 +186,18 @@ def test_an_aircraft_knows_what_it_is_made_of(tmp_path: Path) -> None:
     assert steps[-1] == route[-1]
     book.close()
 
+    ahead = run_cli("forecast", str(path), "--replications", "5", "--json")
+    told = json.loads(ahead.stdout)
+    assert len(told["orders"]) > 100
+    for row in told["orders"]:
+        assert row["p50_us"] is None or found["now_us"] < row["p50_us"]
+        assert 0 <= row["low"] <= row["on_time"] <= row["high"] <= 1
+    trainer = next(row for row in told["products"] if row["product"] == "trainer")
+    assert trainer["made"] == found["finished"]["trainer"] < trainer["p95"]
+    past = run_cli("forecast", str(path), "--until", "1 week")
+    assert past.returncode == 2
+    assert "look further ahead" in past.stderr
+
     shown = run_cli("life", str(path), "trainer:3")
     assert "fuselage_trainer" in shown.stdout
     for wrong in ("trainer:99999", "glider:1", "trainer"):

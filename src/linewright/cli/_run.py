@@ -129,7 +129,11 @@ def _told(line: Line, progress: Progress) -> str:
 
 def run_forecast(args: Args) -> int:
     """Say when the orders of a running line will be done."""
-    from linewright.control.forecast import forecast, order_rows  # noqa: PLC0415 - slow
+    from linewright.control.forecast import (  # noqa: PLC0415 - slow
+        forecast,
+        order_rows,
+        product_rows,
+    )
     from linewright.control.openings import standing  # noqa: PLC0415
 
     if args.replications < 1:
@@ -144,7 +148,7 @@ def run_forecast(args: Args) -> int:
         raise ValueError(msg)
     seed = found.opening.seed if args.seed is None else args.seed
     future = forecast(core, found.lowered, until_us, args.replications, seed)
-    rows = order_rows(line, core, future)
+    rows, products = order_rows(line, core, future), product_rows(line, core, future)
     if args.json:
         about = {
             "now_us": core.now_us,
@@ -153,9 +157,11 @@ def run_forecast(args: Args) -> int:
             "seed": seed,
             "model_hash": found.opening.model_hash,
         }
-        print_json(about | {"orders": rows})
+        print_json(about | {"orders": rows, "products": products})
         return OK
-    _show_forecast(line, rows)
+    if rows:
+        _show_orders(line, rows)
+    _show_products(products, _when(line, until_us))
     write(
         f"From {_when(line, core.now_us)}, {args.replications} futures, seed {seed}, "
         f"model {found.opening.model_hash[:12]}\n"
@@ -163,7 +169,15 @@ def run_forecast(args: Args) -> int:
     return OK
 
 
-def _show_forecast(line: Line, rows: list[dict[str, Any]]) -> None:
+def _show_products(rows: list[dict[str, Any]], until: str) -> None:
+    from linewright.console import table_view  # noqa: PLC0415 - slow
+
+    heads = ["product", "finished", "50 %", "80 %", "95 %"]
+    show(table_view(heads, [[str(value) for value in row.values()] for row in rows]))
+    write(f"At least so many will have left by {until}, with that probability\n")
+
+
+def _show_orders(line: Line, rows: list[dict[str, Any]]) -> None:
     from linewright.console import table_view  # noqa: PLC0415 - slow
 
     texts = []

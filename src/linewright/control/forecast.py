@@ -21,11 +21,18 @@ from linewright.control.jobs import BY_NAME, Job
 from linewright.kernel.run import Outside
 from linewright.lower import Lowered, new_draws, resumed_state
 from linewright.model.line import Line
+from linewright.model.meaning import leaves_line
 from linewright.model.moments import tick_of
 from linewright.replicate import run_until
 from linewright.stats.intervals import wilson_interval
 
-__all__ = ["Forecast", "forecast", "order_rows", "simulated_state"]
+__all__ = [
+    "Forecast",
+    "forecast",
+    "order_rows",
+    "product_rows",
+    "simulated_state",
+]
 
 Ints = NDArray[np.int64]
 
@@ -98,6 +105,25 @@ def order_rows(line: Line, core: Core, future: Forecast) -> list[dict[str, Any]]
             kept = wilson_interval(int(is_kept.sum()), len(times), _CONFIDENCE)
             row |= {"on_time": kept.mean, "low": kept.low, "high": kept.high}
         rows.append(row)
+    return rows
+
+
+def product_rows(line: Line, core: Core, future: Forecast) -> list[dict[str, Any]]:
+    """Return a row for each product that leaves the line: units now, and by the end.
+
+    A row has ``product``, ``made`` (units so far), and ``p50``, ``p80`` and ``p95``: at
+    least so many have left by the end with that probability.
+    """
+    rows = []
+    for i, name in enumerate(future.products):
+        if leaves_line(line, name):
+            made = future.made[:, i]
+            row: dict[str, Any] = {"product": name}
+            row["made"] = int(core.state.products["finished"][i])
+            for share in (50, 80, 95):
+                least = np.quantile(made, 1 - share / 100, method="lower")
+                row[f"p{share}"] = int(least)
+            rows.append(row)
     return rows
 
 
