@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,15 @@ def run_cli(*args: str) -> subprocess.CompletedProcess[str]:
 def rows_of(path: Path) -> list[list[int]]:
     records = JournalReader(path).read()
     return [[one.record.at_us, *row] for one in records for row in one.record.rows]
+
+
+def n_records(path: Path) -> int:
+    if not path.is_file():
+        return 0
+    db = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+    with closing(db), suppress(sqlite3.OperationalError):  # tables are yet to come
+        return int(db.execute("SELECT count(*) FROM records").fetchone()[0])
+    return 0
 
 
 def some_records(n: int, at_us: int = 0) -> list[Record]:
@@ -214,9 +224,9 @@ def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(tmp_path: Path) -> No
         with subprocess.Popen(
             [*args, "--speed", speed], stderr=subprocess.PIPE, text=True
         ) as process:
-            while not path.is_file():
+            n_before = n_records(path)
+            while n_records(path) < n_before + 20:  # at work, however slow the start
                 time.sleep(0.05)
-            time.sleep(2)
             process.send_signal(signal.SIGINT)
             _, said = process.communicate(timeout=120)
         assert process.returncode == 0, said

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from linewright.cli._look import instant
 from linewright.cli._say import (
+    INTERRUPTED,
     OK,
     Args,
     load_line,
@@ -35,15 +36,9 @@ def run_run(args: Args) -> int:
     from linewright.lower import lower  # noqa: PLC0415
     from linewright.model.meaning import leaves_line  # noqa: PLC0415
 
-    if args.emulate == (args.opcua is not None):
-        msg = "say on what it runs: with --emulate machines are played, with --opcua "
-        msg += "ADDRESS they are reached"
-        raise ValueError(msg)
+    _check(args)
     if args.opcua is not None:
         need_opcua()
-    if args.speed is not None and not args.speed > 0:
-        msg = f"speed is {args.speed:g}; it is above zero"
-        raise ValueError(msg)
     line = load_line(args, args.model, args.overlay)
     until_us = line.study.horizon if args.until is None else instant(args.until, line)
     seed = line.study.seed if args.seed is None else args.seed
@@ -68,6 +63,9 @@ def run_run(args: Args) -> int:
         if sys.stderr.isatty() and not args.quiet:
             sys.stderr.write("\r\x1b[K")
         controller.save_snapshot()
+    except KeyboardInterrupt:  # while the journal was read, before anything went on
+        say(args, f"interrupted at the start; {path} holds what it held")
+        return INTERRUPTED
     finally:
         journal.close()
     if args.json:
@@ -79,6 +77,16 @@ def run_run(args: Args) -> int:
         what = "nothing is left to do" if is_over else "run it again to go on"
         say(args, f"stopped at {_when(line, progress.now_us)}; {what}")
     return OK
+
+
+def _check(args: Args) -> None:
+    if args.emulate == (args.opcua is not None):
+        msg = "say on what it runs: with --emulate machines are played, with --opcua "
+        msg += "ADDRESS they are reached"
+        raise ValueError(msg)
+    if args.speed is not None and not args.speed > 0:
+        msg = f"speed is {args.speed:g}; it is above zero"
+        raise ValueError(msg)
 
 
 def _when(line: Line, at_us: int) -> str:
