@@ -21,6 +21,7 @@ from linewright.web.following import Follower
 from linewright.web.hub import Hub
 from linewright.web.spans import sums_at
 from tests.animation_texts import HOUR
+from tests.test_control_forecast import CERTAIN
 from tests.web_lines import Clock, Runner, everything, page_of
 
 
@@ -188,3 +189,56 @@ def test_a_journal_that_is_changed_is_not_followed_on(runner: Runner) -> None:
     clock.now_s = max(written_s, follower.written_s()) + 90
     assert '"silent_s": 90.0' in page._alive()  # noqa: SLF001
     follower.close()
+
+
+def test_where_nothing_is_uncertain_what_is_foretold_happens(tmp_path: Path) -> None:
+    text = CERTAIN.replace(
+        "name: certain",
+        """name: certain
+start: "2026-01-05T06:00:00"
+targets:
+  today: {product: a, quantity: 16, by: 2026-01-05}
+  later: {product: a, quantity: 4, since: 2026-01-06, by: 2026-01-06}
+  enough: {product: b, quantity: 7, by: 2026-01-07}
+  far: {product: b, quantity: 7, by: 2027-01-07}
+""",
+    )
+    runner = Runner(tmp_path / "a.journal", 27.5, text=text)  # on the second day
+    follower = Follower(runner.journal.path)
+    page = page_of(follower, clock := Clock())
+    page.foretell()
+    items = json.loads(page.hub.since(0))["items"]
+    made = runner.core.state.products["finished"].tolist()
+    ends = {}
+    for hours in (42, 90, 200):
+        runner.run(hours)
+        ends[hours] = runner.core.state.products["finished"].tolist()
+    assert [items[f"ahead_product/{i}"] for i in range(2)] == ends[42]
+    before = items["goal/later"]["made"]
+    assert before == made[0] - runner_at(tmp_path / "b.journal", text, 18)[0]
+    is_met = ends[42][0] - made[0] + before >= 4
+    assert items["goal/later"]["chance"] == float(is_met)
+    assert items["goal/enough"]["chance"] == float(ends[90][1] >= 7) == 1
+    assert {"goal/today", "goal/far"}.isdisjoint(items)  # over, and too far away
+    done = runner.core.state.orders["finished"]
+    for i in np.flatnonzero(done > 27.5 * HOUR).tolist():
+        at = page._viewing._day(int(done[i]))  # noqa: SLF001
+        assert items[f"ahead_order/{i}"]["p80"] == at
+    version = page.hub.version
+    page.foretell()  # nothing is new
+    clock.now_s += 1_000
+    page.foretell()
+    assert page.hub.version == version
+    page.look()
+    page.foretell()
+    assert page.hub.version > version
+    follower.close()
+    runner.close()
+
+
+def runner_at(path: Path, text: str, hours: float) -> list[int]:
+    """Return the units of each product that a line has finished by some hour."""
+    runner = Runner(path, hours, text=text)
+    runner.close()
+    made: list[int] = runner.core.state.products["finished"].tolist()
+    return made

@@ -29,8 +29,10 @@ _TEXT = WORKSHOP.replace("  desk:", f'  "{EVIL}":').replace(
 class Runner:
     """The line of a journal, in the hands of its controller."""
 
-    def __init__(self, path: Path, hours: float = 0, seed: int = 3) -> None:
-        self.line = loads(_TEXT)
+    def __init__(
+        self, path: Path, hours: float = 0, seed: int = 3, text: str = _TEXT
+    ) -> None:
+        self.line = loads(text)
         lowered = lower(self.line, self.line.study.horizon)
         self.journal = journal_of(path, self.line, lowered, seed)
         self.emulation = Emulation(lowered, self.journal, seed)

@@ -9,6 +9,7 @@ orders have dates with probabilities.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +53,8 @@ class Forecast:
         finished_us: When each was finished (replication, order); -1: not by the end.
         products: Names of the products.
         made: Units of each that had left by the end (replication, product).
+        looks_us: Instants on the way at which was counted too.
+        made_by: Units that had left by each of them (replication, instant, product).
     """
 
     from_us: int
@@ -60,6 +63,8 @@ class Forecast:
     finished_us: Ints
     products: tuple[str, ...]
     made: Ints
+    looks_us: tuple[int, ...]
+    made_by: Ints
 
     def done_by_us(self, order: str, probability: float) -> int | None:
         """Return by when an order is done with a probability; None: not by the end.
@@ -189,8 +194,15 @@ def _longer(ends: Outside, question: int, job: Job, passed_us: int) -> int:
     return max(total_us, passed_us)
 
 
-def forecast(
-    core: Core, lowered: Lowered, until_us: int, replications: int, seed: int
+def forecast(  # noqa: PLR0913
+    core: Core,
+    lowered: Lowered,
+    until_us: int,
+    replications: int,
+    seed: int,
+    *,
+    looks_us: Sequence[int] = (),
+    is_enough: Callable[[int], bool] = lambda n_done: False,
 ) -> Forecast:
     """Simulate a running line from where it stands.
 
@@ -200,19 +212,29 @@ def forecast(
         until_us: Its end, microseconds from the line's start.
         replications: How many futures.
         seed: Seed of all streams.
+        looks_us: Instants on the way at which to count too, increasing.
+        is_enough: Asked after each future, with their number, whether to stop there.
     """
     finished, made = [], []
     for number in range(1, replications + 1):  # 0 is that of a plant that is played
         draws = new_draws(lowered, seed, number)
         state = simulated_state(core, lowered, draws)
-        _, state = run_until(lowered, state, draws, until_us)
+        counts = []
+        for at_us in (*looks_us, until_us):
+            _, state = run_until(lowered, state, draws, at_us)
+            counts.append(state.products["finished"].copy())
         finished.append(state.orders["finished"].copy())
-        made.append(state.products["finished"].copy())
+        made.append(counts)
+        if is_enough(number):
+            break
+    by_look = np.array(made)
     return Forecast(
         core.now_us,
         until_us,
         lowered.names.orders,
         np.array(finished),
         lowered.names.products,
-        np.array(made),
+        by_look[:, -1],
+        tuple(looks_us),
+        by_look[:, :-1],
     )

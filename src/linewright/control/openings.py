@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from linewright import tables as t
 from linewright.control.controller import redo
 from linewright.control.core import Core
 from linewright.control.journal import (
@@ -20,7 +21,7 @@ from linewright.model.line import Line
 from linewright.model.load import model_hash
 from linewright.version import __version__
 
-__all__ = ["Standing", "journal_of", "opening_of", "standing"]
+__all__ = ["Standing", "finished_by", "journal_of", "opening_of", "standing"]
 
 
 def opening_of(line: Line, lowered: Lowered, seed: int) -> Opening:
@@ -81,6 +82,33 @@ def standing(path: str | os.PathLike[str], until_us: int | None = None) -> Stand
     finally:
         reader.close()
     return Standing(line, lowered, core, reader.opening)
+
+
+def finished_by(path: str | os.PathLike[str], at_us: int) -> t.Ints:
+    """Return how many units of each product had left by an instant.
+
+    Args:
+        path: The journal; somebody may be writing it.
+        at_us: The instant, microseconds from the line's start.
+
+    Raises:
+        JournalError: There is no such journal, or it was changed.
+    """
+    reader = JournalReader(path)
+    try:
+        line = Line.model_validate(reader.opening.model)
+        core = Core(lower(line, max(line.study.horizon, at_us)), reader.opening.seed)
+        next_seq = 0
+        if snapshot := reader.snapshot_before(at_us):
+            core.restore(snapshot.notes, snapshot.arrays)
+            next_seq = snapshot.seq
+        for stored in reader.read(next_seq):
+            if stored.record.at_us >= at_us:
+                break
+            redo(core, stored.record, stored.seq)
+    finally:
+        reader.close()
+    return core.state.products["finished"].copy()
 
 
 def journal_of(

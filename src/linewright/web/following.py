@@ -66,6 +66,7 @@ class Follower:
         line: The line, as the journal has it.
         core: Its state.
         next_seq: Number of the record that is read next.
+        horizon_us: How far the line is laid out, microseconds from its start.
         since_us: Since when each server is in its mode; -1 if since before that.
         happenings: What was worth telling lately.
         spans: Sums at the start of shift, day and week.
@@ -86,8 +87,8 @@ class Follower:
 
     def _begin(self) -> None:
         last_us = self._reader.last_us()
-        self._horizon_us = max(self.line.study.horizon, last_us) + _YEAR_US
-        self.core = Core(lower(self.line, self._horizon_us), self.opening.seed)
+        self.horizon_us = max(self.line.study.horizon, last_us) + _YEAR_US
+        self.core = Core(lower(self.line, self.horizon_us), self.opening.seed)
         self.next_seq, begun_us = 0, -1
         snapshot = self._reader.snapshot_before(week_start_us(self.line, last_us))
         if snapshot is not None:
@@ -109,7 +110,7 @@ class Follower:
         """
         n = 0
         for stored in self._reader.read(self.next_seq):
-            if stored.record.at_us > self._horizon_us:
+            if stored.record.at_us > self.horizon_us:
                 self._begin()  # calendars have to be laid out further
                 return 1
             self._take(stored)

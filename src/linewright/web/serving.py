@@ -30,19 +30,21 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from linewright.control.genealogy import Genealogy
-from linewright.errors import JournalError
+from linewright.errors import JournalError, LinewrightError
 from linewright.report.palette import css_variables
 from linewright.web.following import Follower
+from linewright.web.foretelling import Foreteller
 from linewright.web.guard import COOKIE, Guard
 from linewright.web.hub import Hub
 from linewright.web.sessions import LONGEST_S, Sessions
-from linewright.web.viewing import Viewing
+from linewright.web.viewing import Items, Viewing
 
 __all__ = ["Address", "LivePage", "serve"]
 
 POLL_S = 0.1
 SPANS_S = 1.0
 ALIVE_S = 1.0
+FORETELL_S = 0.5
 MOST_STREAMS = 200
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -149,6 +151,8 @@ class LivePage:
         self._follower, self.sessions, self._address = follower, sessions, address
         self._clock_s, self._system_clock_s = clock_s, system_clock_s
         self._viewing = Viewing(follower)
+        self._foreteller = Foreteller(follower, clock_s)
+        self._looking = threading.Lock()
         self._about = self._viewing.about()
         self._books = threading.Lock()
         self._spans_s, self._has_old_spans = -math.inf, True
@@ -182,31 +186,63 @@ class LivePage:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        following = asyncio.create_task(self._follow())
+        tasks = [asyncio.create_task(self._follow())]
+        tasks.append(asyncio.create_task(self._foretell()))
         try:
             yield
         finally:
-            following.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await following
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow(self) -> None:
         while not self.problem:
             begun_s, version = self._clock_s(), self.hub.version
             await asyncio.to_thread(self.look)
-            if self.hub.version != version:
-                self._news.set()
-                self._news = asyncio.Event()
+            self._spread(version)
             await asyncio.sleep(max(POLL_S - (self._clock_s() - begun_s), 0.01))
+
+    def _spread(self, version: int) -> None:
+        """Wake the streams, if something was shown since a version."""
+        if self.hub.version != version:
+            self._news.set()
+            self._news = asyncio.Event()
+
+    async def _foretell(self) -> None:
+        while not self.problem:
+            await asyncio.sleep(FORETELL_S)
+            version = self.hub.version
+            await asyncio.to_thread(self.foretell)
+            self._spread(version)
 
     def look(self) -> None:
         """Read what is new, and show it."""
+        with self._looking:
+            try:
+                n = self._follower.poll()
+            except JournalError as error:
+                self.problem = str(error)
+                return
+            self._show(force=n > 0)
+
+    def foretell(self) -> None:
+        """Simulate what will be from the line as it stands, if it is time, and show it.
+
+        Should that fail, the page says why, and goes on with what it has read.
+        """
+        with self._looking:
+            if not self._foreteller.take():
+                return
         try:
-            n = self._follower.poll()
-        except JournalError as error:
-            self.problem = str(error)
-            return
-        self._show(force=n > 0)
+            found = self._foreteller.look_ahead()
+        except LinewrightError as error:
+            found = None
+            self._foreteller.problem = str(error)
+        with self._looking:
+            items: Items = {"ahead": {"problem": self._foreteller.problem}}
+            if found is not None:
+                items = self._viewing.ahead(found)
+            self.hub.show(self._follower.next_seq - 1, items)
 
     def _show(self, *, force: bool) -> None:
         """Show the line as it is, and its spans a little less often."""

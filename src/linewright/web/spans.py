@@ -17,7 +17,15 @@ from linewright.model.calendars import days_of, to_local, to_tick
 from linewright.model.line import Line
 from linewright.stats.oee import Oee, oee
 
-__all__ = ["SPANS", "Spans", "StationSpan", "Sums", "sums_at", "week_start_us"]
+__all__ = [
+    "SPANS",
+    "Spans",
+    "StationSpan",
+    "Sums",
+    "next_day_us",
+    "sums_at",
+    "week_start_us",
+]
 
 SPANS = ("shift", "day", "week")
 _COUNTED = ("completed", "rejected", "planned_us")
@@ -152,3 +160,10 @@ def week_start_us(line: Line, at_us: int) -> int:
     day = to_local(at_us, line.start, line.time_zone).date()
     monday = datetime.combine(day - timedelta(days=day.weekday()), datetime.min.time())
     return to_tick(monday, line.start, line.time_zone)
+
+
+def next_day_us(line: Line, at_us: int) -> int:
+    """Return when the day of an instant ends, microseconds from the line's start."""
+    day = to_local(at_us, line.start, line.time_zone).date() + timedelta(days=1)
+    midnight = datetime.combine(day, datetime.min.time())
+    return to_tick(midnight, line.start, line.time_zone)

@@ -24,6 +24,7 @@ from linewright.report.palette import PLACE, STATES
 from linewright.report.routes import finals, station_order
 from linewright.version import __version__
 from linewright.web.following import Follower, Happening
+from linewright.web.foretelling import Ahead
 from linewright.web.spans import SPANS, StationSpan, sums_at
 
 __all__ = ["Items", "Viewing"]
@@ -152,6 +153,40 @@ class Viewing:
                 found = follower.spans.station(name, k, now)
                 if found is not None:
                     items[f"kpi/{name}/{k}"] = _kpi(found)
+        return items
+
+    def ahead(self, found: Ahead) -> Items:
+        """Return what is foretold: of the orders, of the day, and of the targets."""
+        future, names = found.future, self._follower.core.lowered.names
+        items: Items = {
+            "ahead": {
+                "at": self._stamp(future.from_us),
+                "n": len(future.made),
+                "problem": "",
+            }
+        }
+        for row in found.orders:
+            p80_us = row["p80_us"]
+            items[f"ahead_order/{names.orders.index(row['order'])}"] = {
+                "p80": "" if p80_us is None else self._day(p80_us),
+                "until": self._day(future.until_us),
+                "on_time": row["on_time"],
+                "low": row.get("low"),
+                "high": row.get("high"),
+            }
+        for name, least in found.today.items():
+            items[f"ahead_product/{names.products.index(name)}"] = least
+        for goal, made, chance in found.goals:
+            items[f"goal/{goal.target}"] = {
+                "label": goal.label,
+                "product": goal.product,
+                "quantity": goal.quantity,
+                "made": made,
+                "by": self._day(goal.by_us),
+                "chance": chance.mean,
+                "low": chance.low,
+                "high": chance.high,
+            }
         return items
 
     def _whole(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ export class Orders {
   constructor(about) {
     this.about = about.orders;
     this.now = new Array(this.about.length).fill(null);
+    this.ahead = new Array(this.about.length).fill(null);
     this.body = document.getElementById("orders");
     this.note = document.getElementById("orders-note");
     document.getElementById("orders-panel").hidden = !this.about.length;
@@ -18,15 +19,17 @@ export class Orders {
   update(items) {
     let changed = false;
     for (const [key, value] of Object.entries(items)) {
-      if (!key.startsWith("order/")) continue;
-      this.now[key.slice(6)] = value;
+      const [kind, i] = key.split("/");
+      if (kind === "order") this.now[i] = value;
+      else if (kind === "ahead_order") this.ahead[i] = value;
+      else continue;
       changed = true;
     }
     if (changed) this.show();
   }
 
   show() {
-    const rows = this.about.map((order, i) => ({ ...order, ...this.now[i] })).filter((order) => order.state);
+    const rows = this.about.map((order, i) => ({ ...order, ...this.now[i], ahead: this.ahead[i] })).filter((order) => order.state);
     const counted = {};
     for (const { state } of rows) counted[state] = (counted[state] ?? 0) + 1;
     this.late = counted.late ?? 0;
@@ -40,28 +43,94 @@ export class Orders {
     this.body.replaceChildren(...open.map((order) => this.row(order)));
   }
 
+  foretold({ ahead }) {
+    if (!ahead) return el("td", { class: "date", text: "–" });
+    const date = el("span", { data: { p80: "" }, text: ahead.p80 || `after ${ahead.until}` });
+    if (ahead.on_time === null) return el("td", { class: "date" }, date);
+    const pill = el("span", { class: "pill", data: { chance: level(ahead.on_time) }, title: `on time: ${span_(ahead)}`, text: chance(ahead) });
+    return el("td", { class: "date" }, date, el("span", { class: "below" }, pill));
+  }
+
   row(order) {
     return el(
       "tr",
       { data: { order: order.name, state: order.state } },
-      el("th", { scope: "row", dir: "auto", text: order.name }),
-      el("td", { dir: "auto", text: words(order.product) }),
+      el("th", { scope: "row" }, el("span", { dir: "auto", text: order.name }), el("span", { class: "below", dir: "auto", text: words(order.product) })),
       el("td", { class: "n", text: `${count(order.done)} of ${count(order.quantity)}` }),
       el("td", { class: "date", text: order.due || "–" }),
+      this.foretold(order),
       el("td", {}, el("span", { class: "pill", data: { state: order.state }, text: order.state })),
     );
   }
 }
 
+/** Say a chance as one can know it from a number of futures: never 0 or 100%. */
+function chance({ on_time, low, high }) {
+  const share = Math.round(100 * on_time);
+  if (share >= 100) return `over ${Math.floor(100 * low)}%`;
+  if (share <= 0) return `under ${Math.ceil(100 * high)}%`;
+  return `${share}%`;
+}
+
+const level = (share) => (share >= 0.9 ? "good" : share >= 0.5 ? "fair" : "poor");
+
+export class Targets {
+  constructor() {
+    this.panel = document.getElementById("targets-panel");
+    this.body = document.getElementById("targets");
+    this.now = new Map();
+  }
+
+  update(items) {
+    for (const [key, value] of Object.entries(items)) {
+      if (key === "ahead") {
+        const foretold = value.problem
+          ? `Nothing can be foretold: ${value.problem}`
+          : `Forecast of ${value.at}, from ${count(value.n)} simulated futures. It is made again as the line goes on.`;
+        for (const note of document.querySelectorAll("[data-foretold]")) say(note, foretold);
+      }
+      if (!key.startsWith("goal/")) continue;
+      if (value === null) this.now.delete(key.slice(5));
+      else this.now.set(key.slice(5), value);
+      this.show();
+    }
+  }
+
+  show() {
+    this.panel.hidden = !this.now.size;
+    this.body.replaceChildren(...[...this.now].map(([name, goal]) => this.row(name, goal)));
+  }
+
+  row(name, goal) {
+    const share = Math.min(goal.made / Math.max(goal.quantity, 1), 1);
+    const bar = svg(
+      "svg",
+      { class: "bar", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
+      svg("rect", { class: "made", x: 0, y: 0, height: 10, width: (100 * share).toFixed(1) }),
+    );
+    const odds = { on_time: goal.chance, low: goal.low, high: goal.high };
+    return el(
+      "li",
+      { data: { goal: name } },
+      el("div", { class: "goal-head" }, el("b", { dir: "auto", text: `${words(goal.product)}, ${goal.label}` }), el("span", { class: "pill", data: { chance: level(goal.chance) }, title: span_(odds), text: chance(odds) })),
+      bar,
+      el("p", { class: "note", text: `${count(goal.made)} of ${count(goal.quantity)} made; until ${goal.by}` }),
+    );
+  }
+}
+
+const span_ = ({ low, high }) => `between ${percent(low)} and ${percent(high)}, with 95% confidence`;
+
 export class Products {
   constructor(about) {
     this.about = about.products;
     this.now = [];
+    this.least = [];
     // what is sold first: that is what one looks for
     const order = this.about.map((_, i) => i).sort((a, b) => this.about[b].sold - this.about[a].sold || a - b);
     this.cells = [];
     for (const i of order) {
-      const cells = ["wip", "today", "finished", "scrapped"].map((name) => el("td", { class: "n", data: { count: name } }));
+      const cells = ["wip", "today", "by_midnight", "finished", "scrapped"].map((name) => el("td", { class: "n", data: { count: name } }));
       this.cells[i] = cells;
       const { name, sold } = this.about[i];
       document.getElementById("products").append(
@@ -72,11 +141,16 @@ export class Products {
 
   update(items) {
     for (const [key, value] of Object.entries(items)) {
-      if (!key.startsWith("product/")) continue;
-      const i = Number(key.slice(8));
-      this.now[i] = value;
-      const texts = [value.wip, value.today, value.finished, value.scrapped];
-      texts.forEach((n, j) => say(this.cells[i][j], n === null ? "–" : count(n)));
+      const [kind, k] = key.split("/");
+      const i = Number(k);
+      if (kind === "product") this.now[i] = value;
+      else if (kind === "ahead_product") this.least[i] = value;
+      else continue;
+      const { wip, today, finished, scrapped } = this.now[i];
+      // what was foretold is a sum since the line's start, and some of it has come since
+      const least = this.least[i];
+      const midnight = today === null || least === undefined || least === null ? null : Math.max(least - finished, 0) + today;
+      [wip, today, midnight, finished, scrapped].forEach((n, j) => say(this.cells[i][j], n === null ? "–" : count(n)));
     }
   }
 

@@ -3,7 +3,7 @@
 import { Details } from "/details.js";
 import { count, el, mark, say, span } from "/dom.js";
 import { LineView } from "/line.js";
-import { Alarms, Events, Figures, Orders, Products } from "/lists.js";
+import { Alarms, Events, Figures, Orders, Products, Targets } from "/lists.js";
 import { follow } from "/stream.js";
 
 const QUIET_S = 30; // without a record, from which on the page says so loudly
@@ -24,6 +24,7 @@ const line = new LineView(about, { onStation: (k) => details.showStation(k) });
 const details = new Details(about, line, figures, clock);
 const orders = new Orders(about);
 const products = new Products(about);
+const targets = new Targets();
 const alarms = new Alarms();
 const events = new Events({ onUnit: (name) => details.unit(name) });
 by("unit-name").placeholder = `${about.products[0].name}:17`;
@@ -57,7 +58,7 @@ function tell(key, n, isBad = false) {
 
 function onItems(items, { seq }) {
   const changed = line.update(items);
-  for (const part of [orders, products, alarms, events, figures]) part.update(items);
+  for (const part of [orders, products, targets, alarms, events, figures]) part.update(items);
   if (items.clock) {
     Object.assign(clock, items.clock);
     say(by("date"), items.clock.date);
