@@ -6,12 +6,15 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
+from linewright.errors import LinewrightError
 from linewright.web.following import Follower
+from linewright.web.keys import Keys, new_key, without_key
 from linewright.web.serving import ALIVE_S, MOST_STREAMS, Address, LivePage
 from linewright.web.sessions import IDLE_S, LONGEST_S, Sessions
 from tests.web_lines import EVIL, Answer, Clock, Runner, ask, page_of
@@ -39,7 +42,7 @@ def page(follower: Follower, clock: Clock) -> LivePage:
 
 def log_in(page: LivePage) -> str:
     """Return the cookie of a new session."""
-    [token, *rest] = page.sessions.told()
+    [(_, token), *rest] = page.sessions.told()
     page.sessions.tokens = rest
     answer = ask(page, "/login", f"token={token}")
     assert answer.status == 303
@@ -49,7 +52,7 @@ def log_in(page: LivePage) -> str:
 def test_a_token_is_exchanged_once_for_a_cookie_that_no_script_reads(
     page: LivePage,
 ) -> None:
-    token, other = page.sessions.told()
+    (_, token), (_, other) = page.sessions.told()
     assert page.sessions.told() == []
     assert len(token) >= 32
     answer = ask(page, "/login", f"token={token}")
@@ -83,21 +86,21 @@ def test_a_session_ends_when_one_logs_out_is_away_or_after_a_week(
     assert ask(page, "/api/state", cookie=first).status == 401
     second = log_in(page)
     sessions = Sessions(1)
-    kept = sessions.log_in(sessions.told()[0], clock.now_s)
+    kept = sessions.log_in(sessions.told()[0][1], clock.now_s)
     assert kept is not None
     clock.now_s += IDLE_S - 1
-    assert sessions.knows(kept, clock.now_s)
+    assert sessions.who(kept, clock.now_s)
     clock.now_s += 1
     assert ask(page, "/api/state", cookie=second).status == 401
     while clock.now_s < 1_000 + LONGEST_S - 1:
-        assert sessions.knows(kept, clock.now_s)
+        assert sessions.who(kept, clock.now_s)
         clock.now_s += IDLE_S / 2
     clock.now_s = 1_000 + LONGEST_S
-    assert not sessions.knows(kept, clock.now_s)
+    assert not sessions.who(kept, clock.now_s)
 
 
 def test_who_guesses_has_to_wait(page: LivePage, clock: Clock) -> None:
-    token = page.sessions.told()[0]
+    [(_, token), *_] = page.sessions.told()
     for _ in range(10):
         assert ask(page, "/login", "token=guess").status == 403
     assert ask(page, "/login", f"token={token}").status == 429
@@ -211,7 +214,7 @@ def test_a_stream_ends_with_its_session(page: LivePage, clock: Clock) -> None:
 
     async def read() -> list[str]:
         texts = []
-        async for text in page.stream(cookie, -1):
+        async for text in page.stream((cookie, ""), -1):
             texts.append(text)
             clock.now_s += ALIVE_S
             if len(texts) == 2:
@@ -260,7 +263,7 @@ def test_over_tls_the_cookie_stays_there(
     address = Address("127.0.0.1", certificate=tmp_path / "a", key=tmp_path / "b")
     sessions = Sessions(1)
     page = LivePage(follower, sessions, address, clock, clock)
-    token = sessions.told()[0]
+    [(_, token)] = sessions.told()
     plain = ask(page, "/login", f"token={token}")
     assert plain.status == 403  # its origin is http
     answer: Answer = ask(
@@ -268,3 +271,69 @@ def test_over_tls_the_cookie_stays_there(
     )
     assert "secure" in answer.headers["set-cookie"].lower()
     assert "strict-transport-security" in answer.headers
+
+
+def test_who_may_act_says_who_he_is_and_the_trail_has_it(
+    follower: Follower, clock: Clock, tmp_path: Path
+) -> None:
+    trail = tmp_path / "trail.jsonl"
+    sessions = Sessions({"viewer": 1, "operator": 1})
+    page = LivePage(follower, sessions, Address(), clock, clock, audit=trail)
+    tokens = dict(sessions.told())
+    token = tokens["operator"]
+    unnamed = ask(page, "/login", f"token={token}")
+    assert unnamed.status == 422
+    assert "say your name" in unnamed.body.decode()
+    for bad in ("x" * 200, "a%00b", "%1b[2J"):
+        assert ask(page, "/login", f"token={token}&name={bad}").status == 422
+    cookie = ask(page, "/login", f"token={token}&name=Ada+%3Cb%3E").cookie
+    you = json.loads(ask(page, "/api/about", cookie=cookie).body)["you"]
+    assert you == {"role": "operator", "name": "Ada <b>"}
+    viewer = ask(page, "/login", f"token={tokens['viewer']}").cookie
+    assert ask(page, "/api/state", cookie=viewer).status == 200
+    ask(page, "/login", "token=guess")
+    ask(page, "/logout", "", cookie=cookie, origin="http://evil.example")
+    ask(page, "/logout", "", cookie=cookie)
+    page.close()
+    told = [json.loads(line) for line in trail.read_text().splitlines()]
+    assert [(one["what"], one["outcome"].partition(":")[0]) for one in told] == [
+        ("log in", "done"),
+        ("log in", "done"),
+        ("log in", "refused"),
+        ("/logout", "refused"),
+        ("log out", "done"),
+    ]
+    assert [one.get("who") for one in told] == ["Ada <b>", None, None, None, "Ada <b>"]
+    assert trail.stat().st_mode & 0o077 == 0
+    assert token not in trail.read_text()
+
+
+def test_keys_of_other_systems_open_until_their_day_or_until_they_are_taken_out(
+    follower: Follower, tmp_path: Path
+) -> None:
+    file = tmp_path / "keys.jsonl"
+    erp = new_key(file, "erp", "engineer", date(2026, 3, 1))
+    old = new_key(file, "old", "viewer", date(2026, 1, 1))
+    with pytest.raises(LinewrightError, match="already"):
+        new_key(file, "erp", "viewer", date(2026, 3, 1))
+    assert erp not in file.read_text()
+    now_s = datetime(2026, 2, 1, 12, tzinfo=UTC).timestamp()
+    keys = Keys(file)
+    sessions = Sessions(0, keys)
+    page = LivePage(follower, sessions, Address(), lambda: now_s, lambda: now_s)
+
+    def status(key: str) -> int:
+        return ask(page, "/api/state", authorization=f"Bearer {key}").status
+
+    assert status(erp) == 200
+    assert [status(key) for key in (old, "guess", "", erp[:-1])] == [401] * 4
+    without_key(file, "erp")
+    assert status(erp) == 401
+    with pytest.raises(LinewrightError, match='did you mean "old"'):
+        without_key(file, "odl")
+    file.write_text('{"name": "a", "role": "boss"}\nno key\n')
+    with pytest.raises(LinewrightError, match=r"jsonl:1: .*\n.*jsonl:2: "):
+        Keys(file)
+    file.chmod(0o644)
+    with pytest.raises(LinewrightError, match="0600"):
+        Keys(file)

@@ -10,6 +10,22 @@ are in `_model`, `_study`, `_balance`, `_compare` and `_look`; `_say` is what th
 share.
 """
 
-from linewright.cli._main import main
+from __future__ import annotations
+
+import sys
 
 __all__ = ["main"]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return its exit code, see the package's head.
+
+    Args:
+        argv: Its arguments; those of the process by default.
+    """
+    try:
+        from linewright.cli._main import main as run  # noqa: PLC0415 - slow
+    except KeyboardInterrupt:  # Ctrl-C before anything has begun
+        print("interrupted; nothing was known yet", file=sys.stderr)
+        return 130
+    return run(argv)

@@ -36,7 +36,7 @@ from linewright.cli._model import (
 from linewright.cli._plan import run_plan
 from linewright.cli._run import run_forecast, run_life, run_run
 from linewright.cli._say import Args
-from linewright.cli._serve import run_serve
+from linewright.cli._serve import run_keys, run_serve
 from linewright.cli._study import run_brief, run_simulate
 from linewright.version import __version__
 
@@ -109,6 +109,8 @@ EXAMPLES = {
     "serve": "linewright serve plant.journal\n"
     "linewright serve plant.journal --host 192.168.1.20 --tokens 12 "
     "--certificate line.pem --key line.key",
+    "keys": "linewright keys add keys.jsonl erp --role engineer --days 365\n"
+    "linewright keys remove keys.jsonl erp",
     "version": "linewright version --json",
 }
 
@@ -614,3 +616,28 @@ def _add_run_verbs(verbs: Any) -> None:
     add("--key", metavar="FILE", help="its private key, in PEM, readable by you alone")
     text = "how many viewers can log in, each with a token of its own; 1 by default"
     add("--tokens", metavar="N", type=int, default=1, help=text)
+    text = "how many operators can, who may hold stations and decide about units"
+    add("--operators", metavar="N", type=int, default=0, help=text)
+    text = "how many engineers can, who may bring orders and change them too"
+    add("--engineers", metavar="N", type=int, default=0, help=text)
+    add("--keys", metavar="FILE", help="keys of other systems; see `linewright keys`")
+    text = "file to which logins, refusals and requests are added"
+    add("--audit", metavar="FILE", help=text)
+    _add_keys(verbs)
+
+
+def _add_keys(verbs: Any) -> None:
+    keys = _verb(verbs, "keys", run_keys, "keys of other systems, such as an ERP")
+    does = keys.add_subparsers(dest="do", metavar="add|list|remove", required=True)
+    for name in ("add", "list", "remove"):
+        one = does.add_parser(name)
+        one.add_argument("file", metavar="FILE")
+        one.add_argument("--quiet", action="store_true", default=argparse.SUPPRESS)
+        if name == "list":
+            continue
+        one.add_argument("name", metavar="NAME", help="of the system that has the key")
+        if name == "add":
+            text = "viewer, operator or engineer"
+            one.add_argument("--role", metavar="ROLE", default="viewer", help=text)
+            text = "for how many days it opens; 90 by default"
+            one.add_argument("--days", metavar="N", type=int, default=90, help=text)

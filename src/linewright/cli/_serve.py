@@ -1,14 +1,16 @@
-"""The verb that shows a running line in a browser."""
+"""The verbs that show a running line in a browser, and say who may look."""
 
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from linewright.cli._say import OK, Args, say, tell_compiling, write
 from linewright.errors import LinewrightError
 
 _MOST_TOKENS = 1_000
+_MOST_DAYS = 3_660
 
 
 def run_serve(args: Args) -> int:
@@ -24,10 +26,20 @@ def run_serve(args: Args) -> int:
         )
         raise LinewrightError(msg) from error
     from linewright.web.following import Follower  # noqa: PLC0415 - slow
+    from linewright.web.keys import Keys  # noqa: PLC0415
+    from linewright.web.roles import ENGINEER, OPERATOR, VIEWER  # noqa: PLC0415
     from linewright.web.sessions import Sessions  # noqa: PLC0415
 
-    if not 1 <= args.tokens <= _MOST_TOKENS:
-        msg = f"--tokens is {args.tokens}; it is 1 to {_MOST_TOKENS}"
+    counts = {
+        VIEWER: args.tokens,
+        OPERATOR: args.operators,
+        ENGINEER: args.engineers,
+    }
+    if not all(0 <= n <= _MOST_TOKENS for n in counts.values()):
+        msg = f"--tokens, --operators and --engineers are 0 to {_MOST_TOKENS} each"
+        raise ValueError(msg)
+    if not sum(counts.values()) and not args.keys:
+        msg = "nobody could log in: give --tokens, --operators, --engineers or --keys"
         raise ValueError(msg)
     if not 0 <= args.port <= 65535:
         msg = f"--port is {args.port}; it is 0 to 65535"
@@ -38,17 +50,46 @@ def run_serve(args: Args) -> int:
     tell_compiling(args)
     say(args, f"reading {args.journal}")
     follower = Follower(args.journal)
-    sessions = Sessions(args.tokens)
+    sessions = Sessions(counts, Keys(Path(args.keys) if args.keys else None))
+    audit = Path(args.audit) if args.audit else None
 
     def tell(place: str) -> None:
-        tokens = "".join(f"  {token}\n" for token in sessions.told())
-        many = "this token" if args.tokens == 1 else "one of these tokens"
-        write(f"{place}\nlog in with {many}, which works once:\n{tokens}")
+        tokens = sessions.told()
+        text = f"{place}\n"
+        if tokens:
+            many = "this token" if len(tokens) == 1 else "one of these tokens"
+            text += f"log in with {many}, which works once:\n"
+        for role, token in tokens:
+            text += f"  {token}" + ("" if role == VIEWER else f"  {role}") + "\n"
+        write(text)
         sys.stdout.flush()
         say(args, "Ctrl-C ends it; the line goes on without")
 
     try:
-        serve(follower, sessions, address, tell)
+        serve(follower, sessions, address, tell, audit=audit)
     finally:
         follower.close()
+    return OK
+
+
+def run_keys(args: Args) -> int:
+    """Make, show or take out keys of other systems."""
+    from linewright.web.keys import new_key, read_keys, without_key  # noqa: PLC0415
+
+    path = Path(args.file)
+    if args.do == "add":
+        today = datetime.now(UTC).date()  # noqa: TID251 - as the server's own
+        if not 1 <= args.days <= _MOST_DAYS:
+            msg = f"--days is {args.days}; it is 1 to {_MOST_DAYS}"
+            raise ValueError(msg)
+        last_day = today + timedelta(days=args.days)
+        secret = new_key(path, args.name, args.role, last_day)
+        say(args, f"the key of {args.name}, until {last_day}; it is told only now")
+        write(f"{secret}\n")
+    elif args.do == "remove":
+        without_key(path, args.name)
+        say(args, f"{args.name} opens nothing any more")
+    else:
+        for key in read_keys(path):
+            write(f"{key.name}  {key.role}  until {key.last_day}\n")
     return OK

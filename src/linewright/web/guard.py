@@ -1,22 +1,29 @@
 """What every request has to pass, and what every answer carries.
 
-A request names a host that we are, comes from our own page if it changes anything, is
-small, and belongs to a session unless it is about logging in. What it asks for is
-looked up by name: no path of a file is ever made from it.
+A request names a host that we are, is small, and comes from somebody who is known, and
+who may do what it asks for, unless it is about logging in. Who is known by a cookie has
+to come from our own page if it changes anything; a key in the header `Authorization` is
+nothing that a browser would send by itself. What is asked for is looked up by name: no
+path of a file is ever made from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["COOKIE", "Guard"]
+from linewright.web.roles import VIEWER, Who, may
+
+__all__ = ["COOKIE", "WHO", "Guard", "Rules"]
 
 COOKIE = "linewright"
+WHO = "linewright.who"
+"""Where the scope of a request that was let through says who asks."""
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -30,9 +37,27 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-_MOST_BODY = 1_024  # bytes
+MOST_BODY = 1_024  # bytes, where no rule says otherwise
 _MOST_PATH = 1_024
 _SAFE = {"GET", "HEAD"}
+
+
+class Rules(NamedTuple):
+    """What is asked of requests.
+
+    Attributes:
+        hosts: Names by which this server may be called, without a port.
+        scheme: ``http`` or ``https``.
+        open_paths: Paths that need nobody who is known.
+        roles: Least role for paths that are not for everybody who is known.
+        most_bytes: Largest body for paths that take more than others.
+    """
+
+    hosts: Collection[str]
+    scheme: str
+    open_paths: Collection[str]
+    roles: Mapping[str, str] = {}
+    most_bytes: Mapping[str, int] = {}
 
 
 class Guard:
@@ -40,24 +65,21 @@ class Guard:
 
     Args:
         app: What is behind it.
-        hosts: Names by which this server may be called, without a port.
-        scheme: ``http`` or ``https``.
-        open_paths: Paths that need no session.
-        is_known: Says whether a session is one.
+        rules: What is asked of requests.
+        who_is: Says who has a session, the first argument, or a key, the second.
+        on_refusal: Told of requests that came too near: who, path, and why.
     """
 
     def __init__(
         self,
         app: ASGIApp,
-        hosts: Iterable[str],
-        scheme: str,
-        open_paths: Iterable[str],
-        is_known: Callable[[str], bool],
+        rules: Rules,
+        who_is: Callable[[str, str], Who | None],
+        on_refusal: Callable[[Who | None, Scope, str], None],
     ) -> None:
-        self._app = app
-        self._hosts = {host.casefold() for host in hosts}
-        self._scheme, self._open = scheme, frozenset(open_paths)
-        self._is_known = is_known
+        self._app, self._rules = app, rules
+        self._hosts = {host.casefold() for host in rules.hosts}
+        self._who_is, self._on_refusal = who_is, on_refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or let it through."""
@@ -71,14 +93,14 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers[name] = value
-                if self._scheme == "https":
+                if self._rules.scheme == "https":
                     headers["Strict-Transport-Security"] = "max-age=31536000"
             await send(message)
 
         headers = Headers(scope=scope)
         refusal = (
             self._unwanted(scope, headers)
-            or self._foreign(scope, headers)
+            or self._too_large(scope, headers)
             or self._unknown(scope, headers)
         )
         await (refusal or self._app)(scope, receive, send_safely)
@@ -92,23 +114,41 @@ class Guard:
             return _said(405, "only GET, HEAD and POST are answered")
         return None
 
-    def _foreign(self, scope: Scope, headers: Headers) -> Response | None:
+    def _too_large(self, scope: Scope, headers: Headers) -> Response | None:
         if scope["method"] in _SAFE:
             return None
-        if headers.get("origin") != f"{self._scheme}://{headers['host']}":
-            return _said(403, "the request does not come from this server's page")
         size = headers.get("content-length", "")
         if not size.isdecimal():
             return _said(411, "the request does not say how long it is")
-        if int(size) > _MOST_BODY:
-            return _said(413, f"the request has more than {_MOST_BODY} bytes")
+        most = self._rules.most_bytes.get(scope["path"], MOST_BODY)
+        if len(size) > 12 or int(size) > most:
+            return _said(413, f"the request has more than {most} bytes")
         return None
 
     def _unknown(self, scope: Scope, headers: Headers) -> Response | None:
-        if scope["path"] in self._open:
-            return None
+        """Refuse who is not known, may not do this, or was sent by another page."""
         session = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
-        return None if self._is_known(session) else _said(401, "log in first")
+        kind, _, key = headers.get("authorization", "").partition(" ")
+        key = key.strip() if kind.casefold() == "bearer" else ""
+        is_foreign = (
+            headers.get("origin") != f"{self._rules.scheme}://{headers['host']}"
+        )
+        if scope["method"] not in _SAFE and is_foreign and not key:
+            self._on_refusal(None, scope, "sent by another page")
+            return _said(403, "the request does not come from this server's page")
+        if scope["path"] in self._rules.open_paths:
+            return None
+        who = self._who_is("" if key else session, key)
+        if who is None:
+            if key:
+                self._on_refusal(None, scope, "no such key, or not any more")
+            return _said(401, "this key opens nothing" if key else "log in first")
+        role = self._rules.roles.get(scope["path"], VIEWER)
+        if not may(who, role):
+            self._on_refusal(who, scope, f"only for the role {role}")
+            return _said(403, f"this is for the role {role}, and you are {who.role}")
+        scope[WHO] = who
+        return None
 
 
 def _without_port(host: str) -> str:

@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from types import FrameType
@@ -32,10 +33,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from linewright.control.genealogy import Genealogy
 from linewright.errors import JournalError, LinewrightError
 from linewright.report.palette import css_variables
+from linewright.web.audit import Audit
 from linewright.web.following import Follower
 from linewright.web.foretelling import Foreteller
-from linewright.web.guard import COOKIE, Guard
+from linewright.web.guard import COOKIE, WHO, Guard, Rules
 from linewright.web.hub import Hub
+from linewright.web.roles import Who
 from linewright.web.sessions import LONGEST_S, Sessions
 from linewright.web.viewing import Items, Viewing
 
@@ -131,6 +134,7 @@ class LivePage:
         address: Where it is served.
         clock_s: A clock that only goes forward, seconds.
         system_clock_s: The clock by which files are dated, seconds.
+        audit: File for the audit trail; None keeps none.
 
     Attributes:
         app: The application for an ASGI server.
@@ -147,9 +151,12 @@ class LivePage:
         address: Address,
         clock_s: Callable[[], float] = time.monotonic,
         system_clock_s: Callable[[], float] = time.time,
+        *,
+        audit: Path | None = None,
     ) -> None:
         self._follower, self.sessions, self._address = follower, sessions, address
         self._clock_s, self._system_clock_s = clock_s, system_clock_s
+        self._audit = Audit(audit, system_clock_s)
         self._viewing = Viewing(follower)
         self._foreteller = Foreteller(follower, clock_s)
         self._looking = threading.Lock()
@@ -175,12 +182,26 @@ class LivePage:
         ]
         inner = Starlette(routes=routes, lifespan=self._lifespan)
         inner.router.redirect_slashes = False
-        self.app: ASGIApp = Guard(
-            inner, address.hosts, address.scheme, _OPEN, self._is_known
-        )
+        rules = Rules(address.hosts, address.scheme, _OPEN)
+        self.app: ASGIApp = Guard(inner, rules, self._who_is, self._refused)
 
-    def _is_known(self, session: str) -> bool:
-        return bool(session) and self.sessions.knows(session, self._clock_s())
+    def _who_is(self, session: str, key: str = "") -> Who | None:
+        if key:
+            today = datetime.fromtimestamp(self._system_clock_s(), UTC).date()
+            return self.sessions.keys.who(key, today)
+        return self.sessions.who(session, self._clock_s()) if session else None
+
+    def _refused(self, who: Who | None, scope: Scope, why: str) -> None:
+        self._note(scope["path"], f"refused: {why}", scope, who)
+
+    def _note(self, what: str, outcome: str, scope: Scope, who: Who | None) -> None:
+        came_from = (scope.get("client") or ("",))[0]
+        about = {} if who is None else {"who": who.name, "role": who.role}
+        self._audit.note(what, outcome, came_from=came_from, **about)
+
+    def close(self) -> None:
+        """Close the audit trail."""
+        self._audit.close()
 
     # ------------------------------------------------------------ following
 
@@ -264,7 +285,7 @@ class LivePage:
     # ------------------------------------------------------------ answers
 
     async def _root(self, request: Request) -> Response:
-        is_in = self._is_known(request.cookies.get(COOKIE, ""))
+        is_in = self._who_is(request.cookies.get(COOKIE, "")) is not None
         return self._answer("live.html" if is_in else "login.html")
 
     async def _file(self, request: Request) -> Response:
@@ -283,10 +304,17 @@ class LivePage:
             text = "too many tries; wait a minute"
             return JSONResponse({"error": text}, 429, {"Retry-After": "60"})
         form = parse_qs((await request.body()).decode("utf-8", "replace"))
-        session = self.sessions.log_in("".join(form.get("token", [])).strip(), now_s)
-        if session is None:
+        token, name = ("".join(form.get(key, [])).strip() for key in ("token", "name"))
+        role = self.sessions.role_of(token)
+        try:
+            session = self.sessions.log_in(token, now_s, name)
+        except ValueError as error:
+            return JSONResponse({"error": str(error), "asks": "name"}, 422)
+        if session is None or role is None:
+            self._note("log in", "refused: no token", request.scope, None)
             text = "this is no token, or it was used before"
             return JSONResponse({"error": text}, 403)
+        self._note("log in", "done", request.scope, Who(role, name))
         answer = RedirectResponse("/", 303)
         answer.set_cookie(
             COOKIE,
@@ -299,13 +327,16 @@ class LivePage:
         return answer
 
     async def _logout(self, request: Request) -> Response:
-        self.sessions.log_out(request.cookies.get(COOKIE, ""))
+        session = request.cookies.get(COOKIE, "")
+        self._note("log out", "done", request.scope, self._who_is(session))
+        self.sessions.log_out(session)
         answer = RedirectResponse("/", 303)
         answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
         return answer
 
-    async def _tell_about(self, _: Request) -> Response:
-        return JSONResponse(self._about)
+    async def _tell_about(self, request: Request) -> Response:
+        who: Who = request.scope[WHO]
+        return JSONResponse(self._about | {"you": who._asdict()})
 
     async def _state(self, _: Request) -> Response:
         return Response(self.hub.since(-1), media_type="application/json")
@@ -333,19 +364,21 @@ class LivePage:
             "last-event-id", request.query_params.get("from", "")
         )
         seq = int(last) if last.isdecimal() and len(last) < 19 else -1
-        return _Counted(self, request.cookies.get(COOKIE, ""), seq)
+        kind, _, key = request.headers.get("authorization", "").partition(" ")
+        key = key.strip() if kind.casefold() == "bearer" else ""
+        return _Counted(self, (request.cookies.get(COOKIE, ""), key), seq)
 
-    async def stream(self, session: str, seq: int) -> AsyncIterator[str]:
+    async def stream(self, session: tuple[str, str], seq: int) -> AsyncIterator[str]:
         """Yield what changed since a record, as it changes; it ends with the session.
 
         Args:
-            session: Whose it is.
+            session: Whose it is, and the key if it is one of another system.
             seq: Record that was seen last, or -1.
         """
         version, text = self.hub.version, self.hub.resumed(seq)
         alive_s = self._clock_s()
         yield f"retry: 1000\n\n{self._alive()}{_event(self.hub.seq, text)}"
-        while not self.is_closing and self._is_known(session):
+        while not self.is_closing and self._who_is(*session) is not None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), ALIVE_S)
             if self.hub.version != version:
@@ -364,7 +397,7 @@ def _event(seq: int, text: str) -> str:
 class _Counted(StreamingResponse):
     """A stream that is counted as long as somebody reads it."""
 
-    def __init__(self, page: LivePage, session: str, seq: int) -> None:
+    def __init__(self, page: LivePage, session: tuple[str, str], seq: int) -> None:
         super().__init__(page.stream(session, seq), media_type="text/event-stream")
         self._page = page
 
@@ -408,6 +441,8 @@ def serve(
     sessions: Sessions,
     address: Address,
     on_ready: Callable[[str], None],
+    *,
+    audit: Path | None = None,
 ) -> None:
     """Serve the page until Ctrl-C.
 
@@ -416,6 +451,7 @@ def serve(
         sessions: Who may look.
         address: Where; see `Address.check`.
         on_ready: Told the page's address when it can be opened.
+        audit: File for the audit trail; None keeps none.
 
     Raises:
         ValueError: The address would let others in unseen.
@@ -424,7 +460,7 @@ def serve(
     address.check()
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     listener = socket.create_server((address.host, address.port), family=family)
-    page = LivePage(follower, sessions, address)
+    page = LivePage(follower, sessions, address, audit=audit)
     config = uvicorn.Config(
         page.app,
         log_level="warning",
@@ -444,4 +480,5 @@ def serve(
     except KeyboardInterrupt:
         pass  # it is how one ends it
     finally:
+        page.close()
         listener.close()

@@ -1,4 +1,4 @@
-"""Who may look: tokens that work once, and the sessions that they are exchanged for.
+"""Who is known: tokens that work once, and the sessions that they are exchanged for.
 
 Times are arguments, seconds of a clock that only goes forward. Of tokens and sessions
 only hashes are kept.
@@ -6,9 +6,13 @@ only hashes are kept.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections import deque
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from linewright.web.keys import Keys
+from linewright.web.roles import LONGEST_NAME, VIEWER, Who, hash_of
 
 __all__ = ["IDLE_S", "LONGEST_S", "Sessions"]
 
@@ -17,24 +21,41 @@ LONGEST_S = 7 * 24 * 3600.0
 _N_FAILURES, _FAILURES_S = 10, 60.0
 
 
+class _Session(NamedTuple):
+    who: Who
+    begun_s: float
+    seen_s: float
+
+
 class Sessions:
-    """Viewers, from their first token to the end of their session.
+    """People, from their first token to the end of their session.
 
     Args:
-        n_tokens: How many viewers can log in.
+        n_tokens: How many can log in: viewers, or so many of each role.
+        keys: Keys of other systems; none by default.
 
     Attributes:
-        tokens: The tokens, until they have been told; see `told`.
+        keys: The same.
+        tokens: The tokens with their roles, until they have been told; see `told`.
     """
 
-    def __init__(self, n_tokens: int) -> None:
-        self.tokens = [secrets.token_urlsafe(24) for _ in range(n_tokens)]
-        self._unused = {_hash(token) for token in self.tokens}
-        self._sessions: dict[bytes, tuple[float, float]] = {}
+    def __init__(
+        self, n_tokens: int | Mapping[str, int], keys: Keys | None = None
+    ) -> None:
+        self.keys = keys or Keys()
+        if isinstance(n_tokens, int):
+            n_tokens = {VIEWER: n_tokens}
+        self.tokens = [
+            (role, secrets.token_urlsafe(24))
+            for role, n in n_tokens.items()
+            for _ in range(n)
+        ]
+        self._unused = {hash_of(token): role for role, token in self.tokens}
+        self._sessions: dict[bytes, _Session] = {}
         self._failures: deque[float] = deque(maxlen=_N_FAILURES)
 
-    def told(self) -> list[str]:
-        """Return the tokens, and forget them."""
+    def told(self) -> list[tuple[str, str]]:
+        """Return role and token of each, and forget them."""
         tokens, self.tokens = self.tokens, []
         return tokens
 
@@ -43,31 +64,48 @@ class Sessions:
         is_full = len(self._failures) == _N_FAILURES
         return is_full and now_s - self._failures[0] < _FAILURES_S
 
-    def log_in(self, token: str, now_s: float) -> str | None:
-        """Return a new session for a token that nobody has used, else None."""
-        found = _hash(token)
-        if found not in self._unused:
-            self._failures.append(now_s)
+    def failed(self, now_s: float) -> None:
+        """Note that somebody has tried with what is no token or key."""
+        self._failures.append(now_s)
+
+    def role_of(self, token: str) -> str | None:
+        """Return the role of a token that nobody has used, else None."""
+        return self._unused.get(hash_of(token))
+
+    def log_in(self, token: str, now_s: float, name: str = "") -> str | None:
+        """Return a new session for a token that nobody has used, else None.
+
+        Raises:
+            ValueError: Who may act has to say who he is; the token can still be used.
+        """
+        role = self.role_of(token)
+        if role is None:
+            self.failed(now_s)
             return None
-        self._unused.remove(found)
+        name = " ".join(name.split())
+        if not name.isprintable() or len(name) > LONGEST_NAME:
+            msg = f"a name has at most {LONGEST_NAME} letters that can be printed"
+            raise ValueError(msg)
+        if not name and role != VIEWER:
+            msg = f"with the token of an {role}, say your name too: what you do has it"
+            raise ValueError(msg)
+        del self._unused[hash_of(token)]
         session = secrets.token_urlsafe(32)
-        self._sessions[_hash(session)] = (now_s, now_s)
+        self._sessions[hash_of(session)] = _Session(Who(role, name), now_s, now_s)
         return session
 
-    def knows(self, session: str, now_s: float) -> bool:
-        """Say whether a session is one, and let it live on."""
-        found = _hash(session)
-        begun_s, seen_s = self._sessions.get(found, (-LONGEST_S, -IDLE_S))
-        if now_s - begun_s >= LONGEST_S or now_s - seen_s >= IDLE_S:
-            self._sessions.pop(found, None)
-            return False
-        self._sessions[found] = (begun_s, now_s)
-        return True
+    def who(self, session: str, now_s: float) -> Who | None:
+        """Return whose a session is, and let it live on; None if it is none."""
+        found = hash_of(session)
+        one = self._sessions.get(found)
+        if one is None:
+            return None
+        if now_s - one.begun_s >= LONGEST_S or now_s - one.seen_s >= IDLE_S:
+            del self._sessions[found]
+            return None
+        self._sessions[found] = one._replace(seen_s=now_s)
+        return one.who
 
     def log_out(self, session: str) -> None:
         """End a session."""
-        self._sessions.pop(_hash(session), None)
-
-
-def _hash(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+        self._sessions.pop(hash_of(session), None)
