@@ -191,7 +191,7 @@ def run_forecast(args: Args) -> int:
         raise ValueError(msg)
     seed = found.opening.seed if args.seed is None else args.seed
     future = forecast(core, found.lowered, until_us, args.replications, seed)
-    rows, products = order_rows(line, core, future), product_rows(line, core, future)
+    rows, products = order_rows(core, future), product_rows(line, core, future)
     if args.json:
         about = {
             "now_us": core.now_us,

@@ -137,6 +137,10 @@ class Follower:
             self._tell(stored, -1, "failed", "", -1, str(record.body["subject"]))
         elif record.kind == "refused":
             self._tell(stored, -1, "refused", "", -1, str(record.body["subject"]))
+        elif record.kind in {"request", "declined"}:
+            what = "asked" if record.kind == "request" else "asked and refused"
+            text = f"{record.body['by']}: {record.body['text']}"
+            self._tell(stored, -1, what, "", -1, text)
 
     def _tell(
         self, stored: Stored, i: int, what: str, product: str, serial: int, place: str
