@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from linewright.control.asking import Outcome, Request
 from linewright.control.controller import Controller
 from linewright.control.jobs import device_of
 from linewright.control.links import Link, Message
@@ -82,6 +83,8 @@ MUTANTS = (
     "the last record is forgotten at a start",
     "numbers begin anew at every start",
     "a start skips the record after the snapshot",
+    "a request that comes again is done again",
+    "requests are answered before they are written",
 )
 
 
@@ -226,8 +229,12 @@ class World:
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._n = 0
         self._polls: dict[str, int] = {}
+        self.people = random.Random(f"people {seed}")
+        self.asked: dict[str, Request] = {}
+        self.outcomes: dict[str, Outcome] = {}
         self.boot()
         self.faults()
+        self.wishes()
 
     def at(self, when: int, what: Callable[[], None]) -> None:
         self._n += 1
@@ -243,7 +250,12 @@ class World:
             return False
         products = self.controller.core.state.products
         left = int(products["finished"][0] + products["scrapped"][0])
-        return left == N_UNITS and not self.controller.has_signals
+        is_answered = self.outcomes.keys() == self.asked.keys()
+        return (
+            is_answered
+            and left == len(self.expected())
+            and not self.controller.has_signals
+        )
 
     # ------------------------------------------------------------ faults
 
@@ -258,6 +270,63 @@ class World:
         self.at(
             rnd.randrange(END_OF_FAULTS_US // 2), lambda: self.machine("weld").fail()
         )
+
+    # ------------------------------------------------------------ people
+
+    def wishes(self) -> None:
+        """People ask for more, hold stations and let them go on, scrap a unit."""
+        rnd = self.people
+
+        def later(at: int, what: str, data: dict[str, Any]) -> None:
+            one = Request(f"{len(self.asked)}", what, "Anna", "that is why", data)
+            self.asked[one.key] = one
+            self.at(at, lambda: self.ask(one))
+
+        for n in range(rnd.randint(0, 2)):
+            at = rnd.randrange(END_OF_FAULTS_US)
+            name = f"more {n}"
+            held = rnd.random() < 0.3
+            data: dict[str, Any] = {"product": "frame", "quantity": rnd.randint(1, 2)}
+            later(at, "order", data | {"name": name, "is_held": held})
+            if held:
+                later(END_OF_FAULTS_US, "order release", {"order": name})
+        for station in rnd.sample(sorted(PLACES), rnd.randint(0, 2)):
+            at, for_us = rnd.randrange(END_OF_FAULTS_US), rnd.randrange(9 * SECOND)
+            hold = {"stations": [station], "is_now": rnd.random() < 0.5}
+            later(at, "hold", hold)
+            later(END_OF_FAULTS_US + for_us, "resume", {"stations": [station]})
+        if rnd.random() < 0.3:
+            unit = f"frame:{rnd.randrange(N_UNITS)}"
+            later(rnd.randrange(END_OF_FAULTS_US), "unit scrapped", {"unit": unit})
+
+    def ask(self, request: Request) -> None:
+        """Somebody asks, and asks again until an answer came."""
+        if request.key in self.outcomes:
+            return
+        self.at(self.now + 300 * MS, lambda: self.ask(request))
+        self.guarded(lambda: self.step([request]))
+
+    def hear(self, outcomes: Sequence[Outcome]) -> None:
+        for one in outcomes:
+            if not self.is_faulty or self.people.random() < 0.6:
+                self.outcomes[one.key] = one
+
+    def expected(self) -> set[int]:
+        """Return the serial numbers of all units that were ordered."""
+        more = 0
+        for key, one in self.asked.items():
+            outcome = self.outcomes.get(key)
+            if one.what == "order" and outcome and outcome.is_accepted:
+                more += int(one.data["quantity"])
+        return set(range(N_UNITS + more))
+
+    def scrapped(self) -> set[int]:
+        """Return the serial numbers of the units that somebody scrapped."""
+        return {
+            int(one.data["unit"].partition(":")[2])
+            for key, one in self.asked.items()
+            if one.what == "unit scrapped" and self.outcomes[key].is_accepted
+        }
 
     @property
     def is_faulty(self) -> bool:
@@ -344,6 +413,8 @@ class World:
         core = self.controller.core
         if self.mutant == "numbers begin anew at every start":
             core.numbers.clear()
+        if self.mutant == "a request that comes again is done again":
+            core.asked.restore(core.asked.notes() | {"outcomes": []})
         if self.mutant == "commands leave before the journal":
             self.leak(core.epoch)
         self.links, self._polls = {}, {}
@@ -460,10 +531,13 @@ class World:
         self.link(device).wake()
         self.guarded(lambda: self.poll(device))
 
-    def step(self) -> None:
+    def step(self, requests: Sequence[Request] = ()) -> None:
         controller = self.controller
         assert controller
-        step = controller.step(self.now)
+        if self.mutant == "requests are answered before they are written":
+            self.hear([Outcome(one.key, True, "") for one in requests])
+        step = controller.step(self.now, requests)
+        self.hear(step.outcomes)
         devices = set(step.devices)
         for answer in step.answers:
             device = answer.signal.source or device_of_signal(answer.signal)
@@ -513,14 +587,25 @@ def judge(world: World) -> list[str]:
                     (command["operation"], device, outcome)
                 )
     wrong += [f"{job} was done {n} times" for job, n in seen.items() if n > 1]
-    for serial in range(N_UNITS):
-        wrong += judge_life(serial, lives.get(serial, []))
-    extra = set(lives) - set(range(N_UNITS))
+    if world.outcomes.keys() != world.asked.keys():
+        return [*wrong, "somebody got no answer"]
+    expected, scrapped = world.expected(), world.scrapped()
+    for serial in expected:
+        life = lives.get(serial, [])
+        wrong += judge_life(serial, life, is_scrapped=serial in scrapped)
+    extra = set(lives) - expected
     wrong += [f"nobody ordered unit {serial}" for serial in extra]
-    return wrong + judge_journal(world)
+    wrong += [
+        f"request {key} was refused: {world.outcomes[key].text}"
+        for key, one in world.asked.items()
+        if not world.outcomes[key].is_accepted and one.what != "unit scrapped"
+    ]
+    return wrong + judge_journal(world, scrapped)
 
 
-def judge_life(serial: int, life: list[tuple[str, str, int]]) -> list[str]:
+def judge_life(
+    serial: int, life: list[tuple[str, str, int]], *, is_scrapped: bool
+) -> list[str]:
     """Hold what happened to a unit against the routing."""
     at = 0
     for operation, device, outcome in life:
@@ -531,13 +616,22 @@ def judge_life(serial: int, life: list[tuple[str, str, int]]) -> list[str]:
         ):
             return [f"unit {serial}: {operation} at {device} out of turn: {life}"]
         at = 1 if outcome == 1 else at + 1
-    return [] if at == len(STEPS) else [f"unit {serial} was not finished: {life}"]
+    if is_scrapped or at == len(STEPS):
+        return []
+    return [f"unit {serial} was not finished: {life}"]
 
 
-def judge_journal(world: World) -> list[str]:
-    """Hold what the journal says was done against what was."""
+def judge_journal(world: World, scrapped: set[int]) -> list[str]:
+    """Hold what the journal says was done against what was.
+
+    What a machine did to a unit after somebody has scrapped it is nobody's business.
+    """
     wrong = []
-    truth = {job: outcomes for _, job, _, outcomes in world.done}
+    truth, called_off = {}, set()
+    for _, job, command, outcomes in world.done:
+        truth[job] = outcomes
+        if {serial for _, serial in command["units"]} & scrapped:
+            called_off.add(job)
     written: dict[str, tuple[int, ...]] = {}
     for record in world.journal.records:
         if record.kind == "done":
@@ -549,4 +643,5 @@ def judge_journal(world: World) -> list[str]:
         f"{job}: written {written.get(job)}, true {truth.get(job)}"
         for job in sorted(truth.keys() | written.keys())
         if written.get(job) != truth.get(job)
+        and not (job in called_off and job not in written)
     ]

@@ -207,6 +207,7 @@ def _bring_up_to_date(lowered: Lowered, arrays: dict[str, Any]) -> None:
     like = new_state(lowered)
     _mark_common_failures(lowered, arrays)
     _move_lines(like, arrays)
+    _put_orders_in_line(like, arrays)
     for name, fresh in zip(like._fields, like, strict=True):
         old = arrays.get(name)
         if old is None:
@@ -260,6 +261,30 @@ def _move_lines(like: t.State, arrays: dict[str, Any]) -> None:
         for column in t.SKILL_STATE.names or ():
             skills[column][: len(pools)] = pools[column]
         arrays["skills"] = skills
+
+
+def _put_orders_in_line(like: t.State, arrays: dict[str, Any]) -> None:
+    """Give orders what the line says of them, and stations what their calendars say.
+
+    An earlier release counted orders, and a station was on shift as its calendar is.
+    """
+    orders, clock, stations = map(arrays.get, ("orders", "clock", "stations"))
+    if orders is not None and clock is not None and len(orders) == len(like.orders):
+        is_counted = "next" not in (orders.dtype.names or ())
+        new = like.orders.copy()  # another model may have other dates
+        for column in ("done", "scrapped", "finished"):
+            new[column] = orders[column]
+        arrays["orders"] = new
+        if is_counted and int(clock["next_order"][0]) >= len(orders):
+            clock["next_order"] = -1
+    if stations is None or "by_calendar" in (stations.dtype.names or ()):
+        return
+    if "shift" in (stations.dtype.names or ()) and len(stations) == len(like.stations):
+        new = zeros(t.STATION_STATE, len(stations))
+        for column in set(stations.dtype.names) & set(new.dtype.names or ()):
+            new[column] = stations[column]
+        new["by_calendar"] = stations["shift"]
+        arrays["stations"] = new
 
 
 def _check_form(

@@ -70,6 +70,10 @@ NOBODY, TO_BEGIN, TO_GO_ON = range(3)
 
 # modes of a calendar
 CALENDAR_OFF, CALENDAR_BREAK, CALENDAR_ON = 0, 1, 2
+# how a station is held by hand: what is begun is finished, or stops where it is
+NOT_HELD, HELD_AT_END, HELD_NOW = range(3)
+# what becomes of the units of an order that have not come in
+ASIDE, AGAIN, GONE = range(3)
 
 # where a part is
 ON_SERVER, BLOCKED_ON_SERVER, IN_OUTPUT, IN_QUEUE, MOVING, IN_STORE, OUTSIDE, NEW = (
@@ -85,6 +89,15 @@ ADVANCED = 13  # of a server: its part has closed up to the end of its conveyor
 FETCHED = 14  # of a vehicle: it has picked a part up, or is charged
 PEOPLE_CAME = 15  # of a claimant: those who walked to it are there
 N_EVENTS = 16
+# what people do while the line runs: no event of a timer, but applied like one
+(
+    PLAN_ORDER,  # of an order: its release is at the outcome, or put off if negative
+    KEEP_OUT,  # of an order: its units outside stand aside, come again or are gone
+    HURRY,  # of an order: the outcome is its priority, and that of its units
+    HOLD,  # of a station: the outcome says how it is held, or that it goes on
+    TAKE_OUT,  # of a part: it is scrapped where it stands
+    BELIEVE,  # of a part: it is good, whatever was found
+) = range(N_EVENTS, N_EVENTS + 6)
 
 # what the kernel asks of whoever drives it
 ASK_PROCESS, ASK_SETUP, ASK_REPAIR, ASK_CLOCK, ASK_MOVE, ASK_ARRIVAL = range(6)
@@ -362,6 +375,7 @@ BELT_STATE = _record(  # of a station that is a conveyor
 )
 STATION_STATE = _record(
     "i4 n_ready shift next_tick",
+    "i2 by_calendar held",  # `shift` is by the calendar, but for what is held
     "i8 started completed wait_us waited planned_us failures setups rejected",
     "i8 batches late oldest",
 )
@@ -408,7 +422,11 @@ CLAIM = _record(
 NODE = _record("i8 key leaf")
 # an event, what caused it, and what kind of time went by between them
 CAUSE = _record("i4 parent what", "i8 at", "i4 n_after after moved_to wanted")
-ORDER_STATE = _record("i8 done scrapped finished")
+# the orders: first those of the line's table, then what came while it ran; `next` is
+# the order that is released after this one
+ORDER_STATE = _record(
+    "i8 done scrapped finished quantity release due priority", "i4 product next"
+)
 STREAM = _record("u8 key", "i8 held kind", "f8 scale")
 AHEAD = _record("i8 number amount", "i4 stream visit")  # of a server or a source
 

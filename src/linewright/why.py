@@ -905,12 +905,14 @@ class _Story:
 
     def next_order(self, i: int) -> Cause:
         name = self.names.products[i]
-        for o in range(int(self.state.clock["next_order"][0]), len(self.line.orders)):
-            order = self.line.orders[o]
+        o = int(self.state.clock["next_order"][0])
+        while o >= 0:
+            order = self.state.orders[o]
             if order["product"] == i:
                 at = self.when(int(order["release"]))
                 id_ = self.names.orders[o]
                 return Cause(f"the next order of {name}, {id_}, is released {at}")
+            o = int(order["next"])
         return Cause(f"every order of {name} has been released")
 
     def comes_with(self, i: int) -> Cause:

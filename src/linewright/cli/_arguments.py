@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from linewright.cli._animate import run_animate
+from linewright.cli._ask import add_ask_verbs
 from linewright.cli._balance import run_balance
 from linewright.cli._compare import run_compare
 from linewright.cli._estimate import run_estimate
@@ -101,6 +102,19 @@ EXAMPLES = {
     'linewright run plant.yaml --emulate --until "2 weeks" --journal plant.journal',
     "forecast": "linewright forecast plant.journal\n"
     "linewright forecast plant.journal --replications 400 --json",
+    "order": "linewright order plant.journal add --product trainer --quantity 3 "
+    '--due "2027-04-01 06:00"\n'
+    "linewright order plant.journal add --file orders.csv --hold\n"
+    "linewright order plant.journal release 12 13\n"
+    "linewright order plant.journal priority 12 50\n"
+    "linewright order plant.journal list",
+    "decide": "linewright decide plant.journal trainer:17 scrapped "
+    '--by "Shift leader" --reason "fell off the trolley"\n'
+    "linewright decide plant.journal weld#212 not-done --by Operator "
+    '--reason "the part is untouched"',
+    "hold": 'linewright hold plant.journal weld --reason "fixture is loose"\n'
+    'linewright hold plant.journal --now --reason "fire drill"',
+    "resume": "linewright resume plant.journal weld",
     "emulate": "linewright emulate line.yaml --speed 10 --memory machines.jsonl\n"
     "linewright emulate line.yaml --fault 'stuck:weld@10 min+5 min'",
     "pki": "linewright pki init\nlinewright pki trust controller press.der",
@@ -141,6 +155,7 @@ def new_parser() -> argparse.ArgumentParser:
         _add_run_verbs,
     ):
         add(verbs)
+    add_ask_verbs(verbs, _verb)
     return parser
 
 
@@ -589,6 +604,8 @@ def _add_run_verbs(verbs: Any) -> None:
     add("--speed", metavar="N", type=float, help=text)
     add("--until", metavar="TIME", help="when to stop; the study's horizon by default")
     add("--seed", metavar="N", type=int, help="as in the model")
+    text = "wait for orders when nothing is left to do, until then or Ctrl-C"
+    add("--stay", action="store_true", help=text)
     _add_security(run)
     _add_machine_verbs(verbs)
     text = "say when the orders of a running line will be done"

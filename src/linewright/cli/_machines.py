@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from linewright.control.controller import Controller
     from linewright.control.plant import Fault, Plant
     from linewright.drivers.emulated import Progress
+    from linewright.drivers.inbox import Inbox
     from linewright.drivers.opcua_server import MachineServer
     from linewright.drivers.pki import Certificate, Side
 
@@ -178,7 +179,12 @@ def side_of(args: Args, name: str) -> Side | None:
 
 
 def run_over_opcua(
-    args: Args, controller: Controller, until_us: int, tell: Any, sold: list[str]
+    args: Args,
+    controller: Controller,
+    until_us: int,
+    tell: Any,
+    sold: list[str],
+    inbox: Inbox,
 ) -> Progress:
     """Run a line on machines over OPC UA."""
     from linewright.drivers.opcua_client import OpcUaWay  # noqa: PLC0415 - slow
@@ -187,7 +193,9 @@ def run_over_opcua(
     way = OpcUaWay(args.opcua, side_of(args, "controller"))
 
     async def run() -> Progress:
-        runner = Runner(controller, way, args.speed or 1.0)
+        runner = Runner(
+            controller, way, args.speed or 1.0, inbox=inbox, stays=args.stay
+        )
         stop_on_signals(runner)
         told: set[str] = set()
 
@@ -208,7 +216,8 @@ def _tell_wrong(
     now = {f"{device} does not answer: {why}" for device, why in wrong.items()}
     now |= {
         f"{job}: its machine started again and forgot it, and nobody knows whether it "
-        "was done; the machine waits"
+        f"was done; the machine waits. Look at the unit, and say so: linewright decide "
+        f"JOURNAL {job} done, or not-done"
         for job in doubtful
     }
     for text in sorted(now - told):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from linewright.cli._look import instant
 from linewright.cli._say import (
@@ -22,61 +22,104 @@ from linewright.cli._say import (
 
 if TYPE_CHECKING:
     from linewright.control.genealogy import Genealogy, Tree
+    from linewright.control.journal import SqliteJournal
     from linewright.drivers.emulated import Progress
+    from linewright.drivers.inbox import Inbox
+    from linewright.lower import Lowered
     from linewright.model.line import Line
 
 
 def run_run(args: Args) -> int:
     """Run a line, its machines played or elsewhere."""
-    from linewright.cli._machines import need_opcua, run_over_opcua  # noqa: PLC0415
-    from linewright.control.controller import Controller  # noqa: PLC0415
-    from linewright.control.emulation import Emulation  # noqa: PLC0415 - slow
-    from linewright.control.openings import journal_of  # noqa: PLC0415
-    from linewright.drivers.emulated import run_emulated  # noqa: PLC0415
+    from linewright.control.openings import journal_of  # noqa: PLC0415 - slow
+    from linewright.drivers.inbox import Inbox, put_aside  # noqa: PLC0415
     from linewright.lower import lower  # noqa: PLC0415
-    from linewright.model.meaning import leaves_line  # noqa: PLC0415
 
-    _check(args)
-    if args.opcua is not None:
-        need_opcua()
+    _check_run(args)
     line = load_line(args, args.model, args.overlay)
     until_us = line.study.horizon if args.until is None else instant(args.until, line)
     seed = line.study.seed if args.seed is None else args.seed
     path = Path(args.journal or f"{title(args)}.journal")
     tell_compiling(args)
     lowered = lower(line, max(line.study.horizon, until_us))
+    if not path.exists():
+        put_aside(path)
     journal = journal_of(path, line, lowered, seed)
+    inbox = Inbox(path)
     try:
-        emulation = Emulation(lowered, journal, seed) if args.emulate else None
-        controller = (
-            emulation.controller if emulation else Controller(lowered, journal, seed)
-        )
-        begun_us = controller.core.now_us
-        if begun_us:
-            say(args, f"goes on at {_when(line, begun_us)}, as {path} has it")
-        tell = None if args.quiet else _teller(line)
-        sold = [name for name in line.products if leaves_line(line, name)]
-        if emulation:
-            progress = run_emulated(emulation, until_us, args.speed, tell, sold=sold)
-        else:
-            progress = run_over_opcua(args, controller, until_us, tell, sold)
-        if sys.stderr.isatty() and not args.quiet:
-            sys.stderr.write("\r\x1b[K")
-        controller.save_snapshot()
+        running = _Running(args, line, lowered, journal, inbox, seed, until_us)
+        progress, is_over = _run_line(running)
     except KeyboardInterrupt:  # while the journal was read, before anything went on
         say(args, f"interrupted at the start; {path} holds what it held")
         return INTERRUPTED
     finally:
+        inbox.close()
         journal.close()
     if args.json:
         print_json({"journal": str(path)} | _as_json(progress, seed))
     else:
         write(_told(line, progress) + f"{path}\n")
+    if inbox.trouble:
+        say(args, f"nobody could ask for anything: {inbox.trouble}")
     if progress.now_us < until_us:
-        is_over = not controller.core.jobs and controller.next_due_us() is None
         what = "nothing is left to do" if is_over else "run it again to go on"
         say(args, f"stopped at {_when(line, progress.now_us)}; {what}")
     return OK
+
+
+def _check_run(args: Args) -> None:
+    from linewright.cli._machines import need_opcua  # noqa: PLC0415 - slow
+
+    _check(args)
+    if args.opcua is not None:
+        need_opcua()
+
+
+class _Running(NamedTuple):
+    """All that a line needs to run."""
+
+    args: Args
+    line: Line
+    lowered: Lowered
+    journal: SqliteJournal
+    inbox: Inbox
+    seed: int
+    until_us: int
+
+
+def _run_line(it: _Running) -> tuple[Progress, bool]:
+    """Run a line; return where it is, and whether nothing is left to do."""
+    from linewright.cli._machines import run_over_opcua  # noqa: PLC0415 - slow
+    from linewright.control.controller import Controller  # noqa: PLC0415
+    from linewright.control.emulation import Emulation  # noqa: PLC0415
+    from linewright.drivers.emulated import run_emulated  # noqa: PLC0415
+    from linewright.model.meaning import leaves_line  # noqa: PLC0415
+
+    args, line, parts = it.args, it.line, (it.lowered, it.journal, it.seed)
+    emulation = Emulation(*parts) if args.emulate else None
+    controller = emulation.controller if emulation else Controller(*parts)
+    begun_us = controller.core.now_us
+    if begun_us:
+        path = it.journal.path
+        say(args, f"goes on at {_when(line, begun_us)}, as {path} has it")
+    tell = None if args.quiet else _teller(line)
+    sold = [name for name in line.products if leaves_line(line, name)]
+    if emulation:
+        progress = run_emulated(
+            emulation,
+            it.until_us,
+            args.speed,
+            tell,
+            sold=sold,
+            inbox=it.inbox,
+            stays=args.stay,
+        )
+    else:
+        progress = run_over_opcua(args, controller, it.until_us, tell, sold, it.inbox)
+    if sys.stderr.isatty() and not args.quiet:
+        sys.stderr.write("\r\x1b[K")
+    controller.save_snapshot()
+    return progress, not controller.core.jobs and controller.next_due_us() is None
 
 
 def _check(args: Args) -> None:
@@ -156,7 +199,7 @@ def run_forecast(args: Args) -> int:
         raise ValueError(msg)
     seed = found.opening.seed if args.seed is None else args.seed
     future = forecast(core, found.lowered, until_us, args.replications, seed)
-    rows, products = order_rows(line, core, future), product_rows(line, core, future)
+    rows, products = order_rows(core, future), product_rows(line, core, future)
     if args.json:
         about = {
             "now_us": core.now_us,

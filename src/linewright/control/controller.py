@@ -10,10 +10,11 @@ is commanded, and the senders keep what they have said.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from linewright.control.asking import Outcome, Request
 from linewright.control.core import Core
 from linewright.control.journal import Journal, Snapshot
 from linewright.control.records import Answer, Record, Signal
@@ -34,11 +35,13 @@ class Step:
         records: The records written.
         answers: What became of each signal.
         devices: Devices for which there is something new.
+        outcomes: What became of each request.
     """
 
     records: list[Record] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     devices: set[str] = field(default_factory=set)
+    outcomes: list[Outcome] = field(default_factory=list)
 
 
 class Companion(Protocol):
@@ -159,8 +162,12 @@ class Controller:
         timer = self.core.next_timer()
         return None if timer is None else timer[0]
 
-    def step(self, now_us: int) -> Step:
+    def step(self, now_us: int, requests: Sequence[Request] = ()) -> Step:
         """Decide and write all that has come, and what the line itself is to do by now.
+
+        Args:
+            now_us: Time, microseconds from the line's start.
+            requests: What people ask; they are asked again until an outcome came.
 
         Raises:
             JournalError: The disk did not take it. Nothing has happened, and nothing
@@ -173,7 +180,24 @@ class Controller:
         for signal in waiting:
             answers.append(self.hear(signal, now_us))
             self._do_due(now_us)
-        return self.flush(answers)
+        outcomes = []
+        for request in requests:
+            outcomes.append(self.ask(request, now_us))
+            self._do_due(now_us)
+        return replace(self.flush(answers), outcomes=outcomes)
+
+    def ask(self, request: Request, now_us: int) -> Outcome:
+        """Judge and do a request; its outcome counts when `flush` has returned.
+
+        One that came before has the outcome that it had then.
+        """
+        known = self.core.asked.outcome(request.key)
+        if known is not None:
+            return known
+        self.do(self.core.asked.decide(self.core, request, now_us))
+        found = self.core.asked.outcome(request.key)
+        assert found
+        return found
 
     def hear(self, signal: Signal, now_us: int) -> Answer:
         """Decide and apply a signal; its answer counts when `flush` has returned."""

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from linewright import tables as t
+from linewright.control.asking import Asked
 from linewright.control.jobs import (
     BY_NAME,
     BY_PHASE,
@@ -31,6 +32,7 @@ from linewright.control.jobs import (
     Unit,
 )
 from linewright.control.judging import judge
+from linewright.control.ordering import NewOrder, fitted, with_order
 from linewright.control.records import Alarm, Decision, Record, Signal
 from linewright.errors import JournalError
 from linewright.kernel.run import Outside
@@ -95,7 +97,8 @@ class Core:
         if lowered.own_rules:
             msg = "a line with rules of one's own in Python cannot be run yet"
             raise JournalError(msg)
-        self.lowered = lowered
+        self.lowered = self._base = lowered
+        self.asked = Asked()
         self.devices = Devices(lowered)
         self.epoch = 0
         self.jobs: dict[str, Job] = {}
@@ -123,6 +126,8 @@ class Core:
             "kept": self._settled,
             "redo": self._settled,
             "refused": self._refused,
+            "request": lambda body, after: self.asked.apply(self, body, after),
+            "declined": lambda body, _: self.asked.declined(body),
         }
         self._of_server: list[Job | None] = [None] * len(self.devices.servers)
         failures = range(len(lowered.tables.server_modes))
@@ -131,9 +136,16 @@ class Core:
         self._draws = new_draws(lowered, seed, 0)
         self.inspected: list[int] = lowered.tables.steps["inspected"].tolist()
         self._has_samples = bool(lowered.tables.steps["sampled"].any())
-        self._margin = int(lowered.tables.settings[t.S_MARGIN])
-        n_trace = _N_TRACE + 16 * self._margin  # of one event, a large order included
-        self._take(new_state(lowered, n_trace=n_trace))
+        self._take(new_state(lowered, n_trace=self._n_trace()))
+
+    @property
+    def _margin(self) -> int:
+        """Return how many parts one event can bring into being."""
+        return int(self.lowered.tables.settings[t.S_MARGIN])
+
+    def _n_trace(self) -> int:
+        """Return the rows of trace of one event, a large order included."""
+        return _N_TRACE + 16 * self._margin
 
     def _take(self, state: t.State) -> None:
         """Go on with a state; the columns that are looked at often are kept at hand."""
@@ -272,6 +284,29 @@ class Core:
     def _refused(self, body: Body, after: _After) -> None:
         text = f"{body['signal']} of {body['subject']} was refused: {body['why']}"
         self._raise_alarm(body["subject"], text, after)
+
+    # ------------------------------------------------------------ what people ask
+
+    def take_order(self, order: NewOrder) -> None:
+        """Take an order that came in; an act says when it is released."""
+        self.lowered, state = with_order(self._base, self.state, order, self.asked.came)
+        if len(state.trace) < self._n_trace():
+            state = state._replace(trace=self._new_trace())
+        self._take(state)
+
+    def _new_trace(self) -> t.Ints:
+        return np.zeros((self._n_trace(), len(t.TRACE_COLUMNS)), np.int64)
+
+    def act(self, kind: int, row: int, outcome: int, after: _After) -> None:
+        """Do an act of `tables`, as a person has decided."""
+        self._step(kind, row, outcome, after)
+
+    def settle_by_hand(self, body: Body, after: _After) -> None:
+        """End a job of which a person says that it was done, or command it again."""
+        if "outcomes" in body:
+            self._done(body, after)
+        else:
+            self._settled(body, after)
 
     def _raise_alarm(self, subject: str, text: str, after: _After) -> None:
         self._n_alarms += 1
@@ -457,6 +492,7 @@ class Core:
             "numbers": self.numbers,
             "counts": self.counts,
             "past": self.past,
+            "asked": self.asked.notes(),
         }
 
     def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -472,8 +508,11 @@ class Core:
         """Go on from what `saved` returned."""
         notes = json.loads(json.dumps(notes))  # a copy; quicker than deepcopy
         arrays = {name: np.array(array) for name, array in arrays.items()}
-        arrays["trace"] = np.zeros_like(self.state.trace)
-        self._take(t.State(**{name: arrays[name] for name in t.State._fields}))
+        self.asked.restore(notes["asked"])
+        arrays["trace"] = np.zeros((0, len(t.TRACE_COLUMNS)), np.int64)
+        state = t.State(**{name: arrays[name] for name in t.State._fields})
+        self.lowered = fitted(self._base, state, self.asked.came)
+        self._take(state._replace(trace=self._new_trace()))
         self.epoch, self._n_alarms = notes["epoch"], notes["n_alarms"]
         self.numbers, self.counts = notes["numbers"], notes["counts"]
         self.past = notes["past"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from linewright import tables as t
+from linewright.control.asking import Outcome, Request
 from linewright.control.controller import Controller
 from linewright.control.jobs import BY_EVENT
 from linewright.control.journal import Journal
@@ -64,6 +65,13 @@ class Emulation:
         """Return when something happens next, if anything does."""
         found = self.nature.next()
         return None if found is None else found.at_us
+
+    def ask(self, request: Request, at_us: int) -> Outcome:
+        """Judge and do what somebody asks, after all that has happened by a time.
+
+        It counts when `run` has returned, or `Controller.flush`.
+        """
+        return self.controller.ask(request, at_us)
 
     def run(self, until_us: int) -> int:
         """Go on until a time; return how many records were written.

@@ -23,7 +23,6 @@ from linewright.kernel.run import Outside
 from linewright.lower import Lowered, new_draws, resumed_state
 from linewright.model.line import Line
 from linewright.model.meaning import leaves_line
-from linewright.model.moments import tick_of
 from linewright.replicate import run_until
 from linewright.stats.intervals import wilson_interval
 
@@ -81,7 +80,7 @@ class Forecast:
         return None if found == np.iinfo(np.int64).max else found
 
 
-def order_rows(line: Line, core: Core, future: Forecast) -> list[dict[str, Any]]:
+def order_rows(core: Core, future: Forecast) -> list[dict[str, Any]]:
     """Return a row for each order that is not done: dates, and the chance to keep it.
 
     A row has ``order``, ``product``, ``done`` and ``quantity`` (units), ``p50_us``,
@@ -89,24 +88,25 @@ def order_rows(line: Line, core: Core, future: Forecast) -> list[dict[str, Any]]
     the end), and ``on_time`` with its Wilson interval ``low`` to ``high`` (None without
     a due date).
     """
-    orders = line.orders if isinstance(line.orders, tuple) else ()
-    rows = []
-    for i, (name, order) in enumerate(zip(future.orders, orders, strict=True)):
-        if int(core.state.orders["finished"][i]) >= 0:
+    rows, names = [], core.lowered.names.products
+    for i, name in enumerate(future.orders):
+        order = core.state.orders[i]
+        is_cancelled = core.asked.put_off.get(i) == "cancelled"
+        if int(order["finished"]) >= 0 or is_cancelled:
             continue
         row: dict[str, Any] = {
             "order": name,
-            "product": order.product,
-            "done": int(core.state.orders["done"][i]),
-            "quantity": order.quantity,
+            "product": names[int(order["product"])],
+            "done": int(order["done"]),
+            "quantity": int(order["quantity"]),
             "p50_us": future.done_by_us(name, 0.5),
             "p80_us": future.done_by_us(name, 0.8),
             "p95_us": future.done_by_us(name, 0.95),
             "on_time": None,
         }
-        if order.due is not None:
+        if order["due"] < t.NEVER:
             times = future.finished_us[:, i]
-            is_kept = (times >= 0) & (times <= tick_of(line, order.due))
+            is_kept = (times >= 0) & (times <= int(order["due"]))
             kept = wilson_interval(int(is_kept.sum()), len(times), _CONFIDENCE)
             row |= {"on_time": kept.mean, "low": kept.low, "high": kept.high}
         rows.append(row)

@@ -182,7 +182,7 @@ def _has(db: sqlite3.Connection, about: tuple[int, str]) -> bool:
 
 def _follow(db: sqlite3.Connection, reader: JournalReader) -> None:
     """Take in the records that are new; who comes at the same time waits."""
-    reading = _Reading(reader.opening)
+    reading = _Reading(reader)
     try:
         with closing(db.cursor()) as cursor:
             cursor.execute("BEGIN IMMEDIATE")
@@ -206,8 +206,8 @@ _AT_ONCE = 50_000
 class _Reading:
     """Turns rows of records into rows of the file."""
 
-    def __init__(self, opening: Opening) -> None:
-        names = opening.names
+    def __init__(self, reader: JournalReader) -> None:
+        self._reader, names = reader, reader.opening.names
         self._servers, self._stations = names["servers"], names["stations"]
         self._operations, self._orders = names["operations"], names["orders"]
         self._clear()
@@ -217,6 +217,14 @@ class _Reading:
         self.ended: list[tuple[Any, ...]] = []
         self.steps: list[tuple[Any, ...]] = []
         self.made_of: list[tuple[Any, ...]] = []
+
+    def _order(self, row: int) -> str:
+        """Return the name of an order, also of one that came while the line ran."""
+        n_planned = len(self._reader.opening.names["orders"])
+        if row >= len(self._orders):
+            planned = self._orders[:n_planned]
+            self._orders = planned + self._reader.orders_that_came()
+        return self._orders[row]
 
     def take(self, stored: Stored) -> None:
         """Read what happened to units in a record."""
@@ -235,7 +243,7 @@ class _Reading:
             elif kind == t.T_RELEASE:
                 self.released.append((product, serial, at_us))
                 self.ended.append((at_us, "split up", value, other))
-                detail = self._orders[value] if value >= 0 else ""
+                detail = self._order(value) if value >= 0 else ""
             elif kind in _FATES:
                 self.ended.append((at_us, _FATES[kind], product, serial))
             if kind == t.T_USE:

@@ -318,7 +318,16 @@ def whole_snapshot(row: tuple[int, str, bytes, bytes]) -> Snapshot | None:
     if hashlib.sha256(notes.encode() + arrays).digest() != digest:
         return None  # the records lead to the same
     file = np.load(io.BytesIO(arrays), allow_pickle=False)
-    return Snapshot(seq, json.loads(notes), {name: file[name] for name in file.files})
+    tables = {name: file[name] for name in file.files}
+    if not all(map(_fits, tables, tables.values())):
+        return None  # another release's tables have other columns
+    return Snapshot(seq, json.loads(notes), tables)
+
+
+def _fits(name: str, table: t.Ints) -> bool:
+    """Say whether a table has the form that this release's kernel reads."""
+    dtype = t.STATE_DTYPES.get(name.rpartition(".")[2])
+    return dtype is None or table.dtype == dtype
 
 
 def _locked(path: Path) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from linewright import tables as t
-from linewright.control.jobs import BY_NAME, REPORTED, Action, Job, device_of
+from linewright.control.jobs import BY_NAME, REPORTED, Job, device_of
 from linewright.control.records import Decision, Record, Signal
 
 if TYPE_CHECKING:
     from linewright.control.core import Core
 
-__all__ = ["judge"]
+__all__ = ["contradiction", "judge"]
 
 _INSPECTS = 2  # `inspected` of a step that can reject
 _KNOWN = Decision(None, known=True)
@@ -55,7 +55,7 @@ def _done(core: Core, signal: Signal) -> dict[str, Any] | str | None:
     if action.phase >= 0 and job.row in core.early:
         is_same = core.early[job.row][0] == outcomes
         return None if is_same else "it has ended with another result"
-    why = _contradiction(core, job, action, outcomes)
+    why = contradiction(core, job, outcomes)
     return why or {"job": job.id, "outcomes": outcomes} | _said(signal)
 
 
@@ -76,8 +76,9 @@ def _past(core: Core, signal: Signal) -> str | None:
     )
 
 
-def _contradiction(core: Core, job: Job, action: Action, outcomes: list[int]) -> str:
+def contradiction(core: Core, job: Job, outcomes: list[int]) -> str:
     """Return why a job cannot have ended so, or nothing."""
+    action = BY_NAME[job.action]
     state, tables = core.state, core.lowered.tables
     if action.name in {"process", "unload"}:
         return _no_outcomes(core, job, outcomes)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from linewright import tables as t
+from linewright.control.ordering import NewOrder, fitted, with_order
 from linewright.control.records import Record
 from linewright.kernel.run import Foreseen, Outside
 from linewright.lower import Lowered, new_draws, new_state, part_capacity
@@ -32,9 +33,8 @@ class Nature:
     """
 
     def __init__(self, lowered: Lowered, seed: int, replication: int = 0) -> None:
-        self._lowered = lowered
+        self._lowered = self._base = lowered
         self._draws = new_draws(lowered, seed, replication)
-        self._margin = int(lowered.tables.settings[t.S_MARGIN])
         self._take(new_state(lowered))
 
     def _take(self, state: t.State) -> None:
@@ -68,6 +68,12 @@ class Nature:
 
     def accept(self, record: Record) -> None:
         """Do what a record of the controller says has happened."""
+        if record.kind == "request" and "order" in record.body:
+            order = NewOrder(**record.body["order"])
+            self._lowered, state = with_order(
+                self._base, self.state, order, self._came(1)
+            )
+            self._take(state)
         for kind, row, _, _, _, event, outcome in record.rows:
             if kind == t.T_EVENT:
                 self._step(event, row, outcome, record.at_us)
@@ -78,12 +84,18 @@ class Nature:
 
     def restore(self, arrays: dict[str, Any]) -> None:
         """Go on from what `saved` returned."""
-        self._take(
-            t.State(**{name: np.array(arrays[name]) for name in t.State._fields})
-        )
+        state = t.State(**{name: np.array(arrays[name]) for name in t.State._fields})
+        self.state = state
+        self._lowered = fitted(self._base, state, self._came(0))
+        self._take(state)
+
+    def _came(self, n_more: int) -> tuple[str, ...]:
+        """Return names for the orders that came; only their number counts here."""
+        n = len(self.state.orders) + n_more - len(self._base.tables.orders)
+        return ("",) * n
 
     def _step(self, kind: int, row: int, outcome: int, at_us: int) -> None:
-        if self._clock["n_free"] < self._margin:
+        if self._clock["n_free"] < self._lowered.tables.settings[t.S_MARGIN]:
             n_parts = 2 * len(self.state.parts)
             self._take(part_capacity(self._lowered, self.state, n_parts))
         self._clock["now"] = at_us

@@ -17,11 +17,19 @@ from linewright.control.journal import (
 from linewright.control.reading import JournalReader
 from linewright.errors import JournalError
 from linewright.lower import Lowered, lower
+from linewright.model.diff import diff
 from linewright.model.line import Line
 from linewright.model.load import model_hash
 from linewright.version import __version__
 
-__all__ = ["Standing", "finished_by", "journal_of", "opening_of", "standing"]
+__all__ = [
+    "Standing",
+    "finished_by",
+    "journal_of",
+    "line_of",
+    "opening_of",
+    "standing",
+]
 
 
 def opening_of(line: Line, lowered: Lowered, seed: int) -> Opening:
@@ -57,6 +65,19 @@ class Standing(NamedTuple):
     opening: Opening
 
 
+def line_of(path: str | os.PathLike[str]) -> Line:
+    """Return the model of a journal.
+
+    Raises:
+        JournalError: There is no such journal.
+    """
+    reader = JournalReader(path)
+    try:
+        return Line.model_validate(reader.opening.model)
+    finally:
+        reader.close()
+
+
 def standing(path: str | os.PathLike[str], until_us: int | None = None) -> Standing:
     """Return the line of a journal as it stands, writing nothing.
 
@@ -81,7 +102,7 @@ def standing(path: str | os.PathLike[str], until_us: int | None = None) -> Stand
             redo(core, stored.record, stored.seq)
     finally:
         reader.close()
-    return Standing(line, lowered, core, reader.opening)
+    return Standing(line, core.lowered, core, reader.opening)
 
 
 def finished_by(path: str | os.PathLike[str], at_us: int) -> t.Ints:
@@ -128,10 +149,27 @@ def journal_of(
     if (found.model_hash, found.seed) == (opening.model_hash, seed):
         return journal
     journal.close()
-    msg = (
-        f"{path} is the journal of another model or seed: model "
-        f"{found.model_hash[:12]}, seed {found.seed}; this is model "
-        f"{opening.model_hash[:12]}, seed {seed}. Take another file, or the model as "
-        "it was"
+    raise JournalError(_another(path, line, found, opening))
+
+
+def _another(
+    path: str | os.PathLike[str], line: Line, found: Opening, opening: Opening
+) -> str:
+    """Return why a journal is not that of a line, and what is different."""
+    if found.model_hash == opening.model_hash:
+        return (
+            f"{path} was begun with seed {found.seed}, and this is seed "
+            f"{opening.seed}; go on with --seed {found.seed}, or take another file"
+        )
+    changes = diff(Line.model_validate(found.model), line)
+    shown = "".join(f"\n  {one}" for one in changes[:_MOST_CHANGES])
+    if more := len(changes) - _MOST_CHANGES:
+        shown += f"\n  and {more} more" if more > 0 else ""
+    return (
+        f"{path} is the journal of another model, {found.model_hash[:12]}; this is "
+        f"{opening.model_hash[:12]}. A line that runs goes on with the model that it "
+        f"began with. Take that model, or begin another journal. What changed:{shown}"
     )
-    raise JournalError(msg)
+
+
+_MOST_CHANGES = 12

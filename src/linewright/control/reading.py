@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -57,6 +58,16 @@ class JournalReader:
     def read(self, from_seq: int = 0) -> Iterator[Stored]:
         """Yield the records from a number on, each held against its hash."""
         return read_records(self._db, self.path, self.opening, from_seq)
+
+    def orders_that_came(self) -> list[str]:
+        """Return the names of the orders that came while the line ran."""
+        query = "SELECT body FROM records WHERE kind = 'request' ORDER BY seq"
+        try:
+            bodies = [json.loads(text) for (text,) in self._db.execute(query)]
+        except sqlite3.Error as error:
+            msg = f"{self.path} cannot be read: {error}"
+            raise JournalError(msg) from error
+        return [body["name"] for body in bodies if "order" in body]
 
     def last_us(self) -> int:
         """Return when the last record was, microseconds from the line's start, or 0."""

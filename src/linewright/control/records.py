@@ -44,8 +44,8 @@ class Record:
     Attributes:
         kind: ``begin``, ``done``, ``failure``, ``arrival``, ``due`` (a timer of the
             line itself), ``unit`` (the next of a batch that has ended), ``boot`` (of
-            the controller), ``machine`` (one has started), ``kept``, ``redo`` or
-            ``refused``.
+            the controller), ``machine`` (one has started), ``kept``, ``redo``,
+            ``refused``; ``request`` (what a person asked was done) or ``declined``.
         at_us: When, microseconds from the line's start; never less than before.
         body: What it says, in the values of JSON.
         rows: What happened to units and servers: rows of the kernel's trace without

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from linewright import tables as t
 from linewright.control.controller import Controller
 from linewright.control.emulation import Emulation
+from linewright.drivers.inbox import Inbox
 
-__all__ = ["Progress", "progress_of", "run_emulated"]
+__all__ = ["Progress", "is_held", "progress_of", "run_emulated"]
 
 _TELL_EVERY_S = 0.25
 _LONGEST_SLEEP_S = 0.25
@@ -70,15 +71,20 @@ def progress_of(
     )
 
 
-def run_emulated(
+def run_emulated(  # noqa: PLR0913
     emulation: Emulation,
     until_us: int,
     speed: float | None,
     on_progress: Callable[[Progress], None] | None = None,
     *,
     sold: Collection[str] | None = None,
+    inbox: Inbox | None = None,
+    stays: bool = False,
 ) -> Progress:
     """Run a line until a time, or until Ctrl-C, which loses nothing.
+
+    What people ask is done at the next stop: a quarter of a second away at most with a
+    speed, ten minutes of the line without.
 
     Args:
         emulation: The line.
@@ -86,6 +92,9 @@ def run_emulated(
         speed: Seconds of the line in a second; as fast as it goes if None.
         on_progress: Called a few times a second.
         sold: Products whose finished units are told; all by default.
+        inbox: Where people ask for something.
+        stays: Wait for what people ask when nothing is left to do. A line of which
+            something is held does so anyway.
 
     Returns:
         Where the line is.
@@ -98,6 +107,8 @@ def run_emulated(
     begun_s = told_s = time.monotonic()
     with _interrupted() as stops:
         while now_us < until_us and not stops:
+            if inbox is not None:
+                _take_requests(emulation, inbox, now_us)
             passed_s = time.monotonic() - begun_s
             target_us = until_us
             if speed is not None:
@@ -111,11 +122,43 @@ def run_emulated(
                 on_progress(progress_of(emulation.controller, now_us, sold))
             following_us = emulation.next_us()
             if following_us is None:
-                break
+                if inbox is None or not (stays or is_held(emulation.controller)):
+                    break
+                begun_us, begun_s = now_us, _waited(emulation, inbox, stops)
+                continue
             if speed is not None and following_us > now_us:
                 wait_s = (following_us - begun_us) / 1e6 / speed - passed_s
                 time.sleep(min(max(wait_s, 0.0), _LONGEST_SLEEP_S))
     return progress_of(emulation.controller, now_us, sold)
+
+
+def is_held(controller: Controller) -> bool:
+    """Say whether stations or orders are held, so that somebody has to let them go."""
+    asked = controller.core.asked
+    return bool(asked.holds) or bool(set(asked.put_off.values()) - {"cancelled"})
+
+
+def _take_requests(emulation: Emulation, inbox: Inbox, now_us: int) -> bool:
+    """Do what people have asked for; say whether there was anything."""
+    requests = inbox.waiting()
+    if not requests:
+        return False
+    outcomes = [emulation.ask(request, now_us) for request in requests]
+    emulation.controller.flush()
+    inbox.answer(outcomes)
+    return True
+
+
+def _waited(emulation: Emulation, inbox: Inbox, stops: list[int]) -> float:
+    """Wait until somebody asks for something; the line's time stands still meanwhile.
+
+    Returns:
+        The clock's time, in seconds, from which the line goes on.
+    """
+    now_us = emulation.controller.core.now_us
+    while not stops and not _take_requests(emulation, inbox, now_us):
+        time.sleep(_LONGEST_SLEEP_S)
+    return time.monotonic()
 
 
 @contextmanager

@@ -19,10 +19,12 @@ import time
 from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
+from linewright.control.asking import Request
 from linewright.control.controller import Controller, Step
 from linewright.control.links import Link, Message
 from linewright.control.records import Answer
-from linewright.drivers.emulated import Progress, progress_of
+from linewright.drivers.emulated import Progress, is_held, progress_of
+from linewright.drivers.inbox import Inbox
 
 __all__ = ["NoAnswerError", "Runner", "Way", "Wrong"]
 
@@ -30,6 +32,7 @@ _TIMEOUT_US = 4_000_000
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 _LONGEST_WAIT_S = 0.25
 _TELL_EVERY_S = 0.25
+_LOOK_EVERY_S = 0.1
 _UNREACHED_AFTER_S = 3.0
 
 Wrong = dict[str, str]
@@ -67,13 +70,25 @@ class Runner:
         controller: The controller, at the time of its journal.
         way: How its machines are reached.
         speed: Seconds of the line in a second.
+        inbox: Where people ask for something.
+        stays: Wait for what people ask when nothing is left to do. A line of which
+            something is held does so anyway.
 
     Attributes:
         wrong: Devices that do not answer, and what they said last.
     """
 
-    def __init__(self, controller: Controller, way: Way, speed: float = 1.0) -> None:
+    def __init__(
+        self,
+        controller: Controller,
+        way: Way,
+        speed: float = 1.0,
+        *,
+        inbox: Inbox | None = None,
+        stays: bool = False,
+    ) -> None:
         self.controller, self._way, self._speed = controller, way, speed
+        self._inbox, self._stays, self._looked_s = inbox, stays, 0.0
         self._links: dict[str, Link] = {}
         self._pauses: dict[str, float] = {}
         self._not_before: dict[str, float] = {}
@@ -139,13 +154,24 @@ class Runner:
         controller = self.controller
         due = controller.next_due_us()
         now_us = self.now_us()
-        if controller.has_signals or (due is not None and due <= now_us):
-            self._settle(controller.step(now_us))
+        requests = self._requests()
+        if controller.has_signals or requests or (due is not None and due <= now_us):
+            step = controller.step(now_us, requests)
+            self._settle(step)
+            if self._inbox is not None:
+                self._inbox.answer(step.outcomes)
             if controller.has_signals:
                 self._came.set()  # more than one commit takes
         to_poll, self._to_poll = self._to_poll, set()
         for device in sorted(to_poll):
             self._poll(device)
+
+    def _requests(self) -> list[Request]:
+        """Return what people have asked for, a few times a second."""
+        if self._inbox is None or time.monotonic() - self._looked_s < _LOOK_EVERY_S:
+            return []
+        self._looked_s = time.monotonic()
+        return self._inbox.waiting()
 
     def _settle(self, step: Step) -> None:
         self._to_poll |= step.devices
@@ -251,6 +277,8 @@ class Runner:
     def _is_over(self) -> bool:
         """Say whether nothing is left that could happen."""
         controller, core = self.controller, self.controller.core
+        if self._inbox is not None and (self._stays or is_held(controller)):
+            return False
         if controller.has_signals or core.jobs or self._under_way:
             return False
         if any(link.in_doubt for link in self._links.values()):

@@ -12,18 +12,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from xml.parsers import expat
 
 from pydantic import ValidationError
 
 from linewright.errors import Finding, ModelError
 from linewright.importers.source import Imported, Note
+from linewright.importers.xml import Element, parse
 from linewright.model.explain import did_you_mean
 from linewright.model.line import Line
 
 __all__ = ["is_it", "read"]
 
-MAX_BYTES = 50_000_000
 _UNITS = {"second": "s", "sec": "s", "s": "s", "minute": "min", "min": "min"}
 _UNITS |= {"hour": "h", "hr": "h", "h": "h", "day": "d", "d": "d"}
 _STATIONS = {"machine", "station"}
@@ -33,78 +32,9 @@ _READ_PROPERTIES = {
 }  # fmt: skip
 
 
-@dataclass
-class Element:
-    """An element of the document: its name without namespace, line, text, children."""
-
-    name: str
-    line: int
-    text: str = ""
-    children: list[Element] = field(default_factory=list)
-
-    def all(self, name: str) -> Iterator[Element]:
-        """Yield the children of a name."""
-        return (child for child in self.children if child.name == name)
-
-    def first(self, name: str) -> Element | None:
-        """Return the first child of a name."""
-        return next(self.all(name), None)
-
-    def value(self, *path: str) -> str:
-        """Return the text at a path, or an empty text."""
-        here: Element | None = self
-        for name in path:
-            here = here.first(name) if here else None
-        return here.text.strip() if here else ""
-
-
 def is_it(path: Path) -> bool:
     """Say whether a path is that of an XML file."""
     return path.is_file() and path.suffix.lower() == ".xml"
-
-
-def _parse(path: Path) -> Element:
-    def wrong(text: str, line: int = 0, column: int = 0) -> ModelError:
-        return ModelError([Finding("LW400", text, "error", str(path), line, column)])
-
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise wrong(f"cannot be read: {error.strerror or error}") from error
-    if len(data) > MAX_BYTES:
-        raise wrong(f"holds {len(data):,} bytes; at most {MAX_BYTES:,} are read")
-    parser = expat.ParserCreate(namespace_separator=" ")
-    stack = [Element("", 0)]
-
-    def start(name: str, _: dict[str, str]) -> None:
-        element = Element(name.rpartition(" ")[2], parser.CurrentLineNumber)
-        stack[-1].children.append(element)
-        stack.append(element)
-
-    def end(_: str) -> None:
-        stack.pop()
-
-    def text(found: str) -> None:
-        stack[-1].text += found
-
-    def refuse(*_: Any) -> None:
-        msg = "has a DOCTYPE, which a CMSD document has not; nothing of it is expanded"
-        raise wrong(msg, parser.CurrentLineNumber)
-
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.CharacterDataHandler = text
-    parser.StartDoctypeDeclHandler = refuse
-    try:
-        parser.Parse(data, True)
-    except expat.ExpatError as error:
-        reason = expat.ErrorString(error.code)
-        found = wrong(f"is not XML: {reason}", error.lineno, error.offset + 1)
-        raise found from error
-    (root,) = stack[0].children
-    if root.name != "CMSDDocument":
-        raise wrong(f"is {root.name}, and no CMSDDocument", root.line)
-    return root
 
 
 @dataclass
@@ -139,7 +69,7 @@ def read(path: Path) -> Imported:
         ModelError: It is no such document, or something in it is missing or wrong; all
             findings at once.
     """
-    root = _parse(path)
+    root = parse(path, "CMSDDocument")
     plant = _Plant(path)
     data = root.first("DataSection") or root
     classes = {c.value("Identifier"): c for c in data.all("ResourceClass")}

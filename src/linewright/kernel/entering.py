@@ -82,8 +82,8 @@ def create(line: LineTables, state: State, product, order):
         state.memory[row] = 0
     if order >= 0:
         part.order = order
-        part.due = line.orders[order].due
-        part.priority = line.orders[order].priority
+        part.due = state.orders[order].due
+        part.priority = state.orders[order].priority
     return p
 
 
@@ -249,7 +249,7 @@ def next_arrival(line: LineTables, state: State, product):
 @jit
 def release_order(line: LineTables, state: State, order):
     """Release a dated order."""
-    row = line.orders[order]
+    row = state.orders[order]
     lot = line.products[row.product].lot
     come_all(line, state, row.product, (row.quantity + lot - 1) // lot, order)
 

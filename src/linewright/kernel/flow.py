@@ -343,7 +343,8 @@ def take_next(line: LineTables, state: State, s):
     if unlikely(
         b < 0
         or server.down + server.pending >= 0  # -1 is up, with nothing pending
-        or (on_calendar and (here.shift != CALENDAR_ON or ends_now(line, state, k)))
+        or here.shift != CALENDAR_ON  # also without a calendar: it may be held
+        or (on_calendar and ends_now(line, state, k))
     ):
         push(state, PULL, s)
         return False

@@ -67,10 +67,10 @@ def count_finished(line: LineTables, state: State, p):
     product.flow_us += flow
     state.flow[part.product, bucket_of(flow)] += 1
     o = part.order
-    if o >= 0 and line.orders[o].product == part.product:
+    if o >= 0 and state.orders[o].product == part.product:
         state.orders[o].done += lot
         if (
-            state.orders[o].done >= line.orders[o].quantity
+            state.orders[o].done >= state.orders[o].quantity
             and state.orders[o].finished < 0
         ):
             state.orders[o].finished = clock.now

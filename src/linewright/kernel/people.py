@@ -432,7 +432,7 @@ def enter_phase(line: LineTables, state: State, s, phase):
 @jit
 def show_waiting(state: State, s):
     """Book a server that waits for people or tools: off shift that is what it shows."""
-    shift = state.stations[state.servers[s].station].shift
+    shift = state.stations[state.servers[s].station].by_calendar
     if shift == CALENDAR_ON:
         set_mode(state, s, WAITING)
     else:

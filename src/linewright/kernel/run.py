@@ -22,6 +22,7 @@ from linewright.kernel._views import (
     pack,
     unlikely,
 )
+from linewright.kernel.acts import act, plan_order
 from linewright.kernel.calendar import (
     heap_pop,
     heap_push,
@@ -111,6 +112,7 @@ from linewright.tables import (
     ORDER,
     PASS,
     PEOPLE_CAME,
+    PLAN_ORDER,
     REACHED,
     REPAIRED,
     RETURNED,
@@ -202,6 +204,11 @@ def apply_rare(line: LineTables, state: State, kind, row, outcome):
         fetched(line, state, row)
     elif kind == BEGIN:
         begin_line(line, state)
+    elif kind == PLAN_ORDER:
+        plan_order(state, row, outcome)
+        next_order(line, state)
+    else:
+        act(line, state, kind, row, outcome)
 
 
 @jit
@@ -240,13 +247,14 @@ def tick(line: LineTables, state: State, c):
 @jit
 def next_order(line: LineTables, state: State):
     """Set the timer of the next dated order."""
-    o = state.clock[0].next_order
-    if len(line.orders) == 0:
+    leaf = line.settings[S_ORDER_LEAF]
+    if leaf < 0:
         return
+    o = state.clock[0].next_order
     key = NEVER
-    if o < len(line.orders):
-        key = timer_key(max(line.orders[o].release, 0), ORDER)
-    set_timer(state, line.settings[S_ORDER_LEAF], key)
+    if o >= 0:
+        key = timer_key(max(state.orders[o].release, 0), ORDER)
+    set_timer(state, leaf, key)
 
 
 @jit
@@ -687,7 +695,7 @@ def rare_row(line: LineTables, state: State, leaf, kind):
         return p
     if kind == ORDER:
         o = clock.next_order
-        clock.next_order += 1
+        clock.next_order = state.orders[o].next
         next_order(line, state)
         return o
     return line.leaf_row[leaf]
@@ -731,7 +739,7 @@ def stands_still(line: LineTables, state: State):
             n_waiting += 1
     if n_waiting == 0:
         return False
-    if state.clock[0].next_order < len(line.orders):
+    if state.clock[0].next_order >= 0:
         return False
     for i in range(len(state.products)):
         leaf = line.products[i].leaf
@@ -1066,7 +1074,7 @@ def _from_outside(line, state: State, draws: Draws, answers, kind, row, outcome)
             key = state.heap[0, 0] if clock.n_heap > 0 else NEVER
             set_timer(state, line.settings[S_MOVE_LEAF], key)
         elif kind == ORDER:
-            clock.next_order = row + 1
+            clock.next_order = state.orders[row].next
             next_order(line, state)
     happen(line, state, kind, row, outcome)
     if answers == _BY_DRAWING:

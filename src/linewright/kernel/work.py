@@ -48,6 +48,7 @@ from linewright.tables import (
     BLOCKED,
     BREAK,
     CALENDAR_BREAK,
+    CALENDAR_OFF,
     CALENDAR_ON,
     CHAINS,
     CLOCK_CALENDAR,
@@ -59,12 +60,14 @@ from linewright.tables import (
     END_INTERRUPT,
     FAILED,
     FAILURE,
+    HELD_NOW,
     HOLDS_PARTS,
     LOADING,
     MAINTENANCE,
     NEVER,
     NOBODY,
     NONE,
+    NOT_HELD,
     OFF_SHIFT,
     ON_SERVER,
     PART_RESTART,
@@ -89,6 +92,8 @@ __all__ = [
     "count_cycle",
     "due",
     "go_down",
+    "hold",
+    "is_held_by_hand",
     "leave_line",
     "next_pending",
     "returned",
@@ -152,6 +157,8 @@ def show(line: LineTables, state: State, s):
         set_mode(state, s, mode)
     elif shift == CALENDAR_BREAK:
         set_mode(state, s, BREAK)
+    elif is_held_by_hand(state, server.station):
+        set_mode(state, s, WAITING)
     elif shift != CALENDAR_ON:
         set_mode(state, s, OFF_SHIFT)
     elif server.phase == DONE or (server.waits and is_belt(line, state, s)):
@@ -160,6 +167,13 @@ def show(line: LineTables, state: State, s):
         set_mode(state, s, WAITING)
     else:
         set_mode(state, s, STARVED)
+
+
+@jit
+def is_held_by_hand(state: State, k):
+    """Say whether a station would work now if nobody held it."""
+    station = state.stations[k]
+    return station.held != NOT_HELD and station.by_calendar == CALENDAR_ON
 
 
 @jit
@@ -635,9 +649,15 @@ def go_on(line: LineTables, state: State, s):
 
 @jit
 def may_work(line: LineTables, state: State, s):
-    """Say whether the server's part may be worked on now, by shift and its end rule."""
+    """Say whether the server's part may be worked on now, by shift and its end rule.
+
+    Where a station is held by hand that is whether what was begun is to be finished.
+    """
     server = state.servers[s]
-    if state.stations[server.station].shift == CALENDAR_ON:
+    station = state.stations[server.station]
+    if station.held == HELD_NOW:
+        return False
+    if station.by_calendar == CALENDAR_ON:
         return True
     w = work_at(line, state.parts[server.part].step, server.station)
     return line.work[w].shift_end != END_INTERRUPT
@@ -675,8 +695,26 @@ def count_cycle(line: LineTables, state: State, s, n_cycles, n_units):
 
 @jit
 def shift_change(line: LineTables, state: State, k, shift):
-    """Put a station on shift, on a break or off shift."""
+    """Put a station on shift, on a break or off shift, as its calendar says."""
+    state.stations[k].by_calendar = shift
+    change_shift(line, state, k)
+
+
+@jit
+def hold(line: LineTables, state: State, k, held):
+    """Hold a station by hand, or let it go on."""
+    state.stations[k].held = held
+    change_shift(line, state, k)
+
+
+@jit
+def change_shift(line: LineTables, state: State, k):
+    """Let a station work as its calendar says, or not if it is held."""
     station = line.stations[k]
+    held = state.stations[k].held
+    shift = state.stations[k].by_calendar
+    if held != NOT_HELD and shift == CALENDAR_ON:
+        shift = CALENDAR_OFF
     state.stations[k].shift = shift
     for s in range(station.first_server, station.first_server + station.n_servers):
         server = state.servers[s]
@@ -692,6 +730,8 @@ def shift_change(line: LineTables, state: State, k, shift):
                 give_up_tools(line, state, s)
                 send_away(line, state, s)
             operate(line, state, s)
+            if held != NOT_HELD and is_held(state, s) and not server.running:
+                go_on(line, state, s)  # what was begun is finished, also on hold
             show(line, state, s)
             if server.pending > 0 and server.phase == NONE:
                 push(state, PULL, s)  # what was put off may be done now

@@ -115,7 +115,8 @@ def _lower_leaves(build: Build) -> None:
             station["leaf"] = leaf(k, k)
     for i, product in enumerate(build.products):
         product["leaf"] = leaf(i, i) if product["kind"] == t.ARRIVALS else -1
-    build.settings[t.S_ORDER_LEAF] = leaf(0, 0) if build.orders else -1
+    ordered = any(product["kind"] == t.ORDERS for product in build.products)
+    build.settings[t.S_ORDER_LEAF] = leaf(0, 0) if ordered else -1
     returns = any(stock["dist"] >= 0 for stock in build.stocks)
     carried = (
         returns

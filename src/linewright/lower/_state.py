@@ -121,7 +121,7 @@ def new_state(
     state.modes["left"] = t.UNKNOWN
     state.modes["due"] = t.NEVER
     state.modes["clock"] = line.modes["clock"][line.server_modes["mode"]]
-    state.orders["finished"] = -1
+    _begin_orders(line, state)
     state.clock["free_part"] = -1
     state.clock["tracing"] = n_trace > 0
     state.clock["n_periods"] = n_periods + 1 if n_periods else 0
@@ -136,6 +136,16 @@ def new_state(
     _begin_stocks(line, state)
     _begin_vehicles(line, state)
     return part_capacity(lowered, state, n_parts)
+
+
+def _begin_orders(line: t.LineTables, state: t.State) -> None:
+    """Put the orders of the line in line for their release, in which they stand."""
+    state.orders["finished"] = -1
+    for column in ("product", "quantity", "release", "due", "priority"):
+        state.orders[column] = line.orders[column]
+    state.orders["next"] = np.arange(1, len(state.orders) + 1)
+    state.orders["next"][-1:] = -1
+    state.clock["next_order"] = 0 if len(state.orders) else -1
 
 
 def resumed_state(saved: t.State, n_periods: int, period_us: int) -> t.State:
@@ -263,7 +273,7 @@ def _begin_servers(line: t.LineTables, state: t.State) -> None:
             shift = int(
                 line.ticks["mode"][line.calendars["first"][station["calendar"]]]
             )
-        state.stations["shift"][k] = shift
+        state.stations["shift"][k] = state.stations["by_calendar"][k] = shift
         state.stations["next_tick"][k] = 1
     servers["first_mode"] = np.searchsorted(mode_servers, np.arange(len(servers)))
     ends = np.searchsorted(mode_servers, np.arange(len(servers)), side="right")

@@ -66,6 +66,7 @@ class Follower:
         line: The line, as the journal has it.
         core: Its state.
         next_seq: Number of the record that is read next.
+        lowered: The line, laid out, with the orders of its model.
         horizon_us: How far the line is laid out, microseconds from its start.
         since_us: Since when each server is in its mode; -1 if since before that.
         happenings: What was worth telling lately.
@@ -88,7 +89,8 @@ class Follower:
     def _begin(self) -> None:
         last_us = self._reader.last_us()
         self.horizon_us = max(self.line.study.horizon, last_us) + _YEAR_US
-        self.core = Core(lower(self.line, self.horizon_us), self.opening.seed)
+        self.lowered = lower(self.line, self.horizon_us)
+        self.core = Core(self.lowered, self.opening.seed)
         self.next_seq, begun_us = 0, -1
         snapshot = self._reader.snapshot_before(week_start_us(self.line, last_us))
         if snapshot is not None:
@@ -138,6 +140,10 @@ class Follower:
             self._tell(stored, -1, "failed", "", -1, str(record.body["subject"]))
         elif record.kind == "refused":
             self._tell(stored, -1, "refused", "", -1, str(record.body["subject"]))
+        elif record.kind in {"request", "declined"}:
+            what = "asked" if record.kind == "request" else "asked and refused"
+            text = f"{record.body['by']}: {record.body['text']}"
+            self._tell(stored, -1, what, "", -1, text)
 
     def _tell(
         self, stored: Stored, i: int, what: str, product: str, serial: int, place: str

@@ -81,6 +81,7 @@ class Foreteller:
         self._before: dict[int, t.Ints] = {}
         self._standing: _Standing | None = None
         self._core: Core | None = None
+        self._base: Lowered | None = None
         self._seq, self._again_s = -1, -math.inf
         self.problem = ""
 
@@ -97,7 +98,7 @@ class Foreteller:
         self._seq = follower.next_seq
         notes, arrays = follower.core.saved()
         self._standing = _Standing(
-            follower.core.lowered,
+            follower.lowered,
             json.loads(json.dumps(notes)),  # a copy
             {name: np.array(array) for name, array in arrays.items()},
             follower.core.now_us,
@@ -110,10 +111,11 @@ class Foreteller:
         standing = self._standing
         if standing is None:
             return None
-        line, lowered = self._follower.line, standing.lowered
+        line = self._follower.line
         begun_s = self._clock_s()
-        if self._core is None or self._core.lowered is not lowered:
-            self._core = Core(lowered, self._follower.opening.seed)
+        if self._core is None or self._base is not standing.lowered:
+            self._base = standing.lowered
+            self._core = Core(self._base, self._follower.opening.seed)
         self._core.restore(standing.notes, standing.arrays)
         now_us = standing.now_us
         goals = [
@@ -131,7 +133,7 @@ class Foreteller:
 
         future = forecast(
             self._core,
-            lowered,
+            self._core.lowered,
             until_us,
             _MOST,
             self._follower.opening.seed,
@@ -140,7 +142,7 @@ class Foreteller:
         )
         found = Ahead(
             future,
-            order_rows(line, self._core, future),
+            order_rows(self._core, future),
             _today(future, day_us),
             [self._chance(future, goal, standing) for goal in goals],
         )
@@ -150,9 +152,9 @@ class Foreteller:
 
     def _until(self, standing: _Standing, looks: list[int]) -> int:
         """Return to where it is simulated: past what is due, and somewhat further."""
-        table = standing.lowered.tables.orders
-        is_open = standing.arrays["orders"]["finished"] < 0
-        due = np.sort(table["due"][is_open & (table["due"] < t.NEVER)])[:_N_ORDERS]
+        orders = standing.arrays["orders"]
+        is_open = (orders["finished"] < 0) & (orders["due"] < t.NEVER)
+        due = np.sort(orders["due"][is_open])[:_N_ORDERS]
         last_us = max([*looks, *due.tolist()])
         return int(last_us + max((last_us - standing.now_us) // 4, _WEEK_US))
 

@@ -46,7 +46,7 @@ class Viewing:
         self._follower = follower
         self._sold = set(finals(follower.line))
         names = follower.core.lowered.names
-        self._orders = np.full((3, len(names.orders)), -2, np.int64)
+        self._orders = np.full((5, len(names.orders)), -2, np.int64)
         self._order_items: Items = {}
 
     # ------------------------------------------------------------ what stays
@@ -110,7 +110,7 @@ class Viewing:
 
     def _order_about(self, i: int) -> dict[str, Any]:
         names = self._follower.core.lowered.names
-        row = self._follower.core.lowered.tables.orders[i]
+        row = self._follower.core.state.orders[i]
         due = int(row["due"])
         return {
             "name": names.orders[i],
@@ -245,32 +245,38 @@ class Viewing:
         """Return the orders; only those are made again that changed or came due."""
         core = self._follower.core
         rows, now_us = core.state.orders, core.now_us
-        table = core.lowered.tables.orders
-        late = (table["due"] < now_us) & (rows["finished"] < 0)
-        now = np.stack([rows["done"], rows["scrapped"], rows["finished"] * 2 + late])
-        for i in np.flatnonzero((now != self._orders).any(axis=0)).tolist():
+        late = (rows["due"] < now_us) & (rows["finished"] < 0)
+        put_off = np.zeros(len(rows), np.int64)
+        put_off[list(core.asked.put_off)] = 1
+        columns = [rows["done"], rows["scrapped"], rows["finished"] * 2 + late]
+        now = np.stack([*columns, put_off, rows["quantity"]])
+        before = np.full(now.shape, -2, np.int64)
+        before[:, : self._orders.shape[1]] = self._orders
+        for i in np.flatnonzero((now != before).any(axis=0)).tolist():
             self._order_items[f"order/{i}"] = self._order(i, bool(late[i]))
         self._orders = now
         for i in np.flatnonzero(
-            (table["release"] > 0) & (rows["finished"] < 0)
+            (rows["release"] > 0) & (rows["finished"] < 0)
         ).tolist():
             item = self._order_items[f"order/{i}"]
-            if item["state"] == "to come" and int(table["release"][i]) <= now_us:
+            if item["state"] == "to come" and int(rows["release"][i]) <= now_us:
                 self._order_items[f"order/{i}"] = self._order(i, bool(late[i]))
         return self._order_items
 
     def _order(self, i: int, is_late: bool) -> dict[str, Any]:
         core = self._follower.core
-        row, table = core.state.orders[i], core.lowered.tables.orders[i]
+        row = core.state.orders[i]
         finished = int(row["finished"])
         state = "open"
-        if finished >= 0:
-            state = "done late" if finished > int(table["due"]) else "done"
+        if i in core.asked.put_off:
+            state = core.asked.state_of_order(core.state, i)
+        elif finished >= 0:
+            state = "done late" if finished > int(row["due"]) else "done"
         elif is_late:
             state = "late"
-        elif int(table["release"]) > core.now_us:
+        elif int(row["release"]) > core.now_us:
             state = "to come"
-        return {
+        return self._order_about(i) | {
             "done": int(row["done"]),
             "scrapped": int(row["scrapped"]),
             "state": state,

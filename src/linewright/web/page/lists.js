@@ -3,16 +3,15 @@
 import { count, el, mark, percent, say, svg, unitLink, words } from "/dom.js";
 
 const MOST_ORDERS = 14;
-const RANK = { late: 0, open: 1, "to come": 2 };
+const RANK = { late: 0, open: 1, held: 2, "to come": 3 };
 
 export class Orders {
   constructor(about) {
-    this.about = about.orders;
-    this.now = new Array(this.about.length).fill(null);
-    this.ahead = new Array(this.about.length).fill(null);
+    this.now = new Array(about.orders.length).fill(null);
+    this.ahead = [];
     this.body = document.getElementById("orders");
     this.note = document.getElementById("orders-note");
-    document.getElementById("orders-panel").hidden = !this.about.length;
+    document.getElementById("orders-panel").hidden = !about.orders.length;
     this.late = 0;
   }
 
@@ -29,11 +28,13 @@ export class Orders {
   }
 
   show() {
-    const rows = this.about.map((order, i) => ({ ...order, ...this.now[i], ahead: this.ahead[i] })).filter((order) => order.state);
+    // also those that came while the line ran
+    const rows = this.now.map((order, i) => order && { ...order, ahead: this.ahead[i] }).filter((order) => order);
+    document.getElementById("orders-panel").hidden = !rows.length;
     const counted = {};
     for (const { state } of rows) counted[state] = (counted[state] ?? 0) + 1;
     this.late = counted.late ?? 0;
-    const known = ["late", "open", "to come", "done", "done late"];
+    const known = ["late", "open", "held", "to come", "done", "done late", "cancelled"];
     say(this.note, known.filter((word) => counted[word]).map((word) => `${count(counted[word])} ${word}`).join(", "));
     const due = (order) => (order.due_us < 0 ? Infinity : order.due_us);
     const open = rows

@@ -1,0 +1,310 @@
+"""The verbs by which people ask a running line: order, decide, hold, resume."""
+
+from __future__ import annotations
+
+import getpass
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from linewright.cli._look import instant
+from linewright.cli._say import (
+    FOUND,
+    OK,
+    Args,
+    print_json,
+    say,
+    show,
+    tell_compiling,
+    write,
+)
+
+if TYPE_CHECKING:
+    from linewright.control.asking import Outcome, Request
+    from linewright.control.openings import Standing
+    from linewright.model.line import Line
+
+_LOOK_EVERY_S = 0.05
+Wish = tuple[str, dict[str, Any]]
+
+
+def run_order(args: Args) -> int:
+    """Add orders to a running line, or hold, release, hurry or cancel them."""
+    if args.do == "list":
+        return _list(args)
+    if args.do == "add":
+        return _ask(args, _added(args))
+    data: dict[str, Any] = {}
+    if args.do == "priority":
+        data["priority"] = args.priority
+    if args.do == "release":
+        data["is_now"] = args.now
+    names = [args.order] if args.do == "priority" else args.orders
+    return _ask(args, [(f"order {args.do}", {"order": one} | data) for one in names])
+
+
+def run_decide(args: Args) -> int:
+    """Say what is true of a unit, or of a job that is in doubt."""
+    is_job = args.what in {"done", "not-done"}
+    for flag, value, what in (
+        ("--at", args.at, "here"),
+        ("--verdict", args.verdict, "done"),
+    ):
+        if value is not None and args.what != what:
+            msg = f"{flag} goes with {what}, and not with {args.what}"
+            raise ValueError(msg)
+    data = {"job" if is_job else "unit": args.subject}
+    if args.what == "here":
+        if args.at is None:
+            msg = "say at which station it is: --at STATION"
+            raise ValueError(msg)
+        data["station"] = args.at
+    if args.verdict is not None:
+        data["verdict"] = args.verdict
+    what = "job" if is_job else "unit"
+    return _ask(args, [(f"{what} {args.what.replace('-', ' ')}", data)])
+
+
+def run_hold(args: Args) -> int:
+    """Hold stations, or the whole line."""
+    data = {"stations": args.stations, "is_now": args.now}
+    return _ask(args, [("hold", data)])
+
+
+def run_resume(args: Args) -> int:
+    """Let stations, or the whole line, go on."""
+    return _ask(args, [("resume", {"stations": args.stations})])
+
+
+# ---------------------------------------------------------------- asking
+
+
+def _ask(args: Args, wishes: list[Wish]) -> int:
+    """Hand requests in, and say what became of them."""
+    from linewright.control.asking import Request  # noqa: PLC0415 - slow
+    from linewright.control.wishes import read_wish  # noqa: PLC0415
+    from linewright.drivers.inbox import hand_in  # noqa: PLC0415
+
+    by = args.by or getpass.getuser()
+    key = args.key or uuid.uuid4().hex
+    keys = [key if len(wishes) == 1 else f"{key}/{n + 1}" for n in range(len(wishes))]
+    requests = []
+    for one, (what, data) in zip(keys, wishes, strict=True):
+        read = read_wish(what, by, args.reason, data)
+        if isinstance(read, str):
+            raise ValueError(read)
+        requests.append(Request(one, what, by, args.reason, data))
+    hand_in(args.journal, requests)
+    return _tell(args, requests, _waited(args, keys))
+
+
+def _waited(args: Args, keys: list[str]) -> list[Outcome | None]:
+    """Return the outcomes that come in time."""
+    from linewright.drivers.inbox import outcomes_of  # noqa: PLC0415 - slow
+
+    until_s = time.monotonic() + args.wait
+    while True:
+        outcomes = outcomes_of(args.journal, keys)
+        if None not in outcomes or time.monotonic() >= until_s:
+            return outcomes
+        time.sleep(_LOOK_EVERY_S)
+
+
+def _tell(args: Args, requests: list[Request], outcomes: list[Outcome | None]) -> int:
+    is_refused = any(one is not None and not one.is_accepted for one in outcomes)
+    if args.json:
+        rows = [
+            {
+                "key": request.key,
+                "is_accepted": outcome and outcome.is_accepted,
+                "text": outcome.text if outcome else "",
+            }
+            for request, outcome in zip(requests, outcomes, strict=True)
+        ]
+        print_json({"journal": args.journal, "requests": rows})
+        return FOUND if is_refused else OK
+    for outcome in outcomes:
+        if outcome is not None:
+            write(f"{'' if outcome.is_accepted else 'refused: '}{outcome.text}\n")
+    if n_open := outcomes.count(None):
+        what = "it lies" if n_open == 1 else f"{n_open} of them lie"
+        say(
+            args,
+            f"no answer in {args.wait:g} s: {what} in the inbox, and will be looked at "
+            f"when the line runs; the key is {requests[0].key.partition('/')[0]}",
+        )
+    return FOUND if is_refused else OK
+
+
+# ---------------------------------------------------------------- orders
+
+
+def _added(args: Args) -> list[Wish]:
+    """Return the orders that the arguments, or a file, say."""
+    from linewright.control.openings import line_of  # noqa: PLC0415 - slow
+    from linewright.importers.orders import read_orders  # noqa: PLC0415
+
+    line = line_of(args.journal)
+    given = [
+        f"--{key}"
+        for key in ("product", "quantity", "id", "release", "due", "priority")
+        if getattr(args, key) is not None
+    ]
+    if args.file is not None:
+        if given:
+            msg = f"orders are in {args.file}; {given[0]} goes with a single one"
+            raise ValueError(msg)
+        found = read_orders(Path(args.file), line)
+        return [("order", one.data | {"is_held": args.hold}) for one in found]
+    if args.product is None:
+        msg = "say what is ordered: --product NAME, or --file FILE"
+        raise ValueError(msg)
+    return [("order", _one(args, line))]
+
+
+def _one(args: Args, line: Line) -> dict[str, Any]:
+    data: dict[str, Any] = {"product": args.product, "is_held": args.hold}
+    data["quantity"] = 1 if args.quantity is None else args.quantity
+    if args.id is not None:
+        data["name"] = args.id
+    if args.priority is not None:
+        data["priority"] = args.priority
+    for key in ("release", "due"):
+        if (text := getattr(args, key)) is not None:
+            data[f"{key}_us"] = instant(text, line)
+    return data
+
+
+def _list(args: Args) -> int:
+    """Show the orders of a line as its journal has them."""
+    from linewright.console import table_view  # noqa: PLC0415 - slow
+    from linewright.control.openings import standing  # noqa: PLC0415
+
+    tell_compiling(args)
+    found = standing(args.journal)
+    rows = order_rows(found)
+    if args.json:
+        print_json({"now_us": found.core.now_us, "orders": rows})
+        return OK
+    texts = [
+        (
+            row["order"],
+            row["state"],
+            f"{row['done']} of {row['quantity']} {row['product']}",
+            _when(found.line, row["release_us"]),
+            _when(found.line, row["due_us"]),
+            str(row["priority"]),
+        )
+        for row in rows
+    ]
+    heads = ["order", "state", "done", "release", "due", "priority"]
+    show(table_view(heads, texts))
+    for k, about in found.core.asked.holds.items():
+        name = found.core.lowered.names.stations[k]
+        since = _when(found.line, about["at_us"])
+        write(f"{name} is held since {since} by {about['by']}: {about['why']}\n")
+    return OK
+
+
+def order_rows(found: Standing) -> list[dict[str, Any]]:
+    """Return a row for each order of a line, in the values of JSON."""
+    from linewright.tables import NEVER  # noqa: PLC0415 - slow
+
+    core = found.core
+    names, orders = core.lowered.names, core.state.orders
+    return [
+        {
+            "order": name,
+            "product": names.products[int(orders["product"][i])],
+            "quantity": int(orders["quantity"][i]),
+            "done": int(orders["done"][i]),
+            "scrapped": int(orders["scrapped"][i]),
+            "state": core.asked.state_of_order(core.state, i),
+            "release_us": int(orders["release"][i]),
+            "due_us": None if orders["due"][i] >= NEVER else int(orders["due"][i]),
+            "priority": int(orders["priority"][i]),
+        }
+        for i, name in enumerate(names.orders)
+    ]
+
+
+def _when(line: Line, at_us: int | None) -> str:
+    from linewright.model.calendars import to_local  # noqa: PLC0415 - slow
+
+    if at_us is None:
+        return ""
+    return f"{to_local(at_us, line.start, line.time_zone):%Y-%m-%d %H:%M}"
+
+
+# ---------------------------------------------------------------- arguments
+
+
+def add_ask_verbs(verbs: Any, verb: Any) -> None:
+    """Add the verbs; `verb` makes one with what all have."""
+    import argparse  # noqa: PLC0415 - only here
+
+    def share(one: argparse.ArgumentParser, *, has_reason: bool) -> None:
+        add = one.add_argument
+        add("--by", metavar="NAME", help="who asks; who is logged in by default")
+        text = "why" if has_reason else "why; may be left out"
+        add("--reason", metavar="TEXT", required=has_reason, default="", help=text)
+        text = "name of the request: handed in twice, it is done once"
+        add("--key", metavar="KEY", help=text)
+        text = "how long to wait for the answer; 10 by default"
+        add("--wait", metavar="SECONDS", type=float, default=10.0, help=text)
+
+    text = "add orders to a running line, hold, release, hurry or cancel them"
+    order = verb(verbs, "order", run_order, text)
+    order.add_argument("journal", metavar="JOURNAL")
+    kinds = "add|hold|release|priority|cancel|list"
+    does = order.add_subparsers(dest="do", metavar=kinds, required=True)
+    for name in kinds.split("|"):
+        one = does.add_parser(name, allow_abbrev=False)
+        for flag in ("--json", "--quiet"):
+            one.add_argument(flag, action="store_true", default=argparse.SUPPRESS)
+        if name == "list":
+            continue
+        share(one, has_reason=name == "cancel")
+        if name == "add":
+            _add_order(one.add_argument)
+        elif name == "priority":
+            one.add_argument("order", metavar="ORDER")
+            one.add_argument(
+                "priority", metavar="N", type=int, help="higher goes first"
+            )
+        else:
+            one.add_argument("orders", metavar="ORDER", nargs="+")
+        if name == "release":
+            text = "whatever its date"
+            one.add_argument("--now", action="store_true", help=text)
+    text = "say what is true of a unit, or of a job in doubt, with a name and a reason"
+    decide = verb(verbs, "decide", run_decide, text)
+    add = decide.add_argument
+    add("journal", metavar="JOURNAL")
+    add("subject", metavar="UNIT|JOB", help="as trainer:17, or weld#212")
+    add("what", choices=("here", "scrapped", "good", "done", "not-done"))
+    add("--at", metavar="STATION", help="where the unit is")
+    add("--verdict", choices=("pass", "rework", "scrap"), help="of a job that was done")
+    share(decide, has_reason=True)
+    text = "stop stations, or the whole line, at the end of what they do"
+    hold = verb(verbs, "hold", run_hold, text)
+    hold.add_argument("journal", metavar="JOURNAL")
+    hold.add_argument("stations", metavar="STATION", nargs="*", help="all by default")
+    hold.add_argument("--now", action="store_true", help="at once, in the middle of it")
+    share(hold, has_reason=True)
+    resume = verb(verbs, "resume", run_resume, "let held stations go on")
+    resume.add_argument("journal", metavar="JOURNAL")
+    resume.add_argument("stations", metavar="STATION", nargs="*", help="all by default")
+    share(resume, has_reason=False)
+
+
+def _add_order(add: Any) -> None:
+    add("--file", metavar="FILE", help="orders in CSV, or a B2MML OperationsSchedule")
+    add("--product", metavar="NAME")
+    add("--quantity", metavar="N", type=int, help="1 by default")
+    add("--id", metavar="NAME", help="what the order is called; its number by default")
+    add("--release", metavar="TIME", help="not before then; at once by default")
+    add("--due", metavar="TIME", help="wanted by then")
+    add("--priority", metavar="N", type=int, help="that of the product by default")
+    add("--hold", action="store_true", help="take it in, and release it later")
