@@ -51,7 +51,9 @@ def _name(text: Any) -> str:
     return plain_text(text, _MOST_NAME)
 
 
-Name = Annotated[str, BeforeValidator(_name)]
+Name = Annotated[
+    str, BeforeValidator(_name), Field(min_length=1, max_length=_MOST_NAME)
+]
 Time = Annotated[int, Field(strict=True, ge=0, lt=1 << 58)]
 Number = Annotated[int, Field(strict=True, ge=-_MOST_UNITS, le=_MOST_UNITS)]
 

@@ -22,7 +22,7 @@ from typing import Any
 from linewright.control.asking import Outcome, Request
 from linewright.errors import JournalError
 
-__all__ = ["Inbox", "hand_in", "inbox_of", "outcomes_of", "put_aside"]
+__all__ = ["Inbox", "KeyTakenError", "hand_in", "inbox_of", "outcomes_of", "put_aside"]
 
 INBOX_VERSION = 1
 MOST_BYTES = 20_000
@@ -81,6 +81,10 @@ def _opened(path: Path, wait_s: float) -> sqlite3.Connection:
         msg = f"{path} is no inbox that can be used: {error}"
         raise JournalError(msg) from error
     return db
+
+
+class KeyTakenError(JournalError):
+    """A key belongs to another request already."""
 
 
 class Inbox:
@@ -246,7 +250,7 @@ def _put(db: sqlite3.Connection, path: Path, one: Request) -> None:
         db.execute("INSERT INTO requests (key, body) VALUES (?, ?)", (one.key, text))
     elif row[0] != text:
         msg = f'{path} has another request with the key "{one.key}"; take a new key'
-        raise JournalError(msg)
+        raise KeyTakenError(msg)
 
 
 def outcomes_of(

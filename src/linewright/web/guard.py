@@ -50,6 +50,7 @@ class Rules(NamedTuple):
         scheme: ``http`` or ``https``.
         open_paths: Paths that need nobody who is known.
         roles: Least role for paths that are not for everybody who is known.
+        methods: Methods that a path answers, where they are not GET and HEAD alone.
         most_bytes: Largest body for paths that take more than others.
     """
 
@@ -57,6 +58,7 @@ class Rules(NamedTuple):
     scheme: str
     open_paths: Collection[str]
     roles: Mapping[str, str] = {}
+    methods: Mapping[str, str] = {}
     most_bytes: Mapping[str, int] = {}
 
 
@@ -111,14 +113,15 @@ class Guard:
         if len(scope["raw_path"]) + len(scope["query_string"]) > _MOST_PATH:
             return _said(414, "the address is too long")
         if scope["method"] not in _SAFE | {"POST"}:
-            return _said(405, "only GET, HEAD and POST are answered")
+            allowed = self._rules.methods.get(scope["path"], "GET, HEAD")
+            return _said(405, f"only {allowed} are answered here", {"Allow": allowed})
         return None
 
     def _too_large(self, scope: Scope, headers: Headers) -> Response | None:
         if scope["method"] in _SAFE:
             return None
         size = headers.get("content-length", "")
-        if not size.isdecimal():
+        if not size.isdecimal() or "transfer-encoding" in headers:
             return _said(411, "the request does not say how long it is")
         most = self._rules.most_bytes.get(scope["path"], MOST_BODY)
         if len(size) > 12 or int(size) > most:
@@ -130,19 +133,18 @@ class Guard:
         session = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
         kind, _, key = headers.get("authorization", "").partition(" ")
         key = key.strip() if kind.casefold() == "bearer" else ""
-        is_foreign = (
-            headers.get("origin") != f"{self._rules.scheme}://{headers['host']}"
-        )
-        if scope["method"] not in _SAFE and is_foreign and not key:
-            self._on_refusal(None, scope, "sent by another page")
-            return _said(403, "the request does not come from this server's page")
-        if scope["path"] in self._rules.open_paths:
-            return None
-        who = self._who_is("" if key else session, key)
-        if who is None:
+        is_open = scope["path"] in self._rules.open_paths
+        who = None if is_open else self._who_is("" if key else session, key)
+        if who is None and not is_open:
             if key:
                 self._on_refusal(None, scope, "no such key, or not any more")
             return _said(401, "this key opens nothing" if key else "log in first")
+        origin = f"{self._rules.scheme}://{headers['host']}"
+        if scope["method"] not in _SAFE and headers.get("origin") != origin and not key:
+            self._on_refusal(who, scope, "sent by another page")
+            return _said(403, "the request does not come from this server's page")
+        if who is None:
+            return None
         role = self._rules.roles.get(scope["path"], VIEWER)
         if not may(who, role):
             self._on_refusal(who, scope, f"only for the role {role}")
@@ -157,5 +159,5 @@ def _without_port(host: str) -> str:
     return name if name and port.isdecimal() and not name.endswith(":") else host
 
 
-def _said(status: int, text: str) -> Response:
-    return JSONResponse({"error": text}, status)
+def _said(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse({"error": text}, status, headers)

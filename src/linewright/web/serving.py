@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from types import FrameType
@@ -33,12 +34,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from linewright.control.genealogy import Genealogy
 from linewright.errors import JournalError, LinewrightError
 from linewright.report.palette import css_variables
+from linewright.web.asking import MOST_FILE, Asking, Reply, openapi
 from linewright.web.audit import Audit
 from linewright.web.following import Follower
 from linewright.web.foretelling import Foreteller
 from linewright.web.guard import COOKIE, WHO, Guard, Rules
 from linewright.web.hub import Hub
-from linewright.web.roles import Who
+from linewright.web.roles import ENGINEER, OPERATOR, Who
 from linewright.web.sessions import LONGEST_S, Sessions
 from linewright.web.viewing import Items, Viewing
 
@@ -55,6 +57,14 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+_ROLES = {"/api/requests": OPERATOR, "/api/orders": ENGINEER}
+_METHODS = {
+    "/login": "POST",
+    "/logout": "POST",
+    "/api/orders": "POST",
+    "/api/requests": "GET, HEAD, POST",
+}
+_MOST_BYTES = {"/api/requests": 20_000, "/api/orders": MOST_FILE}
 _OPEN = ("/", "/login", "/login.js", "/live.css", "/icon.svg")
 
 
@@ -160,6 +170,7 @@ class LivePage:
         self._viewing = Viewing(follower)
         self._foreteller = Foreteller(follower, clock_s)
         self._looking = threading.Lock()
+        self._asking = Asking(follower.path, follower.line)
         self._about = self._viewing.about()
         self._books = threading.Lock()
         self._spans_s, self._has_old_spans = -math.inf, True
@@ -177,12 +188,18 @@ class LivePage:
             Route("/api/about", self._tell_about, methods=["GET"]),
             Route("/api/state", self._state, methods=["GET"]),
             Route("/api/unit", self._unit, methods=["GET"]),
+            Route("/api/openapi.json", self._openapi, methods=["GET"]),
+            Route("/api/requests", self._outcomes, methods=["GET"]),
+            Route("/api/requests", self._ask, methods=["POST"]),
+            Route("/api/orders", self._bring, methods=["POST"]),
             Route("/events", self._events, methods=["GET"]),
             Route("/{name}", self._file, methods=["GET"]),
         ]
         inner = Starlette(routes=routes, lifespan=self._lifespan)
         inner.router.redirect_slashes = False
-        rules = Rules(address.hosts, address.scheme, _OPEN)
+        rules = Rules(
+            address.hosts, address.scheme, _OPEN, _ROLES, _METHODS, _MOST_BYTES
+        )
         self.app: ASGIApp = Guard(inner, rules, self._who_is, self._refused)
 
     def _who_is(self, session: str, key: str = "") -> Who | None:
@@ -357,6 +374,32 @@ class LivePage:
             finally:
                 book.close()
 
+    # ------------------------------------------------------------ asking
+
+    async def _openapi(self, _: Request) -> Response:
+        return JSONResponse(openapi())
+
+    async def _outcomes(self, request: Request) -> Response:
+        keys = request.query_params.getlist("key")
+        return _said(await asyncio.to_thread(self._asking.outcomes, keys))
+
+    async def _ask(self, request: Request) -> Response:
+        who, body = request.scope[WHO], await request.body()
+        reply = await asyncio.to_thread(self._asking.ask, who, body)
+        self._note("ask", _in_short(reply), request.scope, who)
+        return _said(reply)
+
+    async def _bring(self, request: Request) -> Response:
+        who, body = request.scope[WHO], await request.body()
+        kind = request.headers.get("content-type", "")
+        is_held = request.query_params.get("is_held", "") == "true"
+        bring = partial(self._asking.bring, who, kind, body, is_held=is_held)
+        reply = await asyncio.to_thread(bring)
+        self._note("bring orders", _in_short(reply), request.scope, who)
+        return _said(reply)
+
+    # ------------------------------------------------------------ the stream
+
     async def _events(self, request: Request) -> Response:
         if self.n_streams >= MOST_STREAMS:
             return JSONResponse({"error": "too many look on already"}, 503)
@@ -388,6 +431,18 @@ class LivePage:
             if self._clock_s() - alive_s >= ALIVE_S:
                 alive_s = self._clock_s()
                 yield self._alive()
+
+
+def _said(reply: Reply) -> Response:
+    return JSONResponse(reply.body, reply.status)
+
+
+def _in_short(reply: Reply) -> str:
+    if "error" in reply.body:
+        return f"refused: {reply.body['error']}"
+    texts = [one["text"] or f"waits: {one['key']}" for one in reply.body["requests"]]
+    more = f", and {len(texts) - 1} more" if len(texts) > 1 else ""
+    return ("refused: " if reply.status == 409 else "") + texts[0] + more
 
 
 def _event(seq: int, text: str) -> str:
