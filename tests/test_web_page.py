@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from linewright import tables as t
+from linewright.drivers.emulated import run_emulated
+from linewright.drivers.inbox import Inbox
 from tests.web_lines import EVIL, Runner
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -82,29 +84,35 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
 
 
 @pytest.fixture(scope="module")
-def served(runner: Runner) -> Iterator[tuple[str, str]]:
-    """Start `linewright serve` as a user does; return its address and a token."""
+def served(runner: Runner) -> Iterator[tuple[str, str, str]]:
+    """Start `linewright serve` as a user does; return its address and two tokens.
+
+    The first is that of a viewer, the second that of an operator.
+    """
     command = [sys.executable, "-m", "linewright", "serve", str(runner.journal.path)]
     process = subprocess.Popen(
-        [*command, "--port", "0", "--quiet"], stdout=subprocess.PIPE, text=True
+        [*command, "--port", "0", "--quiet", "--operators", "1"],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
-    address, _, token = (process.stdout.readline().strip() for _ in range(3))
-    yield address, token
+    address, _, token, other = (process.stdout.readline().split() for _ in range(4))
+    assert other[1] == "operator"
+    yield address[0], token[0], other[0]
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 0  # although a browser may still look on
     process.stdout.close()
 
 
 @pytest.fixture(scope="module")
-def wire(served: tuple[str, str]) -> Iterator[Wire]:
+def wire(served: tuple[str, str, str]) -> Iterator[Wire]:
     made = Wire(urlsplit(served[0]).port or 0)
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def page(browser: str, served: tuple[str, str], wire: Wire) -> Iterator[Any]:
+def page(browser: str, served: tuple[str, str, str], wire: Wire) -> Iterator[Any]:
     """Return a page that is logged in; it must not complain at all."""
     with playwright.sync_playwright() as driver:
         chromium = driver.chromium.launch(
@@ -252,3 +260,42 @@ def test_a_page_whose_viewer_has_logged_out_says_so(page: Any) -> None:
     other.wait_for_selector("#token")
     wait_for(lambda: age(page) == "cut")
     assert "Logged out" in page.text_content("#age")
+
+
+def test_an_operator_holds_a_station_and_lets_it_go_on(
+    page: Any, served: tuple[str, str, str], runner: Runner
+) -> None:
+    context = page.context.browser.new_context()  # somebody else's
+    screen = context.new_page()
+    screen.goto(served[0])
+    screen.fill("#token", served[2])
+    screen.fill("#name", EVIL)
+    screen.click("text=Log in")
+    screen.wait_for_selector("[data-seq]")
+    screen.click("[data-station=saw]")
+    screen.click("dialog [data-ask=hold] >> nth=0")
+    assert "Say why first" in screen.inner_text("dialog .told")
+    screen.fill("dialog .why", EVIL)
+    screen.click("dialog [data-ask=hold] >> nth=0")
+    inbox = Inbox(runner.journal.path)
+    k = runner.core.lowered.names.stations.index("saw")
+
+    def look() -> bool:
+        until_us = runner.core.now_us + 1_000_000
+        run_emulated(runner.emulation, until_us, None, inbox=inbox)
+        return k in runner.core.asked.holds
+
+    wait_for(look)
+    screen.wait_for_selector("dialog .held")
+    assert EVIL in screen.inner_text("dialog .held")
+    about = runner.core.asked.holds[k]
+    assert (about["by"], about["why"]) == (EVIL, EVIL)
+    assert screen.get_attribute("[data-station=saw]", "data-held") == "true"
+    screen.goto(served[0] + "operator.html#saw")
+    screen.wait_for_selector("[data-ask=resume]")
+    assert EVIL in screen.inner_text("#state")
+    screen.click("[data-ask=resume]")
+    wait_for(lambda: not look())
+    screen.wait_for_selector("[data-ask=hold]")
+    inbox.close()
+    context.close()

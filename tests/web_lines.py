@@ -66,7 +66,8 @@ class Clock:
 def everything(follower: Follower) -> dict[str, Any]:
     """Return all that a page of a follower shows, made anew."""
     viewing = Viewing(follower)
-    return viewing.items() | viewing.spans()
+    items = viewing.items() | viewing.spans()
+    return {key: value for key, value in items.items() if value is not None}
 
 
 def page_of(follower: Follower, clock: Clock, n_tokens: int = 1) -> LivePage:

@@ -38,13 +38,14 @@ class Hub:
         Args:
             seq: The record's number; never less than before.
             items: All items of some kinds, the first words of the keys: those of other
-                kinds stay as they were.
+                kinds stay as they were. A kind of which there is none now has one of
+                null, such as ``held/``.
         """
         kinds = {_kind(key) for key in items}
         gone = [key for key in self._items if key not in items and _kind(key) in kinds]
         version = self.version + 1
         for key, value in [*items.items(), *((key, None) for key in gone)]:
-            if key not in self._items or self._items[key] != value:
+            if self._items.get(key) != value:  # one that never was is gone already
                 self._items[key] = value
                 self._changed[key] = version, seq
         self.seq, self.version, self._made = seq, version, {}

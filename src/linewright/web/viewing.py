@@ -33,6 +33,7 @@ Items = dict[str, Any]
 """What a page shows, by key; values are of JSON."""
 
 _MOST_STEPS = 1_000
+_MOST_WAITING = 5
 _BY_ALARM = (
     "The signal was not taken and nothing was done with it. Look at the machine and "
     "the unit, and find out what is true."
@@ -130,7 +131,8 @@ class Viewing:
             items[f"server/{s}"] = self._server(s)
         for b, level in enumerate(core.state.buffers["level"].tolist()):
             items[f"buffer/{b}"] = level
-        items |= self._products() | self._due_orders()
+        items |= self._products() | self._due_orders() | self._waiting()
+        items |= self._held() | self._doubtful()
         for alarm in core.alarms.values():
             items[f"alarm/{alarm.number}"] = {
                 "at": self._stamp(alarm.at_us),
@@ -223,6 +225,43 @@ class Viewing:
         row = core.state.parts[part]
         product = core.lowered.names.products[int(row["product"])]
         return _name(Unit(product, int(row["serial"])))
+
+    def _waiting(self) -> Items:
+        """Return for each buffer who waits in it, the longest waiting first."""
+        core = self._follower.core
+        parts = core.state.parts
+        rows = np.flatnonzero((parts["where"] == t.IN_QUEUE) & (parts["product"] >= 0))
+        found: dict[int, list[str]] = {}
+        for row in rows[np.argsort(parts["queued"][rows], kind="stable")].tolist():
+            names = found.setdefault(int(parts["place"][row]), [])
+            if len(names) < _MOST_WAITING:
+                names.append(self._unit(row))
+        buffers = range(len(core.state.buffers))
+        return {f"waiting/{b}": found.get(b, []) for b in buffers}
+
+    def _held(self) -> Items:
+        """Return the stations that are held by hand, with who holds them and why."""
+        return {
+            f"held/{k}": {
+                "by": about["by"],
+                "why": about["why"],
+                "since": self._stamp(about["at_us"]),
+            }
+            for k, about in self._follower.core.asked.holds.items()
+        } or {"held/": None}
+
+    def _doubtful(self) -> Items:
+        """Return the jobs of which nobody knows whether they were done."""
+        return {
+            f"doubt/{job.id}": {
+                "action": job.action,
+                "units": [_name(unit) for unit in job.units],
+                "device": job.id.rpartition("#")[0],
+                "since": self._stamp(job.at_us),
+            }
+            for job in self._follower.core.jobs.values()
+            if job.in_doubt
+        } or {"doubt/": None}
 
     def _products(self) -> Items:
         state, since = self._follower.core.state, self._follower.spans.since

@@ -1,6 +1,7 @@
 // The life of one unit, and one station from near.
 
-import { el, percent, span, unitLink, words } from "/dom.js";
+import { ask, askForm, mayOperate, orderChoices, orderForm, stationChoices, unitChoices } from "/ask.js";
+import { el, percent, say, span, unitLink, words } from "/dom.js";
 
 const MOST = 300;
 
@@ -11,6 +12,7 @@ export class Details {
     this.title = document.getElementById("details-title");
     this.body = document.getElementById("details-body");
     this.station = null;
+    this.now = document.createElement("div"); // what changes while a station is shown
     this.dialog.addEventListener("close", () => { this.station = null; });
     const form = document.getElementById("find");
     form.addEventListener("submit", (event) => {
@@ -29,14 +31,36 @@ export class Details {
 
   showStation(k) {
     this.station = k;
-    const { name, servers } = this.about.stations[k];
-    const rows = servers.map((s) => this.server(s));
+    const { name } = this.about.stations[k];
+    this.tellStation();
+    this.heldForm = document.createElement("div");
+    this.wasHeld = null;
+    this.tellHeld();
+    this.open(words(name), this.now, this.heldForm);
+  }
+
+  tellStation() {
+    const k = this.station;
+    const rows = this.about.stations[k].servers.map((s) => this.server(s));
     const figures = this.figures.now[`${this.figures.chosen}/${k}`];
     const told = figures
       ? [el("p", { text: `Since ${this.figures.since[this.figures.chosen]}: OEE ${percent(figures.oee)}, availability ${percent(figures.availability)}, effectiveness ${percent(figures.effectiveness)}, quality ratio ${percent(figures.quality)}; ${figures.completed} units.` })]
       : [];
     if (figures?.why) told.push(el("p", { class: "note", text: `No OEE: ${figures.why}.` }));
-    this.open(words(name), el("ul", { class: "server-list" }, ...rows), ...told);
+    const waiting = this.line.waitingAt(k);
+    if (waiting.length) told.push(el("p", {}, "Waiting, the longest first: ", ...waiting.flatMap((unit, i) => [i ? ", " : "", unitLink(unit, (one) => this.unit(one))])));
+    this.now.replaceChildren(el("ul", { class: "server-list" }, ...rows), ...told);
+  }
+
+  /** Show what may be done, again only when it changes: somebody may be typing. */
+  tellHeld() {
+    const held = this.line.held.get(this.station) ?? null;
+    if (this.wasHeld === (held?.since ?? "")) return;
+    this.wasHeld = held?.since ?? "";
+    const note = held ? [el("p", { class: "held", text: `Held since ${held.since} by ${held.by}: ${held.why}` })] : [];
+    const { name } = this.about.stations[this.station];
+    const form = mayOperate(this.about.you) ? [askForm(stationChoices(name, held), { label: "Why it stops" })] : [];
+    this.heldForm.replaceChildren(...note, ...form);
   }
 
   server(s) {
@@ -60,7 +84,9 @@ export class Details {
 
   /** Show the open station again if it is among those that changed. */
   refresh(changed) {
-    if (this.station !== null && changed.has(this.station)) this.showStation(this.station);
+    if (this.station === null) return;
+    if (changed.has(this.station)) this.tellStation();
+    this.tellHeld();
   }
 
   // ------------------------------------------------------------ a unit
@@ -90,10 +116,40 @@ export class Details {
       el("p", { class: "fate" }, el("span", { class: "pill", data: { fate: found.fate }, text: found.fate })),
       el("div", { class: "scroll", tabindex: "0" }, el("table", { class: "life", data: { life: found.unit } }, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows))),
       ...(left ? [el("p", { class: "note", text: `${left} steps are not shown here; linewright life shows all.` })] : []),
+      ...(found.fate === "in the line" && mayOperate(this.about.you) ? [el("h3", { text: "Decide" }), askForm(unitChoices(found.unit), { label: "Why" })] : []),
       ...this.tree("Made of", "made-of", found.made_of),
       ...this.tree("Went into", "went-into", found.went_into),
     );
   }
+
+  // ------------------------------------------------------------ an order
+
+  showOrder(order) {
+    this.station = null;
+    const facts = [`${order.done} of ${order.quantity} ${words(order.product)}`, order.due ? `due ${order.due}` : "no date", order.state];
+    const priority = el("input", { type: "number", step: "1", value: "0", "aria-label": "Priority" });
+    const told = el("p", { class: "told", role: "status" });
+    const set = el("button", { type: "button", data: { ask: "order priority" }, text: "Give it this priority", onclick: async () => {
+      const answer = await ask("order priority", { order: order.name, priority: Number(priority.value) }, "");
+      told.dataset.ok = String(answer.ok);
+      say(told, answer.text);
+    } });
+    this.open(
+      `Order ${order.name}`,
+      el("p", { text: facts.join(", ") }),
+      askForm(orderChoices(order), { label: "Why it is cancelled" }),
+      el("h3", { text: "Priority" }),
+      el("div", { class: "row" }, priority, set),
+      told,
+    );
+  }
+
+  newOrder() {
+    this.station = null;
+    this.open("A new order", orderForm(this.about.products));
+  }
+
+  // ------------------------------------------------------------ units below
 
   tree(title, key, rows) {
     if (!rows.length) return [];

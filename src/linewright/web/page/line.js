@@ -8,6 +8,8 @@ export class LineView {
     this.servers = [];
     this.stationOfServer = [];
     this.levels = new Map();
+    this.held = new Map();
+    this.waiting = [];
     this.cards = about.stations.map((station, k) => this.card(station, k, onStation));
     this.states = new Array(about.servers.length).fill(null);
     const stages = about.stages.map((stage) => this.stage(stage));
@@ -98,10 +100,30 @@ export class LineView {
         this.server(Number(row), value);
         changed.add(this.stationOfServer[row]);
       } else if (kind === "buffer") this.fill(Number(row), value);
+      else if (kind === "waiting") {
+        this.waiting[row] = value;
+        const own = this.about.buffers[row]?.own;
+        if (own) changed.add(this.about.stations.findIndex(({ name }) => name === own));
+      } else if (kind === "held") this.hold(row, value);
       else if (key === "line") this.count(value.servers);
     }
     for (const k of changed) this.tell(k);
     return changed;
+  }
+
+  hold(row, value) {
+    if (row === "") return;
+    const k = Number(row);
+    if (value) this.held.set(k, value);
+    else this.held.delete(k);
+    mark(this.cards[k].card, "held", String(Boolean(value)));
+    this.tell(k);
+  }
+
+  /** Return the units that wait at a station, the longest waiting first. */
+  waitingAt(k) {
+    const { name } = this.about.stations[k];
+    return this.about.buffers.flatMap((buffer, b) => (buffer.own === name && buffer.role !== "output" ? this.waiting[b] ?? [] : []));
   }
 
   count(servers) {
@@ -135,7 +157,9 @@ export class LineView {
     const { card, what } = this.cards[k];
     const now = servers.map((s) => this.states[s]).filter(Boolean);
     const working = now.filter((value) => value.state === 0).length;
-    if (servers.length === 1) say(what, this.one(now[0]));
+    if (!now.length) return;
+    if (this.held.has(k)) say(what, "held");
+    else if (servers.length === 1) say(what, this.one(now[0]));
     else say(what, `${working} of ${servers.length} at work`);
     const worst = ["failed", "blocked"].find((key) => now.some((value) => this.about.states[value.state].key === key));
     mark(card, "worst", worst ?? "");

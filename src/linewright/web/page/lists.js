@@ -1,12 +1,14 @@
 // Orders, products, alarms, what happened lately, and figures of the stations.
 
+import { askForm, jobChoices, mayOperate, mayPlan } from "/ask.js";
 import { count, el, mark, percent, say, svg, unitLink, words } from "/dom.js";
 
 const MOST_ORDERS = 14;
 const RANK = { late: 0, open: 1, held: 2, "to come": 3 };
 
 export class Orders {
-  constructor(about) {
+  constructor(about, { onOrder }) {
+    this.onOrder = mayPlan(about.you) ? onOrder : null;
     this.now = new Array(about.orders.length).fill(null);
     this.ahead = [];
     this.body = document.getElementById("orders");
@@ -52,11 +54,16 @@ export class Orders {
     return el("td", { class: "date" }, date, el("span", { class: "below" }, pill));
   }
 
+  name(order) {
+    if (!this.onOrder) return el("span", { dir: "auto", text: order.name });
+    return el("button", { type: "button", class: "link", dir: "auto", text: order.name, onclick: () => this.onOrder(order) });
+  }
+
   row(order) {
     return el(
       "tr",
       { data: { order: order.name, state: order.state } },
-      el("th", { scope: "row" }, el("span", { dir: "auto", text: order.name }), el("span", { class: "below", dir: "auto", text: words(order.product) })),
+      el("th", { scope: "row" }, this.name(order), el("span", { class: "below", dir: "auto", text: words(order.product) })),
       el("td", { class: "n", text: `${count(order.done)} of ${count(order.quantity)}` }),
       el("td", { class: "date", text: order.due || "–" }),
       this.foretold(order),
@@ -200,6 +207,36 @@ export class Alarms {
       : [];
     document.getElementById("notices").replaceChildren(...notice);
     this.list.replaceChildren(...(rows.length ? rows : [el("li", { class: "none", text: "None." })]));
+  }
+}
+
+/** Jobs of which nobody knows whether they were done: somebody has to look, and say. */
+export class Doubts {
+  constructor(about) {
+    this.about = about;
+    this.list = document.getElementById("doubts");
+    this.rows = new Map();
+  }
+
+  update(items) {
+    for (const [key, value] of Object.entries(items)) {
+      if (!key.startsWith("doubt/") || key === "doubt/") continue;
+      const job = key.slice(6);
+      this.rows.get(job)?.remove();
+      this.rows.delete(job);
+      if (value === null) continue;
+      const units = value.units.join(", ");
+      const row = el(
+        "li",
+        { data: { doubt: job } },
+        el("p", { class: "when", text: value.since }),
+        el("p", { class: "text", dir: "auto", text: `${words(value.action)} of ${units || "nothing"} at ${value.device}: its machine has forgotten it` }),
+        ...(mayOperate(this.about.you) ? [askForm(jobChoices(job), { label: "How you know" })] : [el("p", { class: "help", text: "Somebody has to look, and say whether it was done." })]),
+      );
+      this.rows.set(job, row);
+      this.list.append(row);
+    }
+    document.getElementById("doubts-panel").hidden = !this.rows.size;
   }
 }
 

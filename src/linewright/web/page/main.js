@@ -3,7 +3,7 @@
 import { Details } from "/details.js";
 import { count, el, mark, say, span } from "/dom.js";
 import { LineView } from "/line.js";
-import { Alarms, Events, Figures, Orders, Products, Targets } from "/lists.js";
+import { Alarms, Doubts, Events, Figures, Orders, Products, Targets } from "/lists.js";
 import { follow } from "/stream.js";
 
 const QUIET_S = 30; // without a record, from which on the page says so loudly
@@ -22,11 +22,19 @@ const clock = { at_us: 0 };
 const figures = new Figures(about);
 const line = new LineView(about, { onStation: (k) => details.showStation(k) });
 const details = new Details(about, line, figures, clock);
-const orders = new Orders(about);
+const orders = new Orders(about, { onOrder: (order) => details.showOrder(order) });
+const doubts = new Doubts(about);
 const products = new Products(about);
 const targets = new Targets();
 const alarms = new Alarms();
 const events = new Events({ onUnit: (name) => details.unit(name) });
+const { you } = about;
+say(by("you"), you.name ? `${you.name}, ${you.role}` : you.role);
+by("commands").hidden = you.role !== "viewer";
+by("operator-link").hidden = you.role === "viewer";
+by("new-order").hidden = you.role !== "engineer";
+if (you.role === "engineer") by("orders-panel").hidden = false;
+by("new-order").addEventListener("click", () => details.newOrder());
 by("unit-name").placeholder = `${about.products[0].name}:17`;
 
 // ---------------------------------------------------------------- tiles
@@ -58,7 +66,7 @@ function tell(key, n, isBad = false) {
 
 function onItems(items, { seq }) {
   const changed = line.update(items);
-  for (const part of [orders, products, targets, alarms, events, figures]) part.update(items);
+  for (const part of [orders, products, targets, doubts, alarms, events, figures]) part.update(items);
   if (items.clock) {
     Object.assign(clock, items.clock);
     say(by("date"), items.clock.date);
