@@ -20,12 +20,13 @@ from linewright.control.asking import Outcome, Request
 from linewright.control.controller import Controller
 from linewright.control.emulation import Emulation
 from linewright.control.journal import SqliteJournal
+from linewright.control.links import Message
 from linewright.control.openings import journal_of, standing
-from linewright.control.plant import Fault, Plant
+from linewright.control.plant import Plant
 from linewright.drivers.emulated import run_emulated
 from linewright.drivers.inbox import Inbox, hand_in, inbox_of, outcomes_of, put_aside
 from linewright.drivers.played import Played
-from linewright.drivers.running import Runner
+from linewright.drivers.running import NoAnswerError, Runner
 from linewright.errors import JournalError
 from linewright.lower import lower
 from linewright.model.load import loads
@@ -139,6 +140,18 @@ def test_an_inbox_that_is_broken_or_locked_stops_no_line(tmp_path: Path) -> None
     journal.close()
 
 
+class Lossy(Played):
+    """A way on which some machines are lost for a while."""
+
+    lost: frozenset[str] = frozenset()
+
+    async def send(self, device: str, message: Message) -> Any:
+        if device in self.lost:
+            msg = "no route to it"
+            raise NoAnswerError(msg)
+        return await super().send(device, message)
+
+
 def test_a_line_on_machines_hears_people_and_waits_for_them(tmp_path: Path) -> None:
     """A hold, a lost machine, and an order that comes when all are done."""
     line = loads(LINE)
@@ -146,7 +159,6 @@ def test_a_line_on_machines_hears_people_and_waits_for_them(tmp_path: Path) -> N
     journal = journal_of(tmp_path / "a.journal", line, lowered, 1)
     inbox, speed = Inbox(journal.path), 3_000.0
     plant = Plant(line, lowered, 1, boot=1, memory=None, done=(), keep=None)
-    plant.inject([Fault("stuck", "weld", 12 * MINUTE_US, 25 * MINUTE_US)])
     begun_s = time.monotonic()
 
     def now_us() -> int:
@@ -154,7 +166,7 @@ def test_a_line_on_machines_hears_people_and_waits_for_them(tmp_path: Path) -> N
 
     async def run() -> None:
         controller = Controller(lowered, journal)
-        way = Played(plant, now_us, speed)
+        way = Lossy(plant, now_us, speed)
         runner = Runner(controller, way, speed, inbox=inbox, stays=True)
         going = asyncio.create_task(runner.run(24 * 7 * HOUR_US))
         hand_in(journal.path, [request("h", "hold", stations=["cut"], is_now=True)])
@@ -163,6 +175,14 @@ def test_a_line_on_machines_hears_people_and_waits_for_them(tmp_path: Path) -> N
         assert controller.core.state.servers["running"][0] == 0
         hand_in(journal.path, [request("r", "resume", stations=[]), request("a")])
         await answered("r")
+        way.lost = frozenset({"weld"})
+        while "weld" not in runner.wrong:
+            await asyncio.sleep(0.05)
+        n_done = len(plant.done)
+        await asyncio.sleep(0.5)  # the others have gone on as far as they can
+        assert len(plant.done) == n_done
+        assert int(controller.core.state.products["finished"][0]) <= 1
+        way.lost = frozenset()
         while int(controller.core.state.products["finished"][0]) < 5:
             await asyncio.sleep(0.05)
         hand_in(journal.path, [request("late")])
