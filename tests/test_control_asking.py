@@ -115,6 +115,30 @@ def test_with_a_snapshot_or_without_it_is_the_same_line() -> None:
         assert core.digest() == digest
 
 
+def test_after_a_snapshot_room_is_made_where_it_was_made_before() -> None:
+    line = Small("15 min")
+    assert line.ask("order", product="frame", quantity=3_000).is_accepted
+    line.run("20 min")
+    assert line.ask("order cancel", order="3").is_accepted
+    line.line.controller.flush()
+    journal: Any = line.line.controller.journal
+    line.line.controller.save_snapshot()
+    saved = journal.snapshot
+    for n in range(4):
+        line.ask("order", product="frame", quantity=900, name=f"more {n}")
+        line.run(f"{21 + n} min")
+    line.line.controller.flush()
+    digests = []
+    for snapshot in (saved, None):
+        journal.snapshot = snapshot
+        found = Emulation(lower(loads(LINE), 40 * HOUR_US), journal, 1)
+        digests.append(found.controller.core.digest())
+        journal.records.pop()  # the start just now
+    assert digests[0] == digests[1]
+    parts = line.core.state.parts
+    np.testing.assert_array_equal(found.nature.state.parts["product"], parts["product"])
+
+
 # ------------------------------------------------------------------ against the model
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from linewright.model.line import Line
 
 _LOOK_EVERY_S = 0.05
+_MOST_TOLD = 20
 Wish = tuple[str, dict[str, Any]]
 
 
@@ -124,8 +125,11 @@ def _tell(args: Args, requests: list[Request], outcomes: list[Outcome | None]) -
         ]
         print_json({"journal": args.journal, "requests": rows})
         return FOUND if is_refused else OK
+    n_done = sum(one is not None and one.is_accepted for one in outcomes)
+    if n_done > _MOST_TOLD:
+        write(f"{n_done:,} orders are in\n")
     for outcome in outcomes:
-        if outcome is not None:
+        if outcome is not None and not (outcome.is_accepted and n_done > _MOST_TOLD):
             write(f"{'' if outcome.is_accepted else 'refused: '}{outcome.text}\n")
     if n_open := outcomes.count(None):
         what = "it lies" if n_open == 1 else f"{n_open} of them lie"
@@ -213,6 +217,7 @@ def order_rows(found: Standing) -> list[dict[str, Any]]:
 
     core = found.core
     names, orders = core.lowered.names, core.state.orders
+    states = core.asked.states_of_orders(core.state)
     return [
         {
             "order": name,
@@ -220,7 +225,7 @@ def order_rows(found: Standing) -> list[dict[str, Any]]:
             "quantity": int(orders["quantity"][i]),
             "done": int(orders["done"][i]),
             "scrapped": int(orders["scrapped"][i]),
-            "state": core.asked.state_of_order(core.state, i),
+            "state": states[i],
             "release_us": int(orders["release"][i]),
             "due_us": None if orders["due"][i] >= NEVER else int(orders["due"][i]),
             "priority": int(orders["priority"][i]),

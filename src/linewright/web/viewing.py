@@ -233,8 +233,8 @@ class Viewing:
         row = core.state.orders[i]
         finished = int(row["finished"])
         state = "open"
-        if i in core.asked.put_off:
-            state = core.asked.state_of_order(core.state, i)
+        if put_off := core.asked.put_off_as(i):
+            state = put_off
         elif finished >= 0:
             state = "done late" if finished > int(row["due"]) else "done"
         elif is_late:
