@@ -266,6 +266,9 @@ def test_orders_come_from_the_command_from_csv_and_from_b2mml(
     assert rows["R1"] | {"quantity": 4, "priority": 7, "state": "held"} == rows["R1"]
     assert rows["R1"]["release_us"] == HOUR_US + HOUR_US // 2
     assert rows["R1"]["due_us"] == 24 * HOUR_US
+    code, said = asked(capsys, "alarms", "a.journal", "--json")
+    assert code == 0
+    assert [one["station"] for one in json.loads(said)["holds"]] == ["weld"]
     said = asked(capsys, "order", "a.journal", "list")[1]
     assert "weld is held since 2027-03-01 06:00" in said
     core = standing(model / "a.journal").core
@@ -352,6 +355,7 @@ def test_all_that_is_wrong_with_a_file_is_said_at_once(
         ("decide a.journal frame:1 here --reason x", "--at STATION"),
         ("decide a.journal frame:1 good --at weld --reason x", "--at goes with here"),
         ("decide a.journal frame:1 scrapped --reason  ", "expected one argument"),
+        ("decide a.journal frame:1 settled --reason x", "write it like alarm:3"),
         ("hold a.journal", "--reason"),
     ],
 )

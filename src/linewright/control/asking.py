@@ -101,6 +101,7 @@ class Asked:
             "unit here": _unit_here,
             "job done": _job_done,
             "job not done": _job_not_done,
+            "alarm settled": _alarm_settled,
         }
         assert self._judges.keys() == WISHES.keys()
 
@@ -176,6 +177,8 @@ class Asked:
             if held:
                 about = {"by": body["by"], "why": body["why"], "how": held}
                 self.holds[k] = about | {"at_us": after.at_us}
+        if "alarm" in body:
+            del core.alarms[body["alarm"]]
         if "job" in body:
             core.settle_by_hand(body, after)
         for kind, row, outcome in body.get("acts", ()):
@@ -525,6 +528,14 @@ def _job_done(core: Core, wish: Any, _: int) -> Body:
         raise Refused(f"{job.id} cannot have ended so: {why}")
     text = f"{job.id} was done" + (f": {wish.verdict}" if verdict else "")
     return {"job": job.id, "outcomes": outcomes, "text": text}
+
+
+def _alarm_settled(core: Core, wish: Any, _: int) -> Body:
+    if wish.alarm not in core.alarms:
+        there = [str(n) for n in core.alarms]
+        hint = f"open are {listed(there)}" if there else "none is open"
+        raise Refused(f"there is no open alarm {wish.alarm}; {hint}")
+    return {"alarm": wish.alarm, "text": f"alarm {wish.alarm} is settled"}
 
 
 def _job_not_done(core: Core, wish: Any, _: int) -> Body:

@@ -47,6 +47,7 @@ class Viewing:
         names = follower.core.lowered.names
         self._orders = np.full((5, len(names.orders)), -2, np.int64)
         self._order_items: Items = {}
+        self._alarms: set[int] = set()
 
     # ------------------------------------------------------------ what stays
 
@@ -137,6 +138,9 @@ class Viewing:
                 "text": alarm.text,
                 "help": _BY_ALARM,
             }
+        for number in self._alarms - core.alarms.keys():
+            items[f"alarm/{number}"] = None  # somebody has settled it
+        self._alarms |= core.alarms.keys()
         for one in self._follower.happenings:
             items[f"event/{one.seq}.{one.part}"] = self._happening(one)
         return items
