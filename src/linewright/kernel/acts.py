@@ -177,6 +177,8 @@ def take_out(line: LineTables, state: State, p):
         release_origin(line, state, p)
     unreserve(state, p)
     part.where = NEW
+    part.came = -1  # it does not come out of its machine any more
+    part.mate = -1
     scrap(line, state, p)
     if state.clock[0].status == DEADLOCK:
         state.clock[0].status = REACHED
