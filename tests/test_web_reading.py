@@ -15,14 +15,21 @@ import numpy as np
 import pytest
 
 from linewright import tables as t
+from linewright.control.asking import Request
+from linewright.control.emulation import Emulation
+from linewright.control.openings import journal_of
 from linewright.control.reading import JournalReader
-from linewright.report.palette import STATES
+from linewright.control.records import Signal
+from linewright.lower import lower
+from linewright.model.load import loads
+from linewright.report.palette import PLACE, STATES
 from linewright.web.following import Follower
 from linewright.web.hub import Hub
 from linewright.web.spans import sums_at
+from linewright.web.viewing import Viewing
 from tests.animation_texts import HOUR
 from tests.test_control_forecast import CERTAIN
-from tests.web_lines import Clock, Runner, everything, page_of
+from tests.web_lines import EVIL, Clock, Runner, everything, page_of
 
 
 @pytest.fixture
@@ -242,3 +249,51 @@ def runner_at(path: Path, text: str, hours: float) -> list[int]:
     runner.close()
     made: list[int] = runner.core.state.products["finished"].tolist()
     return made
+
+
+ORDERED = """
+schema_version: 1
+name: ordered
+stations: {cut: {process: 10 min}}
+products: {frame: {release: {kind: orders}, route: [cut]}}
+orders: [{id: first, product: frame, quantity: 9}]
+"""
+
+
+def test_it_shows_what_people_have_asked(tmp_path: Path) -> None:
+    line, path = loads(ORDERED), tmp_path / "a.journal"
+    lowered = lower(line, 40 * HOUR)
+    journal = journal_of(path, line, lowered, 1)
+    running = Emulation(lowered, journal, 1)
+    running.run(HOUR)
+    controller, follower = running.controller, Follower(path)
+    viewing, hub, core = Viewing(follower), Hub(), controller.core
+    asks: list[tuple[str, dict[str, Any]]] = [
+        ("order", {"product": "frame", "quantity": 2, "name": EVIL}),
+        ("order hold", {"order": EVIL}),
+        ("hold", {"stations": ["cut"], "is_now": True}),
+        ("order cancel", {"order": "first"}),
+    ]
+    controller.hear(Signal("done", "nobody#1"), core.now_us)
+    for _ in range(2):
+        for i, (what, data) in enumerate(asks):
+            request = Request(f"{i} {what}", what, EVIL, "", data)
+            answer = running.ask(request, core.now_us)
+            assert answer.is_accepted, answer.text
+        controller.flush()
+        while follower.poll():
+            pass
+        hub.show(follower.next_seq, viewing.items())
+        asks = [("alarm settled", {"alarm": 1})]
+    assert follower.core.digest() == core.digest()
+    items = json.loads(hub.since(0))["items"]
+    assert items["order/1"] | {"name": EVIL, "state": "held"} == items["order/1"]
+    assert items["order/0"]["state"] == "cancelled"
+    assert items["server/0"]["state"] == PLACE["waiting"]
+    assert not [key for key in items if key.startswith("alarm/")]
+    told = [one["what"] for key, one in items.items() if key.startswith("event/")]
+    assert told.count("asked") == 5
+    later = json.loads(hub.since(1))["items"]
+    assert later["alarm/1"] is None, "it goes from the page"
+    follower.close()
+    journal.close()

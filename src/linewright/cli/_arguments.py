@@ -111,7 +111,9 @@ EXAMPLES = {
     "decide": "linewright decide plant.journal trainer:17 scrapped "
     '--by "Shift leader" --reason "fell off the trolley"\n'
     "linewright decide plant.journal weld#212 not-done --by Operator "
-    '--reason "the part is untouched"',
+    '--reason "the part is untouched"\n'
+    'linewright decide plant.journal alarm:3 settled --reason "sensor was loose"',
+    "alarms": "linewright alarms plant.journal",
     "hold": 'linewright hold plant.journal weld --reason "fixture is loose"\n'
     'linewright hold plant.journal --now --reason "fire drill"',
     "resume": "linewright resume plant.journal weld",

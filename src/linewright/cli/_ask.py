@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 import getpass
 import time
 import uuid
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from linewright.model.line import Line
 
 _LOOK_EVERY_S = 0.05
+_MOST_TOLD = 20
 Wish = tuple[str, dict[str, Any]]
 
 
@@ -46,6 +49,12 @@ def run_order(args: Args) -> int:
 
 def run_decide(args: Args) -> int:
     """Say what is true of a unit, or of a job that is in doubt."""
+    if args.what == "settled":
+        kind, _, number = args.subject.rpartition(":")
+        if kind != "alarm" or not number.isascii() or not number.isdecimal():
+            msg = f'"{args.subject}" is no alarm; write it like alarm:3'
+            raise ValueError(msg)
+        return _ask(args, [("alarm settled", {"alarm": int(number[:15])})])
     is_job = args.what in {"done", "not-done"}
     for flag, value, what in (
         ("--at", args.at, "here"),
@@ -124,8 +133,11 @@ def _tell(args: Args, requests: list[Request], outcomes: list[Outcome | None]) -
         ]
         print_json({"journal": args.journal, "requests": rows})
         return FOUND if is_refused else OK
+    n_done = sum(one is not None and one.is_accepted for one in outcomes)
+    if n_done > _MOST_TOLD:
+        write(f"{n_done:,} orders are in\n")
     for outcome in outcomes:
-        if outcome is not None:
+        if outcome is not None and not (outcome.is_accepted and n_done > _MOST_TOLD):
             write(f"{'' if outcome.is_accepted else 'refused: '}{outcome.text}\n")
     if n_open := outcomes.count(None):
         what = "it lies" if n_open == 1 else f"{n_open} of them lie"
@@ -200,11 +212,53 @@ def _list(args: Args) -> int:
     ]
     heads = ["order", "state", "done", "release", "due", "priority"]
     show(table_view(heads, texts))
+    _tell_holds(found)
+    return OK
+
+
+def _tell_holds(found: Standing) -> None:
     for k, about in found.core.asked.holds.items():
         name = found.core.lowered.names.stations[k]
         since = _when(found.line, about["at_us"])
-        write(f"{name} is held since {since} by {about['by']}: {about['why']}\n")
-    return OK
+        why = f": {about['why']}" if about["why"] else ""
+        write(f"{name} is held since {since} by {about['by']}{why}\n")
+
+
+def run_alarms(args: Args) -> int:
+    """Show what waits for a person."""
+    from linewright.console import table_view  # noqa: PLC0415 - slow
+    from linewright.control.openings import standing  # noqa: PLC0415
+
+    tell_compiling(args)
+    found = standing(args.journal)
+    core, line = found.core, found.line
+    doubtful = [job for job in core.jobs.values() if job.in_doubt]
+    if args.json:
+        names = core.lowered.names.stations
+        print_json(
+            {
+                "now_us": core.now_us,
+                "alarms": [dataclasses.asdict(one) for one in core.alarms.values()],
+                "in_doubt": [job.note() for job in doubtful],
+                "holds": [
+                    about | {"station": names[k]}
+                    for k, about in core.asked.holds.items()
+                ],
+            }
+        )
+        return FOUND if core.alarms or doubtful else OK
+    rows = [
+        (f"alarm:{one.number}", _when(line, one.at_us), one.subject, one.text)
+        for one in core.alarms.values()
+    ]
+    for job in doubtful:
+        units = ", ".join(f"{unit.product}:{unit.serial}" for unit in job.units)
+        text = "its machine has forgotten it; look at the unit: was it done?"
+        rows.append((job.id, _when(line, job.at_us), units, text))
+    if rows:
+        show(table_view(["what", "since", "about", ""], rows))
+    _tell_holds(found)
+    return FOUND if rows else OK
 
 
 def order_rows(found: Standing) -> list[dict[str, Any]]:
@@ -213,6 +267,7 @@ def order_rows(found: Standing) -> list[dict[str, Any]]:
 
     core = found.core
     names, orders = core.lowered.names, core.state.orders
+    states = core.asked.states_of_orders(core.state)
     return [
         {
             "order": name,
@@ -220,7 +275,7 @@ def order_rows(found: Standing) -> list[dict[str, Any]]:
             "quantity": int(orders["quantity"][i]),
             "done": int(orders["done"][i]),
             "scrapped": int(orders["scrapped"][i]),
-            "state": core.asked.state_of_order(core.state, i),
+            "state": states[i],
             "release_us": int(orders["release"][i]),
             "due_us": None if orders["due"][i] >= NEVER else int(orders["due"][i]),
             "priority": int(orders["priority"][i]),
@@ -242,18 +297,45 @@ def _when(line: Line, at_us: int | None) -> str:
 
 def add_ask_verbs(verbs: Any, verb: Any) -> None:
     """Add the verbs; `verb` makes one with what all have."""
-    import argparse  # noqa: PLC0415 - only here
+    _add_order_verb(verbs, verb)
+    text = "say what is true of a unit, or of a job in doubt, with a name and a reason"
+    decide = verb(verbs, "decide", run_decide, text)
+    add = decide.add_argument
+    add("journal", metavar="JOURNAL")
+    text = "as trainer:17, weld#212, or alarm:3"
+    add("subject", metavar="UNIT|JOB|ALARM", help=text)
+    add("what", choices=("here", "scrapped", "good", "done", "not-done", "settled"))
+    add("--at", metavar="STATION", help="where the unit is")
+    add("--verdict", choices=("pass", "rework", "scrap"), help="of a job that was done")
+    _share(decide, has_reason=True)
+    text = "show what waits for a person: alarms, jobs in doubt, what is held"
+    alarms = verb(verbs, "alarms", run_alarms, text)
+    alarms.add_argument("journal", metavar="JOURNAL")
+    text = "stop stations, or the whole line, at the end of what they do"
+    hold = verb(verbs, "hold", run_hold, text)
+    hold.add_argument("journal", metavar="JOURNAL")
+    hold.add_argument("stations", metavar="STATION", nargs="*", help="all by default")
+    hold.add_argument("--now", action="store_true", help="at once, in the middle of it")
+    _share(hold, has_reason=True)
+    resume = verb(verbs, "resume", run_resume, "let held stations go on")
+    resume.add_argument("journal", metavar="JOURNAL")
+    resume.add_argument("stations", metavar="STATION", nargs="*", help="all by default")
+    _share(resume, has_reason=False)
 
-    def share(one: argparse.ArgumentParser, *, has_reason: bool) -> None:
-        add = one.add_argument
-        add("--by", metavar="NAME", help="who asks; who is logged in by default")
-        text = "why" if has_reason else "why; may be left out"
-        add("--reason", metavar="TEXT", required=has_reason, default="", help=text)
-        text = "name of the request: handed in twice, it is done once"
-        add("--key", metavar="KEY", help=text)
-        text = "how long to wait for the answer; 10 by default"
-        add("--wait", metavar="SECONDS", type=float, default=10.0, help=text)
 
+def _share(one: argparse.ArgumentParser, *, has_reason: bool) -> None:
+    """Add what all have that ask for something."""
+    add = one.add_argument
+    add("--by", metavar="NAME", help="who asks; who is logged in by default")
+    text = "why" if has_reason else "why; may be left out"
+    add("--reason", metavar="TEXT", required=has_reason, default="", help=text)
+    text = "name of the request: handed in twice, it is done once"
+    add("--key", metavar="KEY", help=text)
+    text = "how long to wait for the answer; 10 by default"
+    add("--wait", metavar="SECONDS", type=float, default=10.0, help=text)
+
+
+def _add_order_verb(verbs: Any, verb: Any) -> None:
     text = "add orders to a running line, hold, release, hurry or cancel them"
     order = verb(verbs, "order", run_order, text)
     order.add_argument("journal", metavar="JOURNAL")
@@ -265,38 +347,18 @@ def add_ask_verbs(verbs: Any, verb: Any) -> None:
             one.add_argument(flag, action="store_true", default=argparse.SUPPRESS)
         if name == "list":
             continue
-        share(one, has_reason=name == "cancel")
+        _share(one, has_reason=name == "cancel")
         if name == "add":
             _add_order(one.add_argument)
         elif name == "priority":
             one.add_argument("order", metavar="ORDER")
-            one.add_argument(
-                "priority", metavar="N", type=int, help="higher goes first"
-            )
+            text = "higher goes first"
+            one.add_argument("priority", metavar="N", type=int, help=text)
         else:
             one.add_argument("orders", metavar="ORDER", nargs="+")
         if name == "release":
             text = "whatever its date"
             one.add_argument("--now", action="store_true", help=text)
-    text = "say what is true of a unit, or of a job in doubt, with a name and a reason"
-    decide = verb(verbs, "decide", run_decide, text)
-    add = decide.add_argument
-    add("journal", metavar="JOURNAL")
-    add("subject", metavar="UNIT|JOB", help="as trainer:17, or weld#212")
-    add("what", choices=("here", "scrapped", "good", "done", "not-done"))
-    add("--at", metavar="STATION", help="where the unit is")
-    add("--verdict", choices=("pass", "rework", "scrap"), help="of a job that was done")
-    share(decide, has_reason=True)
-    text = "stop stations, or the whole line, at the end of what they do"
-    hold = verb(verbs, "hold", run_hold, text)
-    hold.add_argument("journal", metavar="JOURNAL")
-    hold.add_argument("stations", metavar="STATION", nargs="*", help="all by default")
-    hold.add_argument("--now", action="store_true", help="at once, in the middle of it")
-    share(hold, has_reason=True)
-    resume = verb(verbs, "resume", run_resume, "let held stations go on")
-    resume.add_argument("journal", metavar="JOURNAL")
-    resume.add_argument("stations", metavar="STATION", nargs="*", help="all by default")
-    share(resume, has_reason=False)
 
 
 def _add_order(add: Any) -> None:

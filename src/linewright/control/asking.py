@@ -76,6 +76,7 @@ class Asked:
 
     Attributes:
         came: Names of the orders that came while the line ran, in their order.
+        largest: Parts of the largest of them, components included.
         put_off: Orders that are held or cancelled, by row: ``held`` (not released yet),
             ``aside`` (released, and its units outside stand aside) or ``cancelled``.
         holds: Stations held by hand, by row: who holds them, why, how and since when.
@@ -83,6 +84,7 @@ class Asked:
 
     def __init__(self) -> None:
         self.came: tuple[str, ...] = ()
+        self.largest = 0
         self.put_off: dict[int, str] = {}
         self.holds: dict[int, Body] = {}
         self._outcomes: dict[str, tuple[bool, str]] = {}
@@ -99,6 +101,7 @@ class Asked:
             "unit here": _unit_here,
             "job done": _job_done,
             "job not done": _job_not_done,
+            "alarm settled": _alarm_settled,
         }
         assert self._judges.keys() == WISHES.keys()
 
@@ -109,17 +112,22 @@ class Asked:
         found = self._outcomes.get(key)
         return None if found is None else Outcome(key, *found)
 
-    def state_of_order(self, state: t.State, row: int) -> str:
-        """Return how it is with an order.
+    def put_off_as(self, row: int) -> str:
+        """Return whether an order is ``held`` or ``cancelled``, or nothing."""
+        put_off = self.put_off.get(row, "")
+        return "held" if put_off in {"held", "aside"} else put_off
+
+    def states_of_orders(self, state: t.State) -> list[str]:
+        """Return how it is with each order.
 
         That is ``cancelled``, ``held``, ``done``, ``to come`` or ``open``.
         """
-        put_off = self.put_off.get(row)
-        if put_off is not None:
-            return "cancelled" if put_off == "cancelled" else "held"
-        if int(state.orders["finished"][row]) >= 0:
-            return "done"
-        return "to come" if row in waiting(state) else "open"
+        to_come, is_done = set(waiting(state)), state.orders["finished"] >= 0
+        return [
+            self.put_off_as(row)
+            or ("done" if done else "to come" if row in to_come else "open")
+            for row, done in enumerate(is_done.tolist())
+        ]
 
     # ------------------------------------------------------------ deciding
 
@@ -169,6 +177,8 @@ class Asked:
             if held:
                 about = {"by": body["by"], "why": body["why"], "how": held}
                 self.holds[k] = about | {"at_us": after.at_us}
+        if "alarm" in body:
+            del core.alarms[body["alarm"]]
         if "job" in body:
             core.settle_by_hand(body, after)
         for kind, row, outcome in body.get("acts", ()):
@@ -178,6 +188,7 @@ class Asked:
         """Return all of it, in the values of JSON."""
         return {
             "came": list(self.came),
+            "largest": self.largest,
             "put_off": list(self.put_off.items()),
             "holds": list(self.holds.items()),
             "outcomes": [[key, *found] for key, found in self._outcomes.items()],
@@ -185,7 +196,7 @@ class Asked:
 
     def restore(self, notes: Body) -> None:
         """Go on from what `notes` returned."""
-        self.came = tuple(notes["came"])
+        self.came, self.largest = tuple(notes["came"]), notes["largest"]
         self.put_off = dict(notes["put_off"])
         self.holds = dict(notes["holds"])
         self._outcomes = {key: (ok, text) for key, ok, text in notes["outcomes"]}
@@ -517,6 +528,14 @@ def _job_done(core: Core, wish: Any, _: int) -> Body:
         raise Refused(f"{job.id} cannot have ended so: {why}")
     text = f"{job.id} was done" + (f": {wish.verdict}" if verdict else "")
     return {"job": job.id, "outcomes": outcomes, "text": text}
+
+
+def _alarm_settled(core: Core, wish: Any, _: int) -> Body:
+    if wish.alarm not in core.alarms:
+        there = [str(n) for n in core.alarms]
+        hint = f"open are {listed(there)}" if there else "none is open"
+        raise Refused(f"there is no open alarm {wish.alarm}; {hint}")
+    return {"alarm": wish.alarm, "text": f"alarm {wish.alarm} is settled"}
 
 
 def _job_not_done(core: Core, wish: Any, _: int) -> Body:

@@ -32,7 +32,7 @@ from linewright.control.jobs import (
     Unit,
 )
 from linewright.control.judging import judge
-from linewright.control.ordering import NewOrder, fitted, with_order
+from linewright.control.ordering import NewOrder, fitted, parts_of, with_order
 from linewright.control.records import Alarm, Decision, Record, Signal
 from linewright.errors import JournalError
 from linewright.kernel.run import Outside
@@ -97,7 +97,8 @@ class Core:
         if lowered.own_rules:
             msg = "a line with rules of one's own in Python cannot be run yet"
             raise JournalError(msg)
-        self.lowered = self._base = lowered
+        self._base = lowered
+        self._fit(lowered)
         self.asked = Asked()
         self.devices = Devices(lowered)
         self.epoch = 0
@@ -136,16 +137,13 @@ class Core:
         self._draws = new_draws(lowered, seed, 0)
         self.inspected: list[int] = lowered.tables.steps["inspected"].tolist()
         self._has_samples = bool(lowered.tables.steps["sampled"].any())
-        self._take(new_state(lowered, n_trace=self._n_trace()))
+        self._take(new_state(lowered, n_trace=self._n_trace))
 
-    @property
-    def _margin(self) -> int:
-        """Return how many parts one event can bring into being."""
-        return int(self.lowered.tables.settings[t.S_MARGIN])
-
-    def _n_trace(self) -> int:
-        """Return the rows of trace of one event, a large order included."""
-        return _N_TRACE + 16 * self._margin
+    def _fit(self, lowered: Lowered) -> None:
+        """Go on with a line that may have more, or larger, orders."""
+        self.lowered = lowered
+        self._margin = int(lowered.tables.settings[t.S_MARGIN])
+        self._n_trace = _N_TRACE + 16 * self._margin  # of one event, a large order too
 
     def _take(self, state: t.State) -> None:
         """Go on with a state; the columns that are looked at often are kept at hand."""
@@ -289,13 +287,19 @@ class Core:
 
     def take_order(self, order: NewOrder) -> None:
         """Take an order that came in; an act says when it is released."""
-        self.lowered, state = with_order(self._base, self.state, order, self.asked.came)
-        if len(state.trace) < self._n_trace():
+        asked, tables = self.asked, self._base.tables
+        n_parts = parts_of(tables, order.product, order.quantity)
+        asked.largest = max(asked.largest, n_parts)
+        lowered, state = with_order(
+            self._base, self.state, order, asked.came, asked.largest
+        )
+        self._fit(lowered)
+        if len(state.trace) < self._n_trace:
             state = state._replace(trace=self._new_trace())
         self._take(state)
 
     def _new_trace(self) -> t.Ints:
-        return np.zeros((self._n_trace(), len(t.TRACE_COLUMNS)), np.int64)
+        return np.zeros((self._n_trace, len(t.TRACE_COLUMNS)), np.int64)
 
     def act(self, kind: int, row: int, outcome: int, after: _After) -> None:
         """Do an act of `tables`, as a person has decided."""
@@ -511,7 +515,8 @@ class Core:
         self.asked.restore(notes["asked"])
         arrays["trace"] = np.zeros((0, len(t.TRACE_COLUMNS)), np.int64)
         state = t.State(**{name: arrays[name] for name in t.State._fields})
-        self.lowered = fitted(self._base, state, self.asked.came)
+        asked = self.asked
+        self._fit(fitted(self._base, state, asked.came, asked.largest))
         self._take(state._replace(trace=self._new_trace()))
         self.epoch, self._n_alarms = notes["epoch"], notes["n_alarms"]
         self.numbers, self.counts = notes["numbers"], notes["counts"]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from linewright import tables as t
-from linewright.control.ordering import NewOrder, fitted, with_order
+from linewright.control.ordering import NewOrder, fitted, parts_of, with_order
 from linewright.control.records import Record
 from linewright.kernel.run import Foreseen, Outside
 from linewright.lower import Lowered, new_draws, new_state, part_capacity
@@ -34,6 +34,7 @@ class Nature:
 
     def __init__(self, lowered: Lowered, seed: int, replication: int = 0) -> None:
         self._lowered = self._base = lowered
+        self._largest = 0  # parts of the largest order that ever came
         self._draws = new_draws(lowered, seed, replication)
         self._take(new_state(lowered))
 
@@ -70,8 +71,10 @@ class Nature:
         """Do what a record of the controller says has happened."""
         if record.kind == "request" and "order" in record.body:
             order = NewOrder(**record.body["order"])
+            n_parts = parts_of(self._base.tables, order.product, order.quantity)
+            self._largest = max(self._largest, n_parts)
             self._lowered, state = with_order(
-                self._base, self.state, order, self._came(1)
+                self._base, self.state, order, self._came(1), self._largest
             )
             self._take(state)
         for kind, row, _, _, _, event, outcome in record.rows:
@@ -80,13 +83,15 @@ class Nature:
 
     def saved(self) -> dict[str, Any]:
         """Return the line's tables; random numbers need no saving."""
-        return dict(zip(self.state._fields, self.state, strict=True))
+        tables = dict(zip(self.state._fields, self.state, strict=True))
+        return tables | {"largest": np.array([self._largest])}
 
     def restore(self, arrays: dict[str, Any]) -> None:
         """Go on from what `saved` returned."""
         state = t.State(**{name: np.array(arrays[name]) for name in t.State._fields})
         self.state = state
-        self._lowered = fitted(self._base, state, self._came(0))
+        self._largest = int(arrays["largest"][0])
+        self._lowered = fitted(self._base, state, self._came(0), self._largest)
         self._take(state)
 
     def _came(self, n_more: int) -> tuple[str, ...]:

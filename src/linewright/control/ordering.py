@@ -48,27 +48,23 @@ def parts_of(tables: t.LineTables, product: int, quantity: int) -> int:
     return -(-quantity // lot) * (1 + children)
 
 
-def fitted(base: Lowered, state: t.State, names: tuple[str, ...]) -> Lowered:
+def fitted(
+    base: Lowered, state: t.State, names: tuple[str, ...], n_parts: int
+) -> Lowered:
     """Return the line with the orders of a state, and room for the largest of them.
 
     Args:
         base: The line with the orders of its model.
         state: A state of it, with the orders that came.
         names: What those that came are called.
+        n_parts: Parts of the largest that ever came; it may be smaller by now, and all
+            who follow the records have to make room at the same one.
     """
     orders = np.zeros(len(state.orders), t.ORDER_ROW)
     for column in t.ORDER_ROW.names or ():
         orders[column] = state.orders[column]
     settings = base.tables.settings.copy()
-    came = state.orders[len(base.tables.orders) :]
-    largest = max(
-        (
-            parts_of(base.tables, int(row["product"]), int(row["quantity"]))
-            for row in came
-        ),
-        default=0,
-    )
-    settings[t.S_MARGIN] += largest
+    settings[t.S_MARGIN] += n_parts
     tables = base.tables._replace(orders=orders, settings=settings)
     all_names = base.names.orders + names
     return base._replace(tables=tables, names=_renamed(base.names, all_names))
@@ -80,7 +76,11 @@ def _renamed(names: t.Names, orders: tuple[str, ...]) -> t.Names:
 
 
 def with_order(
-    base: Lowered, state: t.State, order: NewOrder, names: tuple[str, ...]
+    base: Lowered,
+    state: t.State,
+    order: NewOrder,
+    names: tuple[str, ...],
+    n_parts: int,
 ) -> tuple[Lowered, t.State]:
     """Return the line and its state with one more order, which nobody releases yet.
 
@@ -89,13 +89,14 @@ def with_order(
         state: Its state; it is not to be used after this.
         order: The order.
         names: What all orders that came are called, this one as well.
+        n_parts: Parts of the largest that ever came, this one as well.
     """
     row = np.zeros(1, t.ORDER_STATE)
     for column, value in order._asdict().items():
         row[column] = value
     row["finished"], row["next"] = -1, -1
     state = state._replace(orders=np.concatenate([state.orders, row]))
-    lowered = fitted(base, state, names)
+    lowered = fitted(base, state, names, n_parts)
     margin = int(lowered.tables.settings[t.S_MARGIN])
     if int(state.clock["n_free"][0]) < margin or len(state.todo) < 4 * margin:
         state = part_capacity(lowered, state, len(state.parts) + margin)

@@ -106,6 +106,10 @@ class _OfJob(Wish):
     job: Name
 
 
+class _OfAlarm(Wish):
+    alarm: Annotated[int, Field(strict=True, ge=1, lt=1 << 53)]
+
+
 class _JobDone(_OfJob):
     verdict: Literal["pass", "rework", "scrap"] = "pass"
 
@@ -123,6 +127,7 @@ WISHES: dict[str, type[Wish]] = {
     "unit here": _UnitHere,
     "job done": _JobDone,
     "job not done": _OfJob,
+    "alarm settled": _OfAlarm,
 }
 """What can be asked, and the fields that belong to it."""
 

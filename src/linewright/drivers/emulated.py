@@ -124,7 +124,7 @@ def run_emulated(  # noqa: PLR0913
             if following_us is None:
                 if inbox is None or not (stays or is_held(emulation.controller)):
                     break
-                begun_us, begun_s = now_us, _waited(emulation, inbox, stops)
+                begun_us, begun_s = now_us, _waited(emulation, inbox, now_us, stops)
                 continue
             if speed is not None and following_us > now_us:
                 wait_s = (following_us - begun_us) / 1e6 / speed - passed_s
@@ -149,13 +149,12 @@ def _take_requests(emulation: Emulation, inbox: Inbox, now_us: int) -> bool:
     return True
 
 
-def _waited(emulation: Emulation, inbox: Inbox, stops: list[int]) -> float:
+def _waited(emulation: Emulation, inbox: Inbox, now_us: int, stops: list[int]) -> float:
     """Wait until somebody asks for something; the line's time stands still meanwhile.
 
     Returns:
         The clock's time, in seconds, from which the line goes on.
     """
-    now_us = emulation.controller.core.now_us
     while not stops and not _take_requests(emulation, inbox, now_us):
         time.sleep(_LONGEST_SLEEP_S)
     return time.monotonic()

@@ -111,11 +111,6 @@ class Inbox:
     def _connect(self) -> sqlite3.Connection:
         if self._db is None:
             self._db = _opened(self.path, _CONTROLLER_WAIT_S)
-            self._db.execute(
-                "DELETE FROM requests WHERE answer IS NOT NULL AND id <= "
-                "(SELECT max(id) FROM requests) - ?",
-                (_KEPT,),
-            )
             self._seen = -1
         return self._db
 
@@ -167,6 +162,11 @@ class Inbox:
         try:
             db.executemany(
                 "UPDATE requests SET is_accepted = ?, answer = ? WHERE key = ?", rows
+            )
+            db.execute(
+                "DELETE FROM requests WHERE answer IS NOT NULL AND id <= "
+                "(SELECT max(id) FROM requests) - ?",
+                (_KEPT,),
             )
             db.execute("COMMIT")
         except sqlite3.Error:

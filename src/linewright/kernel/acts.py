@@ -28,6 +28,7 @@ from linewright.kernel.work import hold, scrap, show, unreserve
 from linewright.tables import (
     AGAIN,
     BELIEVE,
+    DEADLOCK,
     GONE,
     HOLD,
     HURRY,
@@ -39,6 +40,7 @@ from linewright.tables import (
     NONE,
     ON_SERVER,
     OUTSIDE,
+    REACHED,
     T_LOST,
     TAKE_OUT,
     LineTables,
@@ -157,7 +159,8 @@ def hurry(state: State, o, priority):
 def take_out(line: LineTables, state: State, p):
     """Scrap a part where it stands: in a queue, a store or an output, or on its server.
 
-    A server that works on it stops, and looks for other work.
+    A server that works on it stops, and looks for other work. A line that stood still
+    for good may go on; if it does not, that is found again.
     """
     part = state.parts[p]
     where = part.where
@@ -174,7 +177,11 @@ def take_out(line: LineTables, state: State, p):
         release_origin(line, state, p)
     unreserve(state, p)
     part.where = NEW
+    part.came = -1  # it does not come out of its machine any more
+    part.mate = -1
     scrap(line, state, p)
+    if state.clock[0].status == DEADLOCK:
+        state.clock[0].status = REACHED
 
 
 @jit

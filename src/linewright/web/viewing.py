@@ -49,6 +49,7 @@ class Viewing:
         names = follower.core.lowered.names
         self._orders = np.full((5, len(names.orders)), -2, np.int64)
         self._order_items: Items = {}
+        self._alarms: set[int] = set()
 
     # ------------------------------------------------------------ what stays
 
@@ -140,6 +141,9 @@ class Viewing:
                 "text": alarm.text,
                 "help": _BY_ALARM,
             }
+        for number in self._alarms - core.alarms.keys():
+            items[f"alarm/{number}"] = None  # somebody has settled it
+        self._alarms |= core.alarms.keys()
         for one in self._follower.happenings:
             items[f"event/{one.seq}.{one.part}"] = self._happening(one)
         return items
@@ -307,8 +311,8 @@ class Viewing:
         row = core.state.orders[i]
         finished = int(row["finished"])
         state = "open"
-        if i in core.asked.put_off:
-            state = core.asked.state_of_order(core.state, i)
+        if put_off := core.asked.put_off_as(i):
+            state = put_off
         elif finished >= 0:
             state = "done late" if finished > int(row["due"]) else "done"
         elif is_late:

@@ -101,6 +101,9 @@ export function jobChoices(job) {
   ];
 }
 
+/** What may be said of an alarm. */
+export const alarmChoices = (alarm) => [{ label: "It is settled", what: "alarm settled", data: () => ({ alarm }) }];
+
 /** What may be said of an order. */
 export function orderChoices(order) {
   const data = () => ({ order: order.name });

@@ -1,6 +1,6 @@
 // Orders, products, alarms, what happened lately, and figures of the stations.
 
-import { askForm, jobChoices, mayOperate, mayPlan } from "/ask.js";
+import { alarmChoices, askForm, jobChoices, mayOperate, mayPlan } from "/ask.js";
 import { count, el, mark, percent, say, svg, unitLink, words } from "/dom.js";
 
 const MOST_ORDERS = 14;
@@ -170,7 +170,9 @@ export class Products {
 }
 
 export class Alarms {
-  constructor() {
+  constructor(about) {
+    this.about = about;
+    this.forms = new Map(); // kept while somebody types
     this.list = document.getElementById("alarms");
     this.panel = document.getElementById("alarms-panel");
     this.now = new Map();
@@ -189,6 +191,12 @@ export class Alarms {
     if (changed) this.show();
   }
 
+  form(number) {
+    if (!mayOperate(this.about.you)) return [];
+    if (!this.forms.has(number)) this.forms.set(number, askForm(alarmChoices(number), { label: "What was done about it" }));
+    return [this.forms.get(number)];
+  }
+
   show() {
     mark(this.panel, "any", String(this.now.size > 0));
     const newest = [...this.now].sort((a, b) => b[0] - a[0]).slice(0, 20);
@@ -199,6 +207,7 @@ export class Alarms {
         el("p", { class: "when", text: alarm.at }),
         el("p", { class: "text", dir: "auto", text: alarm.text }),
         el("p", { class: "help", text: alarm.help }),
+        ...this.form(number),
       ),
     );
     const [last] = newest;

@@ -26,7 +26,7 @@ const orders = new Orders(about, { onOrder: (order) => details.showOrder(order) 
 const doubts = new Doubts(about);
 const products = new Products(about);
 const targets = new Targets();
-const alarms = new Alarms();
+const alarms = new Alarms(about);
 const events = new Events({ onUnit: (name) => details.unit(name) });
 const { you } = about;
 say(by("you"), you.name ? `${you.name}, ${you.role}` : you.role);
