@@ -581,7 +581,9 @@ def _add_run_verbs(verbs: Any) -> None:
     add("--emulate", action="store_true", help="play the machines")
     text = "run it on the machines there, such as opc.tcp://127.0.0.1:4840"
     add("--opcua", metavar="ADDRESS", help=text)
-    add("--journal", metavar="FILE", help="MODEL.journal by default; goes on with it")
+    text = "MODEL.journal by default; goes on with it. A file, or an address such as "
+    text += "postgresql://host/database#name"
+    add("--journal", metavar="JOURNAL", help=text)
     text = "seconds of the line in a second; by default as fast as it goes with "
     text += "--emulate, and 1 with --opcua"
     add("--speed", metavar="N", type=float, help=text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linewright.cli._look import instant
@@ -13,6 +12,7 @@ from linewright.cli._say import (
     load_line,
     print_json,
     say,
+    say_stalled,
     show,
     tell_compiling,
     title,
@@ -21,8 +21,25 @@ from linewright.cli._say import (
 
 if TYPE_CHECKING:
     from linewright.control.genealogy import Genealogy, Tree
+    from linewright.control.places import Place
     from linewright.drivers.emulated import Progress
     from linewright.model.line import Line
+
+
+_PASSWORD_IS_SEEN = (
+    "others on this computer can see the password of the address in its list of "
+    "processes; ~/.pgpass hides it"
+)
+
+
+def _place(args: Args) -> Place:
+    """Return where the journal is."""
+    from linewright.control.places import PgPlace, place_of  # noqa: PLC0415 - slow
+
+    place = place_of(args.journal or f"{title(args)}.journal")
+    if isinstance(place, PgPlace) and place.has_password:
+        say(args, _PASSWORD_IS_SEEN)
+    return place
 
 
 def run_run(args: Args) -> int:
@@ -47,10 +64,10 @@ def run_run(args: Args) -> int:
     line = load_line(args, args.model, args.overlay)
     until_us = line.study.horizon if args.until is None else instant(args.until, line)
     seed = line.study.seed if args.seed is None else args.seed
-    path = Path(args.journal or f"{title(args)}.journal")
+    place = _place(args)
     tell_compiling(args)
     lowered = lower(line, max(line.study.horizon, until_us))
-    journal = journal_of(path, line, lowered, seed)
+    journal = journal_of(place, line, lowered, seed)
     try:
         emulation = Emulation(lowered, journal, seed) if args.emulate else None
         controller = (
@@ -58,11 +75,18 @@ def run_run(args: Args) -> int:
         )
         begun_us = controller.core.now_us
         if begun_us:
-            say(args, f"goes on at {_when(line, begun_us)}, as {path} has it")
+            say(args, f"goes on at {_when(line, begun_us)}, as {journal.name} has it")
         tell = None if args.quiet else _teller(line)
         sold = [name for name in line.products if leaves_line(line, name)]
         if emulation:
-            progress = run_emulated(emulation, until_us, args.speed, tell, sold=sold)
+            progress = run_emulated(
+                emulation,
+                until_us,
+                args.speed,
+                tell,
+                sold=sold,
+                on_stalled=lambda why: say_stalled(args, why),
+            )
         else:
             progress = run_over_opcua(args, controller, until_us, tell, sold)
         if sys.stderr.isatty() and not args.quiet:
@@ -71,9 +95,9 @@ def run_run(args: Args) -> int:
     finally:
         journal.close()
     if args.json:
-        print_json({"journal": str(path)} | _as_json(progress, seed))
+        print_json({"journal": journal.name} | _as_json(progress, seed))
     else:
-        write(_told(line, progress) + f"{path}\n")
+        write(_told(line, progress) + f"{journal.name}\n")
     if progress.now_us < until_us:
         is_over = not controller.core.jobs and controller.next_due_us() is None
         what = "nothing is left to do" if is_over else "run it again to go on"

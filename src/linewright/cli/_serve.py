@@ -23,6 +23,7 @@ def run_serve(args: Args) -> int:
             'pip install "linewright[web]"'
         )
         raise LinewrightError(msg) from error
+    from linewright.control.places import place_of  # noqa: PLC0415 - slow
     from linewright.web.following import Follower  # noqa: PLC0415 - slow
     from linewright.web.sessions import Sessions  # noqa: PLC0415
 
@@ -36,8 +37,9 @@ def run_serve(args: Args) -> int:
     address = Address(args.host, args.port, tuple(args.names), certificate, key)
     address.check()
     tell_compiling(args)
-    say(args, f"reading {args.journal}")
-    follower = Follower(args.journal)
+    place = place_of(args.journal)
+    say(args, f"reading {place if isinstance(place, Path) else place.shown}")
+    follower = Follower(place)
     sessions = Sessions(args.tokens)
 
     def tell(place: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from linewright.control.controller import redo
 from linewright.control.core import Core
@@ -13,12 +13,16 @@ from linewright.control.journal import (
     Opening,
     SqliteJournal,
 )
-from linewright.control.reading import JournalReader
+from linewright.control.places import Place, place_of
+from linewright.control.reading import need_postgres, open_reader
 from linewright.errors import JournalError
 from linewright.lower import Lowered, lower
 from linewright.model.line import Line
 from linewright.model.load import model_hash
 from linewright.version import __version__
+
+if TYPE_CHECKING:
+    from linewright.control.postgres import PostgresJournal
 
 __all__ = ["Standing", "journal_of", "opening_of", "standing"]
 
@@ -56,17 +60,19 @@ class Standing(NamedTuple):
     opening: Opening
 
 
-def standing(path: str | os.PathLike[str], until_us: int | None = None) -> Standing:
+def standing(
+    path: str | os.PathLike[str] | Place, until_us: int | None = None
+) -> Standing:
     """Return the line of a journal as it stands, writing nothing.
 
     Args:
-        path: The journal; somebody may be writing it.
+        path: The journal, a file or an address; somebody may be writing it.
         until_us: Time to lay the line out to; the study's horizon at least.
 
     Raises:
         JournalError: There is no such journal, or it was changed.
     """
-    reader = JournalReader(path)
+    reader = open_reader(path)
     try:
         line = Line.model_validate(reader.opening.model)
         end_us = max(line.study.horizon, until_us or 0, reader.last_us())
@@ -84,26 +90,44 @@ def standing(path: str | os.PathLike[str], until_us: int | None = None) -> Stand
 
 
 def journal_of(
-    path: str | os.PathLike[str], line: Line, lowered: Lowered, seed: int
-) -> SqliteJournal:
+    place: str | os.PathLike[str] | Place, line: Line, lowered: Lowered, seed: int
+) -> SqliteJournal | PostgresJournal:
     """Return the journal of a line: a new one, or one that is there already.
+
+    Args:
+        place: Path of a file, or an address; see `places`.
+        line: The line.
+        lowered: The same, laid out.
+        seed: Seed of the streams.
 
     Raises:
         JournalError: It is the journal of another model or seed, of a later version,
             or is written by another controller.
     """
     opening = opening_of(line, lowered, seed)
-    if not Path(path).exists():
-        return SqliteJournal(path, opening)
-    journal = SqliteJournal(path)
+    journal, is_new = _opened(place_of(place), opening)
     found = journal.opening
-    if (found.model_hash, found.seed) == (opening.model_hash, seed):
+    if is_new or (found.model_hash, found.seed) == (opening.model_hash, seed):
         return journal
     journal.close()
     msg = (
-        f"{path} is the journal of another model or seed: model "
+        f"{journal.name} is the journal of another model or seed: model "
         f"{found.model_hash[:12]}, seed {found.seed}; this is model "
-        f"{opening.model_hash[:12]}, seed {seed}. Take another file, or the model as "
-        "it was"
+        f"{opening.model_hash[:12]}, seed {seed}. Take another journal, or the model "
+        "as it was"
     )
     raise JournalError(msg)
+
+
+def _opened(
+    place: Place, opening: Opening
+) -> tuple[SqliteJournal | PostgresJournal, bool]:
+    """Return a journal, and whether it was made just now."""
+    if isinstance(place, Path):
+        is_new = not place.exists()
+        return SqliteJournal(place, opening if is_new else None), is_new
+    need_postgres()
+    from linewright.control import postgres  # noqa: PLC0415 - an extra
+
+    is_new = not postgres.has_journal(place)
+    return postgres.PostgresJournal(place, opening if is_new else None), is_new

@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from linewright import tables as t
 from linewright.control.controller import Controller
 from linewright.control.emulation import Emulation
+from linewright.errors import JournalStalledError
 
 __all__ = ["Progress", "progress_of", "run_emulated"]
 
 _TELL_EVERY_S = 0.25
 _LONGEST_SLEEP_S = 0.25
+_JOURNAL_PAUSE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,11 @@ def run_emulated(
     on_progress: Callable[[Progress], None] | None = None,
     *,
     sold: Collection[str] | None = None,
+    on_stalled: Callable[[str], None] | None = None,
 ) -> Progress:
     """Run a line until a time, or until Ctrl-C, which loses nothing.
+
+    A journal that takes nothing for now, without space or server, is tried again.
 
     Args:
         emulation: The line.
@@ -86,16 +91,19 @@ def run_emulated(
         speed: Seconds of the line in a second; as fast as it goes if None.
         on_progress: Called a few times a second.
         sold: Products whose finished units are told; all by default.
+        on_stalled: Called with why, when the journal takes nothing for now.
 
     Returns:
         Where the line is.
 
     Raises:
         DeadlockError: The line stands still for good.
-        JournalError: The disk does not take a record.
+        JournalError: The journal cannot be gone on with, or was stalled when somebody
+            pressed Ctrl-C.
     """
     begun_us = now_us = emulation.controller.core.now_us
     begun_s = told_s = time.monotonic()
+    stalled = ""
     with _interrupted() as stops:
         while now_us < until_us and not stops:
             passed_s = time.monotonic() - begun_s
@@ -104,12 +112,20 @@ def run_emulated(
                 target_us = min(until_us, begun_us + int(passed_s * speed * 1e6))
             else:
                 target_us = min(until_us, now_us + _STEP_US)
-            emulation.run(target_us)
-            now_us = target_us
-            if time.monotonic() - told_s >= _TELL_EVERY_S and on_progress:
-                told_s = time.monotonic()
-                on_progress(progress_of(emulation.controller, now_us, sold))
-            following_us = emulation.next_us()
+            try:
+                emulation.run(target_us)
+                now_us = target_us
+                if time.monotonic() - told_s >= _TELL_EVERY_S and on_progress:
+                    told_s = time.monotonic()
+                    on_progress(progress_of(emulation.controller, now_us, sold))
+                following_us = emulation.next_us()
+            except JournalStalledError as error:
+                if on_stalled and str(error) != stalled:
+                    on_stalled(str(error))
+                stalled = str(error)
+                time.sleep(_JOURNAL_PAUSE_S)
+                continue
+            stalled = ""
             if following_us is None:
                 break
             if speed is not None and following_us > now_us:
