@@ -104,6 +104,15 @@ class PgServer:
         )
         os.kill(pid, signal.SIGKILL)
 
+    def set(self, setting: str, value: str) -> None:
+        """Change a setting of the server; empty: as it was."""
+        how = f"SET {setting} = '{value}'" if value else f"RESET {setting}"
+        self.sql(f"ALTER SYSTEM {how}")
+        self.sql("SELECT pg_reload_conf()")
+        want = value or "on"
+        while self.sql(f"SHOW {setting}") != [(want,)]:
+            pass
+
     def place(self, name: str = "", user: str = "owner") -> PgPlace:
         """Return a journal on it, over its socket, with a new name if none is given."""
         name = name or f"j{next(self._numbers)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, overload
 
 from linewright.control.controller import redo
 from linewright.control.core import Core
@@ -87,6 +87,18 @@ def standing(
     finally:
         reader.close()
     return Standing(line, lowered, core, reader.opening)
+
+
+@overload
+def journal_of(
+    place: Path, line: Line, lowered: Lowered, seed: int
+) -> SqliteJournal: ...
+
+
+@overload
+def journal_of(
+    place: str | os.PathLike[str] | Place, line: Line, lowered: Lowered, seed: int
+) -> SqliteJournal | PostgresJournal: ...
 
 
 def journal_of(

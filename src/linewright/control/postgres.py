@@ -146,8 +146,8 @@ class PostgresJournal:
         try:
             if opening is not None:
                 _make(self._db, place, opening)
-            elif not _is_there(self._db, place):
-                _say_there_is_none(self._db, place)
+            else:
+                _find(self._db, place)
             self._raise_epoch()
             self.opening = _opening(self._db, place)
             self._end: tuple[int, bytes] | None = self._last()
@@ -193,6 +193,8 @@ class PostgresJournal:
         self.epoch = epoch + 1
 
     def _say_taken_over(self) -> NoReturn:
+        self._end = None
+        self._db.close()
         msg = (
             f"{self.name} was taken over by another controller while this one had lost "
             "its connection; only one of them may go on"
@@ -348,8 +350,7 @@ class PostgresReader:
         self._db: Db | None = None
         try:
             self._db = self._connect()
-            if not _is_there(self._db, place):
-                _say_there_is_none(self._db, place)
+            _find(self._db, place)
             self.opening = _opening(self._db, place)
         except psycopg.Error as error:
             self.close()
@@ -539,17 +540,30 @@ def _holder(db: Db, key: int) -> str:
 
 def _is_there(db: Db, place: PgPlace) -> bool:
     row = db.execute(
-        "SELECT to_regclass(%s) IS NOT NULL",
-        (f'"{place.schema}".opening',),
+        "SELECT count(*) FROM pg_tables WHERE schemaname = %s AND tablename IN "
+        "('opening', 'writer', 'records', 'snapshots')",
+        (place.schema,),
     ).fetchone()
-    return bool(row and row[0])
+    return row == (4,)
 
 
-def _say_there_is_none(db: Db, place: PgPlace) -> NoReturn:
+def _find(db: Db, place: PgPlace) -> None:
+    """Say what is wrong, if there is no journal or one that this user may not see."""
+    if _is_there(db, place):
+        row = db.execute(
+            "SELECT has_schema_privilege(%s, 'USAGE')", (place.schema,)
+        ).fetchone()
+        if row == (True,):
+            return
+        msg = (
+            f"{place.shown}: permission denied; its owner can GRANT USAGE ON SCHEMA "
+            f'"{place.schema}" and SELECT ON ALL TABLES in it'
+        )
+        raise JournalError(msg)
     rows = db.execute(
-        "SELECT nspname FROM pg_namespace WHERE "
-        "to_regclass(quote_ident(nspname) || '.opening') IS NOT NULL AND "
-        "to_regclass(quote_ident(nspname) || '.writer') IS NOT NULL ORDER BY 1"
+        "SELECT schemaname FROM pg_tables WHERE tablename IN "
+        "('opening', 'writer', 'records', 'snapshots') "
+        "GROUP BY 1 HAVING count(*) = 4 ORDER BY 1"
     ).fetchall()
     known = ", ".join(f"#{row[0]}" for row in rows) or "none"
     msg = f"{place.shown} is not there; journals in this database: {known}"
