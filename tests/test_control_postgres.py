@@ -343,8 +343,9 @@ def test_a_password_is_understood_and_shown_nowhere(
     again = cli(*run, "2 h", "--journal", service, **env)
     assert again.returncode == 0, again.stderr
     assert "goes on at" in again.stderr
-    cache = {"XDG_CACHE_HOME": str(tmp_path)}
+    cache = {"LINEWRIGHT_CACHE_DIR": str(tmp_path / "cache")}
     life = cli("life", service, "frame:3", "--json", **env, **cache)
+    assert [file.suffix for file in (tmp_path / "cache/journals").iterdir()]
     assert json.loads(life.stdout)["life"][0]["what"] == "release"
     ahead = cli("forecast", service, "--replications", "3", "--json", **env)
     assert json.loads(ahead.stdout)["now_us"] > HOUR_US

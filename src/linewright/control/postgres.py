@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -49,6 +48,7 @@ from linewright.control.journal import (
 from linewright.control.places import PgPlace
 from linewright.control.records import Record
 from linewright.errors import JournalError, JournalStalledError
+from linewright.kernel._jit import cache_folder
 
 __all__ = ["PostgresJournal", "PostgresReader", "has_journal"]
 
@@ -409,8 +409,7 @@ class PostgresReader:
 
         It is of this user on this machine: who only reads can write nothing elsewhere.
         """
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        folder = Path(home) / "linewright"
+        folder = cache_folder().parent / "journals"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         digest = hashlib.sha256(self.name.encode()).hexdigest()[:16]
         return folder / f"{self._place.schema}-{digest}.{kind}"
