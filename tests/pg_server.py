@@ -38,14 +38,17 @@ class PgServer:
 
     Its socket lets everybody in who may see the folder, its port those with a password.
 
+    Args:
+        root: Where to make its folder; in memory by default, if there is such a place.
+
     Attributes:
         folder: Where its data and its socket are.
         port: Its port.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path | None = None) -> None:
         shm = Path("/dev/shm")
-        root = shm if shm.is_dir() else None
+        root = root or (shm if shm.is_dir() else None)
         self.folder = Path(tempfile.mkdtemp(prefix="linewright-pg-", dir=root))
         self._numbers = itertools.count()
         self._bin = find_postgres()

@@ -18,10 +18,11 @@ import pytest
 from linewright.control.emulation import Emulation
 from linewright.control.genealogy import Genealogy, flat
 from linewright.control.journal import Opening, Snapshot, SqliteJournal
-from linewright.control.openings import journal_of
+from linewright.control.openings import journal_of, standing
 from linewright.control.places import Place
 from linewright.control.reading import JournalReader, open_reader
 from linewright.control.records import Record
+from linewright.control.verifying import verify
 from linewright.errors import JournalError
 from linewright.lower import lower
 from linewright.model.load import load, loads
@@ -31,7 +32,7 @@ from tests.parts import PROJECT
 from tests.random_lines import HOUR_US, random_line
 
 PLANT = PROJECT / "examples" / "light-aircraft" / "plant.yaml"
-N_KILLS = 20
+N_KILLS = 10  # in each store
 
 
 def run_cli(*args: str) -> subprocess.CompletedProcess[str]:
@@ -126,10 +127,29 @@ def test_a_journal_that_was_changed_shows(store: Store, change: str) -> None:
     journal.append(0, some_records(4))
     journal.close()
     store.sql(change)
-    with closing(open_reader(store.place)) as reader:
-        records = reader.read()
-        with pytest.raises(JournalError, match="record 1 is not the one"):
-            list(records)
+    with pytest.raises(JournalError, match="record 1 is not the one"):
+        verify(store.place)
+
+
+def test_a_start_reads_on_from_the_snapshot_and_verify_reads_all(store: Store) -> None:
+    line = random_line(9)
+    lowered = lower(line, 20 * HOUR_US)
+    with closing(journal_of(store.place, line, lowered, 9)) as journal:
+        emulation = Emulation(lowered, journal, 9)
+        emulation.run(10 * HOUR_US)
+        emulation.controller.save_snapshot()
+        emulation.run(12 * HOUR_US)
+        n = journal.next_seq
+        digest = emulation.controller.core.digest()
+    found = verify(store.place, redoes=True)
+    assert (found.n_records, found.was_redone) == (n, True)
+    store.sql("UPDATE records SET body = body || ' ' WHERE seq = 3")
+    with pytest.raises(JournalError, match="record 3 is not the one"):
+        verify(store.place)
+    assert standing(store.place).core.digest() == digest
+    store.sql(f"UPDATE records SET body = '{{}}' WHERE seq = {n - 1}")
+    with pytest.raises(JournalError, match=f"record {n - 1} is not the one"):
+        standing(store.place)
 
 
 def test_what_is_no_journal_is_said(tmp_path: Path) -> None:
@@ -246,6 +266,8 @@ def test_an_aircraft_knows_what_it_is_made_of(tmp_path: Path) -> None:
     assert past.returncode == 2
     assert "look further ahead" in past.stderr
 
+    sound = run_cli("verify", str(path))
+    assert f"{found['records']} records, the last one at" in sound.stdout
     shown = run_cli("life", str(path), "trainer:3")
     assert "fuselage_trainer" in shown.stdout
     for wrong in ("trainer:99999", "glider:1", "trainer"):
@@ -264,7 +286,7 @@ def n_records(store: Store) -> int:
 
 def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(store: Store) -> None:
     args = [sys.executable, "-m", "linewright", "run", str(PLANT), "--emulate"]
-    args += ["--journal", store.text, "--until", "4 weeks"]
+    args += ["--journal", store.text, "--until", "2 weeks"]
     for _ in range(2):
         n_before = n_records(store)
         with subprocess.Popen(
@@ -282,7 +304,7 @@ def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(store: Store) -> None
     line = load(PLANT)
     whole = MemoryJournal()
     lowered = lower(line, line.study.horizon)
-    Emulation(lowered, whole, line.study.seed).run(4 * 7 * 24 * HOUR_US)
+    Emulation(lowered, whole, line.study.seed).run(2 * 7 * 24 * HOUR_US)
     assert rows_of(store.place) == [
         [one.at_us, *row] for one in whole.records for row in one.rows
     ]

@@ -34,7 +34,7 @@ from linewright.cli._model import (
     run_version,
 )
 from linewright.cli._plan import run_plan
-from linewright.cli._run import run_forecast, run_life, run_run
+from linewright.cli._run import run_forecast, run_life, run_run, run_verify
 from linewright.cli._say import Args
 from linewright.cli._serve import run_serve
 from linewright.cli._study import run_brief, run_simulate
@@ -106,6 +106,8 @@ EXAMPLES = {
     "pki": "linewright pki init\nlinewright pki trust controller press.der",
     "life": "linewright life plant.journal trainer:17\n"
     "linewright life plant.journal wing:31 --up",
+    "verify": "linewright verify plant.journal\n"
+    "linewright verify plant.journal --redo --json",
     "serve": "linewright serve plant.journal\n"
     "linewright serve plant.journal --host 192.168.1.20 --tokens 12 "
     "--certificate line.pem --key line.key",
@@ -602,6 +604,11 @@ def _add_run_verbs(verbs: Any) -> None:
     life.add_argument("journal", metavar="JOURNAL")
     life.add_argument("unit", metavar="PRODUCT:NUMBER")
     life.add_argument("--up", action="store_true", help="what it was built into")
+    text = "read a whole journal, and say whether anything in it was changed"
+    verify = _verb(verbs, "verify", run_verify, text)
+    verify.add_argument("journal", metavar="JOURNAL")
+    text = "do every record again, and hold what follows against what is written"
+    verify.add_argument("--redo", action="store_true", help=text)
     serve = _verb(verbs, "serve", run_serve, "show a line that runs, in a browser")
     add = serve.add_argument
     add(

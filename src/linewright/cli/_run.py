@@ -21,6 +21,7 @@ from linewright.cli._say import (
 
 if TYPE_CHECKING:
     from linewright.control.genealogy import Genealogy, Tree
+    from linewright.control.journal import Opening
     from linewright.control.places import Place
     from linewright.drivers.emulated import Progress
     from linewright.model.line import Line
@@ -249,17 +250,12 @@ def _tree_json(tree: Tree) -> dict[str, Any]:
 
 
 def _show_life(book: Genealogy, tree: Tree, args: Args) -> None:
-    from datetime import datetime  # noqa: PLC0415 - slow
-
-    from linewright.console import table_view  # noqa: PLC0415
+    from linewright.console import table_view  # noqa: PLC0415 - slow
     from linewright.control.genealogy import flat  # noqa: PLC0415
-    from linewright.model.calendars import to_local  # noqa: PLC0415
 
-    start = datetime.fromisoformat(book.opening.start)
-    zone = book.opening.time_zone
     rows = [
         (
-            f"{to_local(step.at_us, start, zone):%Y-%m-%d %H:%M:%S}",
+            _local(book.opening, step.at_us),
             step.what,
             step.operation,
             step.place,
@@ -271,3 +267,44 @@ def _show_life(book: Genealogy, tree: Tree, args: Args) -> None:
     write("went into\n" if args.up else "made of\n")
     for depth, unit, fate in flat(tree):
         write(f"{'  ' * (depth + 1)}{unit}, {fate}\n")
+
+
+def run_verify(args: Args) -> int:
+    """Read a whole journal, and say whether anything in it was changed."""
+    from linewright.control.verifying import verify  # noqa: PLC0415 - slow
+
+    if args.redo:
+        tell_compiling(args)
+    found = verify(args.journal, redoes=args.redo)
+    opening = found.opening
+    if args.json:
+        print_json(
+            {
+                "journal": found.name,
+                "records": found.n_records,
+                "last_us": found.last_us,
+                "last_hash": found.last_hash.hex(),
+                "redone": found.was_redone,
+                "model_hash": opening.model_hash,
+                "seed": opening.seed,
+            }
+        )
+        return OK
+    at = _local(opening, found.last_us) if found.n_records else "never"
+    rows = [f"{found.name}: nothing was changed"]
+    rows.append(f"  {found.n_records} records, the last one at {at}")
+    if found.was_redone:
+        rows.append("  each was done again, and the same followed")
+    rows.append(f"  hash of the last one and all before it: {found.last_hash.hex()}")
+    write("\n".join(rows) + "\n")
+    return OK
+
+
+def _local(opening: Opening, at_us: int) -> str:
+    """Return a time of a journal in its zone."""
+    from datetime import datetime  # noqa: PLC0415 - slow
+
+    from linewright.model.calendars import to_local  # noqa: PLC0415
+
+    start = datetime.fromisoformat(opening.start)
+    return f"{to_local(at_us, start, opening.time_zone):%Y-%m-%d %H:%M:%S}"

@@ -23,7 +23,7 @@ from linewright.lower import Lowered
 __all__ = ["Companion", "Controller", "Step", "redo"]
 
 MOST_AT_ONCE = 200
-SNAPSHOT_EVERY = 20_000
+SNAPSHOT_EVERY = 10_000
 
 
 @dataclass(frozen=True, slots=True)
