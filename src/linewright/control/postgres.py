@@ -21,15 +21,12 @@ refused.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, LiteralString, NoReturn
 
 import psycopg
-from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from linewright.control.journal import (
     KEPT_SNAPSHOTS,
@@ -39,69 +36,32 @@ from linewright.control.journal import (
     Snapshot,
     Stored,
     chained,
-    opening_from,
     packed_snapshot,
     rows_of,
     seed_of,
     whole_snapshot,
 )
+from linewright.control.pg import (
+    LONGEST_WAIT_FOR_LOCK,
+    Db,
+    check,
+    connected,
+    fail,
+    find,
+    holder,
+    is_there,
+    lock_key,
+    look_into,
+    make,
+    opening_at,
+    session_of,
+)
 from linewright.control.places import PgPlace
 from linewright.control.records import Record
-from linewright.errors import JournalError, JournalStalledError
+from linewright.errors import JournalError
 from linewright.kernel._jit import cache_folder
 
 __all__ = ["PostgresJournal", "PostgresReader", "has_journal"]
-
-_TABLES = """
-CREATE TABLE opening (
-    id SMALLINT PRIMARY KEY CHECK (id = 0),
-    body TEXT NOT NULL
-);
-CREATE TABLE writer (
-    id SMALLINT PRIMARY KEY CHECK (id = 0),
-    epoch BIGINT NOT NULL
-);
-CREATE TABLE records (
-    seq BIGINT PRIMARY KEY,
-    at_us BIGINT NOT NULL,
-    kind TEXT NOT NULL,
-    body TEXT NOT NULL,
-    hash BYTEA NOT NULL,
-    written_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
-);
-CREATE TABLE snapshots (
-    seq BIGINT PRIMARY KEY,
-    notes TEXT NOT NULL,
-    arrays BYTEA NOT NULL,
-    hash BYTEA NOT NULL
-);
-"""
-# What libpq is told where the address says nothing. A peer that is gone is noticed
-# within ten seconds or so, by either side.
-_DEFAULTS = {
-    "connect_timeout": "5",
-    "keepalives_idle": "5",
-    "keepalives_interval": "2",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "10000",
-}
-_SESSION = (
-    "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; "
-    "SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000"
-)
-_LONGEST_WAIT_FOR_LOCK = "3s"
-_OLDEST = 14
-_NEEDED = {
-    "synchronous_commit": ("on", "remote_apply"),
-    "fsync": ("on",),
-    "full_page_writes": ("on",),
-    "server_encoding": ("UTF8",),
-}
-# Classes of SQLSTATE that tell of the server and not of what it was asked: connection,
-# resources, operator, system. https://www.postgresql.org/docs/current/errcodes-appendix
-_PASSING = ("08", "53", "57", "58")
-
-Db = psycopg.Connection[tuple[Any, ...]]
 
 
 def has_journal(place: PgPlace) -> bool:
@@ -111,10 +71,10 @@ def has_journal(place: PgPlace) -> bool:
         JournalError: The server cannot be asked.
     """
     try:
-        with _connected(place, "linewright") as db:
-            return _is_there(db, place)
+        with connected(place, "linewright") as db:
+            return is_there(db, place)
     except psycopg.Error as error:
-        _fail(place, "cannot be asked for", error)
+        fail(place, "cannot be asked for", error)
 
 
 class PostgresJournal:
@@ -142,19 +102,19 @@ class PostgresJournal:
         try:
             self._db = self._locked()
         except psycopg.Error as error:
-            _fail(place, "cannot be opened", error)
+            fail(place, "cannot be opened", error)
         try:
             if opening is not None:
-                _make(self._db, place, opening)
+                make(self._db, place, opening)
             else:
-                _find(self._db, place)
+                find(self._db, place)
             self._raise_epoch()
-            self.opening = _opening(self._db, place)
+            self.opening = opening_at(self._db, place)
             self._end: tuple[int, bytes] | None = self._last()
             self._known = self._end
         except psycopg.Error as error:
             self._db.close()
-            _fail(place, "cannot be opened", error)
+            fail(place, "cannot be opened", error)
         except BaseException:
             self._db.close()
             raise
@@ -163,18 +123,18 @@ class PostgresJournal:
 
     def _locked(self) -> Db:
         """Return a connection that holds the lock which only one can have."""
-        db = _connected(self._place, "linewright controller")
+        db = connected(self._place, "linewright controller")
         try:
-            _check(db, self._place)
-            self._session = _session(db)
-            key = _lock_key(self._place)
-            db.execute(f"SET lock_timeout = '{_LONGEST_WAIT_FOR_LOCK}'")
+            check(db, self._place)
+            self._session = session_of(db)
+            key = lock_key(self._place)
+            db.execute(f"SET lock_timeout = '{LONGEST_WAIT_FOR_LOCK}'")
             try:
                 db.execute("SELECT pg_advisory_lock(%s)", (key,))
             except psycopg.errors.LockNotAvailable as error:
                 msg = (
                     f"{self.name} is written by another controller"
-                    f"{_holder(db, key)}; stop that one first"
+                    f"{holder(db, key)}; stop that one first"
                 )
                 raise JournalError(msg) from error
             db.execute("SET lock_timeout = 0")
@@ -204,7 +164,7 @@ class PostgresJournal:
     def _reconnect(self) -> None:
         """Come to hold the lock again, and know that nothing is under way any more."""
         self._db.close()
-        with suppress(psycopg.Error), _connected(self._place, "linewright") as db:
+        with suppress(psycopg.Error), connected(self._place, "linewright") as db:
             db.execute(  # one's own, if the server still waits for it
                 "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity "
                 "WHERE pid = %s AND backend_start = %s",
@@ -241,9 +201,9 @@ class PostgresJournal:
                     self._reconnect()
                 end = self._last()
                 self._hold_against_known(end)
-                self._end = end
+                self._known = self._end = end
             except psycopg.Error as error:
-                _fail(self._place, "cannot be asked what it holds", error)
+                fail(self._place, "cannot be asked what it holds", error)
         return self._end[0]
 
     def _hold_against_known(self, end: tuple[int, bytes]) -> None:
@@ -272,7 +232,7 @@ class PostgresJournal:
             return self._ask(query, *values)
         except psycopg.Error as error:
             self._end = None
-            _fail(self._place, "cannot be read", error)
+            fail(self._place, "cannot be read", error)
 
     def latest_snapshot(self) -> Snapshot | None:
         """Return the last snapshot that is whole and not ahead of the records."""
@@ -301,7 +261,7 @@ class PostgresJournal:
         try:
             done = self._db.execute(_APPEND, (self.epoch, *columns))
         except psycopg.Error as error:
-            _fail(self._place, "does not take records", error)
+            fail(self._place, "does not take records", error)
         if done.rowcount != len(rows):
             self._say_taken_over()
         self._known = self._end = rows[-1][0] + 1, rows[-1][4]
@@ -321,7 +281,7 @@ class PostgresJournal:
                 self._db.execute(_FORGET, (KEPT_SNAPSHOTS,))
         except psycopg.Error as error:
             self._end = None
-            _fail(self._place, "does not take a snapshot", error)
+            fail(self._place, "does not take a snapshot", error)
 
     def close(self) -> None:
         """Let others write."""
@@ -350,19 +310,19 @@ class PostgresReader:
         self._db: Db | None = None
         try:
             self._db = self._connect()
-            _find(self._db, place)
-            self.opening = _opening(self._db, place)
+            find(self._db, place)
+            self.opening = opening_at(self._db, place)
         except psycopg.Error as error:
             self.close()
-            _fail(place, "cannot be read", error)
+            fail(place, "cannot be read", error)
         except BaseException:
             self.close()
             raise
 
     def _connect(self) -> Db:
-        db = _connected(self._place, "linewright reader")
+        db = connected(self._place, "linewright reader")
         db.execute("SET default_transaction_read_only = on")
-        _look_into(db, self._place)
+        look_into(db, self._place)
         return db
 
     def _ask(self, query: LiteralString, *values: Any) -> list[Any]:
@@ -371,7 +331,7 @@ class PostgresReader:
                 self._db = self._connect()
             return self._db.execute(query, values).fetchall()
         except psycopg.Error as error:
-            _fail(self._place, "cannot be read", error)
+            fail(self._place, "cannot be read", error)
 
     def read(self, from_seq: int = 0) -> Iterator[Stored]:
         """Yield the records from a number on, each held against its hash."""
@@ -457,157 +417,3 @@ def _read(ask: Any, name: str, opening: Opening, from_seq: int) -> Iterator[Stor
         return rows[0][0] if rows else None
 
     return chained(name, opening, from_seq, hash_of, page)
-
-
-# ------------------------------------------------------------------ the server
-
-
-def _connected(place: PgPlace, what: str) -> Db:
-    """Return a connection on which each statement is a transaction of its own.
-
-    Raises:
-        psycopg.Error: There is no such server, or it does not let one in.
-        JournalError: The address is none.
-    """
-    try:
-        said = conninfo_to_dict(place.address)
-    except psycopg.Error as error:
-        why = "" if place.has_password else f": {_line(error)}"
-        msg = f"{place.shown} is no address that libpq understands{why}"
-        raise JournalError(msg) from None
-    options = _DEFAULTS | {"application_name": what}
-    more = {name: value for name, value in options.items() if name not in said}
-    conninfo = make_conninfo(place.address, client_encoding="UTF8", **more)
-    db = psycopg.connect(conninfo, autocommit=True)
-    db.execute(_SESSION)
-    return db
-
-
-def _look_into(db: Db, place: PgPlace) -> None:
-    """Let names of tables mean those of the journal, and nothing of another schema."""
-    db.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(place.schema)))
-
-
-def _check(db: Db, place: PgPlace) -> None:
-    """Refuse a server that may lose what it has acknowledged, or only reads."""
-    [is_standby] = db.execute("SELECT pg_is_in_recovery()").fetchone() or [None]
-    if is_standby:
-        msg = f"{place.shown} is on a standby, which can be read and not written"
-        raise JournalError(msg)
-    wrong = []
-    if db.info.server_version < _OLDEST * 10_000:
-        wrong.append(
-            f"it is of version {db.info.server_version // 10_000}, and has to "
-            f"be {_OLDEST} or later"
-        )
-    for name, allowed in _NEEDED.items():
-        [value] = db.execute("SELECT current_setting(%s)", (name,)).fetchone() or [""]
-        if value not in allowed:
-            wrong.append(f"{name} is {value} and has to be {' or '.join(allowed)}")
-    if wrong:
-        msg = f"{place.shown} may lose what it has acknowledged: {'; '.join(wrong)}"
-        raise JournalError(msg)
-    _look_into(db, place)
-
-
-def _session(db: Db) -> tuple[Any, ...]:
-    """Return what tells this connection from any other, at the server."""
-    return db.execute(
-        "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
-    ).fetchone() or (0, None)
-
-
-def _lock_key(place: PgPlace) -> int:
-    """Return the number of the lock of a journal: locks belong to one database."""
-    digest = hashlib.sha256(f"linewright journal {place.schema}".encode()).digest()
-    return int.from_bytes(digest[:8], signed=True)
-
-
-def _holder(db: Db, key: int) -> str:
-    """Return who holds a lock, as far as one may know."""
-    row = db.execute(
-        "SELECT coalesce(host(client_addr), 'this machine'), "
-        "to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') "
-        "FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' "
-        "AND granted AND ((classid::bigint << 32) | objid::bigint) = %s "
-        "AND pg_locks.database = (SELECT oid FROM pg_database "
-        "WHERE datname = current_database())",
-        (key,),
-    ).fetchone()
-    return f" (on {row[0]}, since {row[1]} UTC)" if row and row[1] else ""
-
-
-def _is_there(db: Db, place: PgPlace) -> bool:
-    row = db.execute(
-        "SELECT count(*) FROM pg_tables WHERE schemaname = %s AND tablename IN "
-        "('opening', 'writer', 'records', 'snapshots')",
-        (place.schema,),
-    ).fetchone()
-    return row == (4,)
-
-
-def _find(db: Db, place: PgPlace) -> None:
-    """Say what is wrong, if there is no journal or one that this user may not see."""
-    if _is_there(db, place):
-        row = db.execute(
-            "SELECT has_schema_privilege(%s, 'USAGE')", (place.schema,)
-        ).fetchone()
-        if row == (True,):
-            return
-        msg = (
-            f"{place.shown}: permission denied; its owner can GRANT USAGE ON SCHEMA "
-            f'"{place.schema}" and SELECT ON ALL TABLES in it'
-        )
-        raise JournalError(msg)
-    rows = db.execute(
-        "SELECT schemaname FROM pg_tables WHERE tablename IN "
-        "('opening', 'writer', 'records', 'snapshots') "
-        "GROUP BY 1 HAVING count(*) = 4 ORDER BY 1"
-    ).fetchall()
-    known = ", ".join(f"#{row[0]}" for row in rows) or "none"
-    msg = f"{place.shown} is not there; journals in this database: {known}"
-    raise JournalError(msg)
-
-
-def _make(db: Db, place: PgPlace, opening: Opening) -> None:
-    """Make a journal; it appears with its opening or not at all."""
-    if _is_there(db, place):
-        msg = f"{place.shown} is there already"
-        raise JournalError(msg)
-    body = json.dumps(opening._asdict(), separators=(",", ":"))
-    with db.transaction():
-        there = db.execute(
-            "SELECT 1 FROM pg_namespace WHERE nspname = %s", (place.schema,)
-        ).fetchone()
-        if not there:  # a role that may not make one can be given one
-            name = sql.Identifier(place.schema)
-            db.execute(sql.SQL("CREATE SCHEMA {}").format(name))
-        for statement in _TABLES.split(";"):
-            if statement.strip():
-                db.execute(statement)
-        db.execute("INSERT INTO opening VALUES (0, %s)", (body,))
-        db.execute("INSERT INTO writer VALUES (0, 0)")
-
-
-def _opening(db: Db, place: PgPlace) -> Opening:
-    try:
-        row = db.execute("SELECT body FROM opening").fetchone()
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
-        msg = f"{place.shown} is not a journal: {_line(error)}"
-        raise JournalError(msg) from error
-    return opening_from(place.shown, row)
-
-
-def _fail(place: PgPlace, what: str, error: psycopg.Error) -> NoReturn:
-    """Raise what an error of the server means for the journal."""
-    state = error.sqlstate or ""
-    is_passing = isinstance(error, psycopg.OperationalError) and (
-        not state or state.startswith(_PASSING)
-    )
-    kind = JournalStalledError if is_passing else JournalError
-    msg = f"{place.shown} {what}: {_line(error)}"
-    raise kind(msg) from error
-
-
-def _line(error: psycopg.Error) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
