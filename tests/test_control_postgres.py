@@ -358,6 +358,29 @@ def test_a_password_is_understood_and_shown_nowhere(
         assert "Traceback" not in text
 
 
+def test_while_the_server_is_away_the_line_waits_and_then_goes_on(
+    pg_server: PgServer, tmp_path: Path
+) -> None:
+    model, place = tmp_path / "line.yaml", pg_server.place()
+    model.write_text(MODEL)
+    args = [sys.executable, "-m", "linewright", "run", str(model), "--emulate"]
+    args += ["--until", "8 h", "--speed", "7200", "--journal", place.shown]
+    with subprocess.Popen(
+        args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while not pg_server.sql("SELECT to_regclass('records')", place.schema)[0][0]:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        pg_server.stop("immediate")
+        time.sleep(1.0)
+        pg_server.start()
+        found, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert "nothing is commanded, and it is tried again" in said
+    assert "159 frame finished" in found
+    assert times(place)[-1] == 8 * HOUR_US - 60_000_000
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
