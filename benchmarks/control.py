@@ -81,7 +81,8 @@ def load(place: str | Path, seconds: float, rate: float) -> dict[str, float]:
             last[job.rpartition("#")[0]] = at_us
             controller.tell(Signal("done", job))
         if not due:
-            time.sleep(0.0005)
+            wait_us = queue[0][0] - now_us if queue else SHORTEST_US
+            time.sleep(min(max(wait_us, 500), 50_000) / 1e6)
             continue
         step = controller.step(now_us)
         left_us = round((time.perf_counter() - begun) * 1e6)

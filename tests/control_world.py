@@ -2,9 +2,10 @@
 
 Controller, network and machines run from one seed: messages are lost, repeated and
 delayed, machines are cut off and start again with or without a memory, the controller
-dies at writes and at any time. What really happened is written down by the machines
-alone (`World.done`), and `judge` holds it against the journal and against the routing,
-which is written out here by hand and not taken from the model.
+dies at writes and at any time, and its clock jumps by a minute, an hour or ten years.
+What really happened is written down by the machines alone (`World.done`), and `judge`
+holds it against the journal and against the routing, which is written out here by hand
+and not taken from the model.
 
 A broken protocol is a world with one of `MUTANTS`; the judge has to find it.
 """
@@ -28,6 +29,7 @@ from tests.memory_journal import Killed, MemoryJournal
 
 N_UNITS = 6
 MS, SECOND, HOUR = 1_000, 1_000_000, 3_600_000_000
+TEN_YEARS = 10 * 365 * 24 * HOUR
 TIMEOUT_US = 400 * MS
 END_OF_FAULTS_US = 50 * SECOND
 END_US = 40 * 60 * SECOND
@@ -226,8 +228,10 @@ class World:
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._n = 0
         self._polls: dict[str, int] = {}
+        self.skew, self.n_jumps = 0, 0
         self.boot()
         self.faults()
+        self.jumps(random.Random(f"clock of {seed}"))
 
     def at(self, when: int, what: Callable[[], None]) -> None:
         self._n += 1
@@ -258,6 +262,20 @@ class World:
         self.at(
             rnd.randrange(END_OF_FAULTS_US // 2), lambda: self.machine("weld").fail()
         )
+
+    def jumps(self, rnd: random.Random) -> None:
+        """Let the controller's clock jump; everybody else's goes on as it was."""
+
+        def jump(skew: int) -> None:
+            self.skew, self.n_jumps = skew, self.n_jumps + 1
+
+        for _ in range(2):
+            skew = rnd.choice((-HOUR, -90 * SECOND, 90 * SECOND, HOUR, TEN_YEARS))
+            self.at(rnd.randrange(END_OF_FAULTS_US), partial(jump, skew))
+
+    def clock(self) -> int:
+        """Return the time that the controller believes."""
+        return max(self.now + self.skew, 0)
 
     @property
     def is_faulty(self) -> bool:
@@ -335,7 +353,7 @@ class World:
             n = min(saved.seq + 1, len(journal.records))
             journal.snapshot = saved._replace(seq=n)
         try:
-            self.controller = Controller(self.lowered, journal, now_us=self.now)
+            self.controller = Controller(self.lowered, journal, now_us=self.clock())
             if self.random.random() < 0.3:
                 self.controller.save_snapshot()
         except Killed:
@@ -381,7 +399,7 @@ class World:
         due = controller.next_due_us()
         if due is not None and due < 2**58 and self._polls.get("", -1) != due:
             self._polls[""] = due
-            self.at(max(due, self.now), lambda: self.guarded(self.step))
+            self.at(max(due - self.skew, self.now), lambda: self.guarded(self.step))
 
     def poll(self, device: str) -> None:
         controller = self.controller
@@ -463,7 +481,7 @@ class World:
     def step(self) -> None:
         controller = self.controller
         assert controller
-        step = controller.step(self.now)
+        step = controller.step(self.clock())
         devices = set(step.devices)
         for answer in step.answers:
             device = answer.signal.source or device_of_signal(answer.signal)
