@@ -368,5 +368,19 @@ def test_the_index_of_units_follows_the_journal(tmp_path: Path) -> None:
     again.close()
 
 
+def test_without_psycopg_it_is_said_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    line, address = random_line(1), "postgresql://h/db"
+    for what in (
+        lambda: open_reader(address),
+        lambda: journal_of(address, line, lower(line, HOUR_US), 1),
+    ):
+        with pytest.raises(JournalError, match="pip install"):
+            what()
+    journal_of(tmp_path / "a", line, lower(line, HOUR_US), 1).close()
+
+
 def test_an_opening_says_what_the_rows_are() -> None:
     assert Opening._fields == tuple(OPENING._asdict())

@@ -8,6 +8,7 @@ is shown nowhere; in ``~/.pgpass`` the list of processes does not show it either
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from linewright.errors import JournalError
 
-__all__ = ["PgPlace", "Place", "place_of"]
+__all__ = ["PgPlace", "Place", "beside", "place_of"]
 
 _SCHEMES = ("postgresql", "postgres")
 _DEFAULT_NAME = "linewright"
@@ -42,6 +43,26 @@ class PgPlace:
 
 
 Place = Path | PgPlace
+
+
+def beside(place: Place, kind: str) -> Path:
+    """Return the file for what belongs to a journal and is no part of it.
+
+    It lies beside a journal in a file. Of one on a server it is in the user's cache on
+    this machine, the same for all who reach that server by the same name.
+
+    Args:
+        place: The journal.
+        kind: What the file holds, the end of its name.
+    """
+    if isinstance(place, Path):
+        return place.with_name(f"{place.name}.{kind}")
+    from linewright.kernel._jit import cache_folder  # noqa: PLC0415 - slow
+
+    folder = cache_folder().parent / "journals"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    digest = hashlib.sha256(place.shown.rpartition("@")[2].encode()).hexdigest()
+    return folder / f"{place.schema}-{digest[:16]}.{kind}"
 
 
 def place_of(text: str | os.PathLike[str] | PgPlace) -> Place:

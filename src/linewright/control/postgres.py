@@ -20,7 +20,6 @@ refused.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -56,10 +55,9 @@ from linewright.control.pg import (
     opening_at,
     session_of,
 )
-from linewright.control.places import PgPlace
+from linewright.control.places import PgPlace, beside
 from linewright.control.records import Record
 from linewright.errors import JournalError
-from linewright.kernel._jit import cache_folder
 
 __all__ = ["PostgresJournal", "PostgresReader", "has_journal"]
 
@@ -365,14 +363,8 @@ class PostgresReader:
         return float(rows[0][0]) if rows else 0.0
 
     def beside(self, kind: str) -> Path:
-        """Return the file for what is made from the journal and can be thrown away.
-
-        It is of this user on this machine: who only reads can write nothing elsewhere.
-        """
-        folder = cache_folder().parent / "journals"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        digest = hashlib.sha256(self.name.encode()).hexdigest()[:16]
-        return folder / f"{self._place.schema}-{digest}.{kind}"
+        """Return the file for what is made from the journal and can be thrown away."""
+        return beside(self._place, kind)
 
     def close(self) -> None:
         """Close the connection."""

@@ -17,7 +17,7 @@ from linewright.control.journal import (
     read_records,
     whole_snapshot,
 )
-from linewright.control.places import Place, place_of
+from linewright.control.places import Place, beside, place_of
 from linewright.errors import JournalError
 
 __all__ = ["JournalReader", "need_postgres", "open_reader"]
@@ -129,7 +129,7 @@ class JournalReader:
 
     def beside(self, kind: str) -> Path:
         """Return the file for what is made from the journal and can be thrown away."""
-        return self.path.with_name(f"{self.path.name}.{kind}")
+        return beside(self.path, kind)
 
     def close(self) -> None:
         """Close the file."""
