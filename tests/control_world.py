@@ -2,9 +2,10 @@
 
 Controller, network and machines run from one seed: messages are lost, repeated and
 delayed, machines are cut off and start again with or without a memory, the controller
-dies at writes and at any time. What really happened is written down by the machines
-alone (`World.done`), and `judge` holds it against the journal and against the routing,
-which is written out here by hand and not taken from the model.
+dies at writes and at any time, and its clock jumps by a minute, an hour or ten years.
+What really happened is written down by the machines alone (`World.done`), and `judge`
+holds it against the journal and against the routing, which is written out here by hand
+and not taken from the model.
 
 A broken protocol is a world with one of `MUTANTS`; the judge has to find it.
 """
@@ -29,6 +30,7 @@ from tests.memory_journal import Killed, MemoryJournal
 
 N_UNITS = 6
 MS, SECOND, HOUR = 1_000, 1_000_000, 3_600_000_000
+TEN_YEARS = 10 * 365 * 24 * HOUR
 TIMEOUT_US = 400 * MS
 END_OF_FAULTS_US = 50 * SECOND
 END_US = 40 * 60 * SECOND
@@ -232,9 +234,11 @@ class World:
         self.people = random.Random(f"people {seed}")
         self.asked: dict[str, Request] = {}
         self.outcomes: dict[str, Outcome] = {}
+        self.skew, self.n_jumps = 0, 0
         self.boot()
         self.faults()
         self.wishes()
+        self.jumps(random.Random(f"clock of {seed}"))
 
     def at(self, when: int, what: Callable[[], None]) -> None:
         self._n += 1
@@ -328,6 +332,20 @@ class World:
             if one.what == "unit scrapped" and self.outcomes[key].is_accepted
         }
 
+    def jumps(self, rnd: random.Random) -> None:
+        """Let the controller's clock jump; everybody else's goes on as it was."""
+
+        def jump(skew: int) -> None:
+            self.skew, self.n_jumps = skew, self.n_jumps + 1
+
+        for _ in range(2):
+            skew = rnd.choice((-HOUR, -90 * SECOND, 90 * SECOND, HOUR, TEN_YEARS))
+            self.at(rnd.randrange(END_OF_FAULTS_US), partial(jump, skew))
+
+    def clock(self) -> int:
+        """Return the time that the controller believes."""
+        return max(self.now + self.skew, 0)
+
     @property
     def is_faulty(self) -> bool:
         return self.now < END_OF_FAULTS_US
@@ -404,7 +422,7 @@ class World:
             n = min(saved.seq + 1, len(journal.records))
             journal.snapshot = saved._replace(seq=n)
         try:
-            self.controller = Controller(self.lowered, journal, now_us=self.now)
+            self.controller = Controller(self.lowered, journal, now_us=self.clock())
             if self.random.random() < 0.3:
                 self.controller.save_snapshot()
         except Killed:
@@ -452,7 +470,7 @@ class World:
         due = controller.next_due_us()
         if due is not None and due < 2**58 and self._polls.get("", -1) != due:
             self._polls[""] = due
-            self.at(max(due, self.now), lambda: self.guarded(self.step))
+            self.at(max(due - self.skew, self.now), lambda: self.guarded(self.step))
 
     def poll(self, device: str) -> None:
         controller = self.controller
@@ -536,7 +554,7 @@ class World:
         assert controller
         if self.mutant == "requests are answered before they are written":
             self.hear([Outcome(one.key, True, "") for one in requests])
-        step = controller.step(self.now, requests)
+        step = controller.step(self.clock(), requests)
         self.hear(step.outcomes)
         devices = set(step.devices)
         for answer in step.answers:

@@ -14,12 +14,20 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["PROJECT", "REFERENCE", "find_browser", "require"]
+__all__ = ["PROJECT", "REFERENCE", "find_browser", "find_postgres", "require"]
 
 PROJECT = Path(__file__).resolve().parents[1]
 REFERENCE = PROJECT.parent / "shared" / "reference"
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def find_postgres() -> Path | None:
+    """Return the folder of PostgreSQL's server programs, or None."""
+    if found := shutil.which("initdb"):
+        return Path(found).resolve().parent
+    installed = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    return max((file.parent for file in installed), default=None)
 
 
 def find_browser() -> str | None:
@@ -35,6 +43,10 @@ _PARTS: dict[str, tuple[Callable[[], bool], str]] = {
     "browser": (
         lambda: find_browser() is not None,
         f"no browser: none of {', '.join(_BROWSERS)} is on PATH",
+    ),
+    "postgres": (
+        lambda: find_spec("psycopg") is not None and find_postgres() is not None,
+        "no PostgreSQL: its server's programs or psycopg are not installed",
     ),
     "reference": (
         REFERENCE.is_dir,

@@ -6,30 +6,33 @@ import json
 import multiprocessing
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from linewright.control.emulation import Emulation
 from linewright.control.genealogy import Genealogy, flat
-from linewright.control.journal import Opening, SqliteJournal
-from linewright.control.openings import journal_of
-from linewright.control.reading import JournalReader
+from linewright.control.journal import Opening, Snapshot, SqliteJournal
+from linewright.control.openings import journal_of, standing
+from linewright.control.places import Place
+from linewright.control.reading import JournalReader, open_reader
 from linewright.control.records import Record
+from linewright.control.verifying import verify
 from linewright.errors import JournalError
 from linewright.lower import lower
 from linewright.model.load import load, loads
+from tests.journal_stores import Store
 from tests.memory_journal import OPENING, MemoryJournal
 from tests.parts import PROJECT
 from tests.random_lines import HOUR_US, random_line
 
 PLANT = PROJECT / "examples" / "light-aircraft" / "plant.yaml"
-N_KILLS = 20
+N_KILLS = 10  # in each store
 
 
 def run_cli(*args: str) -> subprocess.CompletedProcess[str]:
@@ -37,31 +40,23 @@ def run_cli(*args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def rows_of(path: Path) -> list[list[int]]:
-    records = JournalReader(path).read()
-    return [[one.record.at_us, *row] for one in records for row in one.record.rows]
-
-
-def n_records(path: Path) -> int:
-    if not path.is_file():
-        return 0
-    db = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
-    with closing(db), suppress(sqlite3.OperationalError):  # tables are yet to come
-        return int(db.execute("SELECT count(*) FROM records").fetchone()[0])
-    return 0
+def rows_of(place: Place) -> list[list[int]]:
+    with closing(open_reader(place)) as reader:
+        return [
+            [one.record.at_us, *row] for one in reader.read() for row in one.record.rows
+        ]
 
 
 def some_records(n: int, at_us: int = 0) -> list[Record]:
     return [Record("boot", at_us + i, {"epoch": i, "name": "Größe"}) for i in range(n)]
 
 
-def test_what_was_written_is_read_again(tmp_path: Path) -> None:
-    path = tmp_path / "a.journal"
-    with_two = SqliteJournal(path, OPENING)
+def test_what_was_written_is_read_again(store: Store) -> None:
+    with_two = store.open(OPENING)
     with_two.append(0, some_records(2))
     with_two.append(2, [Record("done", 9, {"job": "x"}, [[1, 2]], [{"job": "y"}])])
     with_two.close()
-    again = SqliteJournal(path)
+    again = store.open()
     assert again.opening == OPENING
     assert again.next_seq == 3
     assert [one.record for one in again.read(2)] == [
@@ -69,16 +64,52 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     ]
     with pytest.raises(JournalError, match="record 5 was to be next, and 3 is"):
         again.append(5, some_records(1))
+    again.append(3, [])
+    assert again.next_seq == 3
     again.close()
-    assert path.stat().st_mode & 0o077 == 0
+    with pytest.raises(JournalError, match="is there already"):
+        store.open(OPENING)
+    if isinstance(store.place, Path):
+        assert store.place.stat().st_mode & 0o077 == 0
 
 
-def test_only_one_controller_writes(tmp_path: Path) -> None:
-    journal = SqliteJournal(tmp_path / "a.journal", OPENING)
+def test_only_one_controller_writes_and_others_read(store: Store) -> None:
+    journal = store.open(OPENING)
     with pytest.raises(JournalError, match="written by another controller"):
-        SqliteJournal(tmp_path / "a.journal")
+        store.open()
+    reader = open_reader(store.place)
+    journal.append(0, some_records(2, at_us=5))
+    assert [one.seq for one in reader.read(1)] == [1]
+    assert reader.last_us() == 6
+    assert abs(reader.written_s() - time.time()) < 60  # noqa: TID251 - a file's date
+    reader.close()
     journal.close()
-    SqliteJournal(tmp_path / "a.journal").close()
+    store.open().close()
+
+
+def test_the_last_two_snapshots_are_kept_and_a_broken_one_is_passed_over(
+    store: Store,
+) -> None:
+    journal = store.open(OPENING)
+    for n in range(4):
+        journal.append(n, some_records(1, at_us=10 * n))
+        journal.save_snapshot(Snapshot(n + 1, {"n": n}, {"a": np.full(70_000, n)}))
+    journal.save_snapshot(Snapshot(4, {"n": "again"}, {"a": np.full(70_000, 4)}))
+    found = journal.latest_snapshot()
+    assert found
+    assert (found.seq, found.notes) == (4, {"n": "again"})
+    assert found.arrays["a"].tolist() == [4] * 70_000
+    reader = open_reader(store.place)
+    before = reader.snapshot_before(25)
+    assert before
+    assert before.seq == 3
+    assert reader.snapshot_before(20) is None
+    reader.close()
+    store.sql("UPDATE snapshots SET notes = '{}' WHERE seq = 4")
+    found = journal.latest_snapshot()
+    assert found
+    assert found.seq == 3
+    journal.close()
 
 
 @pytest.mark.parametrize(
@@ -91,16 +122,34 @@ def test_only_one_controller_writes(tmp_path: Path) -> None:
         "UPDATE records SET seq = seq + 10 WHERE seq > 0",
     ],
 )
-def test_a_journal_that_was_changed_shows(tmp_path: Path, change: str) -> None:
-    path = tmp_path / "a.journal"
-    journal = SqliteJournal(path, OPENING)
+def test_a_journal_that_was_changed_shows(store: Store, change: str) -> None:
+    journal = store.open(OPENING)
     journal.append(0, some_records(4))
     journal.close()
-    with sqlite3.connect(path) as db:
-        db.execute(change)
-    records = JournalReader(path).read()
+    store.sql(change)
     with pytest.raises(JournalError, match="record 1 is not the one"):
-        list(records)
+        verify(store.place)
+
+
+def test_a_start_reads_on_from_the_snapshot_and_verify_reads_all(store: Store) -> None:
+    line = random_line(9)
+    lowered = lower(line, 20 * HOUR_US)
+    with closing(journal_of(store.place, line, lowered, 9)) as journal:
+        emulation = Emulation(lowered, journal, 9)
+        emulation.run(10 * HOUR_US)
+        emulation.controller.save_snapshot()
+        emulation.run(12 * HOUR_US)
+        n = journal.next_seq
+        digest = emulation.controller.core.digest()
+    found = verify(store.place, redoes=True)
+    assert (found.n_records, found.was_redone) == (n, True)
+    store.sql("UPDATE records SET body = body || ' ' WHERE seq = 3")
+    with pytest.raises(JournalError, match="record 3 is not the one"):
+        verify(store.place)
+    assert standing(store.place).core.digest() == digest
+    store.sql(f"UPDATE records SET body = '{{}}' WHERE seq = {n - 1}")
+    with pytest.raises(JournalError, match=f"record {n - 1} is not the one"):
+        standing(store.place)
 
 
 def test_what_is_no_journal_is_said(tmp_path: Path) -> None:
@@ -118,16 +167,25 @@ def test_what_is_no_journal_is_said(tmp_path: Path) -> None:
         JournalReader(tmp_path / "d")
 
 
-def test_the_journal_of_another_line_is_not_gone_on_with(tmp_path: Path) -> None:
-    path, one, other = tmp_path / "a.journal", random_line(1), random_line(2)
+def test_the_journal_of_another_line_or_version_is_not_gone_on_with(
+    store: Store,
+) -> None:
+    path, one, other = store.place, random_line(1), random_line(2)
     journal_of(path, one, lower(one, HOUR_US), 1).close()
     journal_of(path, one, lower(one, HOUR_US), 1).close()
     for line, seed in ((other, 1), (one, 2)):
         with pytest.raises(JournalError, match=r"another model|begun with seed 1"):
             journal_of(path, line, lower(line, HOUR_US), seed)
+    store.sql(
+        "UPDATE opening SET body = "
+        "replace(body, '\"journal_version\":1', '\"journal_version\":99')"
+    )
+    for what in (store.open, lambda: open_reader(path)):
+        with pytest.raises(JournalError, match="journal_version 99"):
+            what()
 
 
-def run_for_ever(path: Path, until_us: int) -> None:
+def run_for_ever(path: Place, until_us: int) -> None:
     line = random_line(9)
     lowered = lower(line, until_us)
     emulation = Emulation(lowered, journal_of(path, line, lowered, 9), 9)
@@ -136,9 +194,9 @@ def run_for_ever(path: Path, until_us: int) -> None:
 
 
 def test_killed_again_and_again_it_makes_what_it_would_have_made(
-    tmp_path: Path,
+    store: Store,
 ) -> None:
-    until_us, path = 40 * HOUR_US, tmp_path / "a.journal"
+    until_us, path = 40 * HOUR_US, store.place
     line = random_line(9)
     lowered = lower(line, until_us)
     whole = MemoryJournal()
@@ -208,6 +266,8 @@ def test_an_aircraft_knows_what_it_is_made_of(tmp_path: Path) -> None:
     assert past.returncode == 2
     assert "look further ahead" in past.stderr
 
+    sound = run_cli("verify", str(path))
+    assert f"{found['records']} records, the last one at" in sound.stdout
     shown = run_cli("life", str(path), "trainer:3")
     assert "fuselage_trainer" in shown.stdout
     for wrong in ("trainer:99999", "glider:1", "trainer"):
@@ -216,27 +276,36 @@ def test_an_aircraft_knows_what_it_is_made_of(tmp_path: Path) -> None:
         assert done.stderr.count("\n") == 1
 
 
-def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    path = tmp_path / "plant.journal"
+def n_records(store: Store) -> int:
+    try:
+        with closing(open_reader(store.place)) as reader:
+            return sum(1 for _ in reader.read())
+    except JournalError:
+        return 0  # it is not there yet
+
+
+def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(store: Store) -> None:
     args = [sys.executable, "-m", "linewright", "run", str(PLANT), "--emulate"]
-    args += ["--journal", str(path), "--until", "4 weeks"]
-    for speed in ("200000", "200000"):
+    args += ["--journal", store.text, "--until", "2 weeks"]
+    for _ in range(2):
+        n_before = n_records(store)
         with subprocess.Popen(
-            [*args, "--speed", speed], stderr=subprocess.PIPE, text=True
+            [*args, "--speed", "200000"], stderr=subprocess.PIPE, text=True
         ) as process:
-            n_before = n_records(path)
-            while n_records(path) < n_before + 20:  # at work, however slow the start
-                time.sleep(0.05)
+            while n_records(store) < n_before + 20 and process.poll() is None:
+                time.sleep(0.1)
             process.send_signal(signal.SIGINT)
             _, said = process.communicate(timeout=120)
         assert process.returncode == 0, said
         assert "run it again to go on" in said
-    assert subprocess.run(args, check=False, capture_output=True).returncode == 0
+    done = subprocess.run(args, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert store.text in done.stdout
     line = load(PLANT)
     whole = MemoryJournal()
     lowered = lower(line, line.study.horizon)
-    Emulation(lowered, whole, line.study.seed).run(4 * 7 * 24 * HOUR_US)
-    assert rows_of(path) == [
+    Emulation(lowered, whole, line.study.seed).run(2 * 7 * 24 * HOUR_US)
+    assert rows_of(store.place) == [
         [one.at_us, *row] for one in whole.records for row in one.rows
     ]
 
@@ -297,6 +366,20 @@ def test_the_index_of_units_follows_the_journal(tmp_path: Path) -> None:
     assert again.count() == counts[-1]
     assert counts[0] < counts[1] < counts[2]
     again.close()
+
+
+def test_without_psycopg_it_is_said_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    line, address = random_line(1), "postgresql://h/db"
+    for what in (
+        lambda: open_reader(address),
+        lambda: journal_of(address, line, lower(line, HOUR_US), 1),
+    ):
+        with pytest.raises(JournalError, match="pip install"):
+            what()
+    journal_of(tmp_path / "a", line, lower(line, HOUR_US), 1).close()
 
 
 def test_an_opening_says_what_the_rows_are() -> None:

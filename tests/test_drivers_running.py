@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ import pytest
 from linewright.control.controller import Controller
 from linewright.control.drawn import cannot_play, generator, sample_us
 from linewright.control.plant import Fault, Plant
+from linewright.control.records import Record
 from linewright.drivers.played import Played
 from linewright.drivers.running import Runner
+from linewright.errors import JournalStalledError
 from linewright.lower import lower
 from linewright.model.distribution import Distribution
 from linewright.model.line import Line
@@ -54,6 +57,7 @@ def played(
     line: Line, faults: list[Fault], journal: MemoryJournal, stops_s: tuple[float, ...]
 ) -> Plant:
     """Run a line to its end, its controller stopped and started again now and then."""
+    told: list[str] = []
     lowered = lower(line, 24 * HOUR)
     plant = Plant(line, lowered, 7, faults=faults)
     begun_s = time.monotonic()
@@ -64,7 +68,8 @@ def played(
     async def run() -> None:
         for stop_s in (*stops_s, 60.0):
             controller = Controller(lowered, journal)
-            runner = Runner(controller, Played(plant, now_us, SPEED), SPEED)
+            way = Played(plant, now_us, SPEED)
+            runner = Runner(controller, way, SPEED, on_stalled=told.append)
             asyncio.get_running_loop().call_later(stop_s, runner.stop)
             progress = await runner.run(24 * HOUR)
             assert not runner.doubtful()
@@ -117,6 +122,39 @@ def test_a_line_in_real_time_does_what_its_machines_say_they_did() -> None:
     n_repairs = sum(one.command["action"] == "repair" for one in plant.done)
     assert kinds.count("failure") == n_repairs > 0
     assert "refused" not in kinds
+
+
+class Stalling(MemoryJournal):
+    """A journal that takes nothing for a while, once and again.
+
+    When that begins, one batch is written and its answer gets lost.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.n_appends = self.n_stalled = 0
+
+    def append(self, expected_seq: int, records: Sequence[Record]) -> None:
+        self.n_appends += 1
+        if self.n_appends % 40 < 37:
+            return super().append(expected_seq, records)
+        self.n_stalled += 1
+        if self.n_appends % 40 == 37:
+            super().append(expected_seq, records)
+        msg = "the server is gone"
+        raise JournalStalledError(msg)
+
+
+def test_a_journal_that_stalls_holds_the_line_up_and_loses_nothing() -> None:
+    line, journal = loads(LINE), Stalling()
+    plant = played(line, [Fault("duplicate", "weld", 0)], journal, ())
+    hold_against(journal, plant)
+    assert journal.n_stalled > 3
+    kinds = [record.kind for record in journal.records]
+    assert kinds.count("boot") == 1
+    assert "refused" not in kinds
+    n_repairs = sum(one.command["action"] == "repair" for one in plant.done)
+    assert kinds.count("failure") == n_repairs > 0
 
 
 @pytest.mark.parametrize(

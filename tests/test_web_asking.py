@@ -58,7 +58,7 @@ class Site:
             answer = ask(self.page, "/login", f"token={token}&name=the {role}")
             self.cookies[role] = answer.cookie
         self.is_running = True
-        path, line = self.follower.path, self.follower.line
+        path, line = self.follower.place, self.follower.line
         waited = iter(range(10**9))
         self.page._asking = Asking(  # noqa: SLF001
             path, line, lambda: next(waited) * 1.0, self.look
@@ -109,7 +109,7 @@ def test_each_role_may_do_its_own_and_the_journal_knows_who_it_was(site: Site) -
         "release": "2027-03-01T12:00:00+00:00",
     }
     assert site.ask("engineer", order).status == 200
-    records = [one.record for one in JournalReader(site.follower.path).read()]
+    records = [one.record for one in JournalReader(site.runner.journal.path).read()]
     asked = [r for r in records if r.kind in {"request", "declined"}]
     assert [r.body["by"] for r in asked] == ["the operator"] * 2 + ["the engineer"]
     assert asked[0].body["why"] == "<b>smoke</b>"
@@ -137,7 +137,7 @@ def test_a_request_with_a_key_is_done_once_and_waits_for_a_controller(
     assert first["is_accepted"] is True
     assert other == {"key": "k2", "is_accepted": None, "text": ""}
     assert site.ask("operator", wish).status == 200  # the same answer again
-    kinds = [one.record.kind for one in JournalReader(site.follower.path).read()]
+    kinds = [one.record.kind for one in JournalReader(site.runner.journal.path).read()]
     assert kinds.count("request") == 1
     clash = wish | {"data": {"stations": ["weld"]}}
     assert site.ask("operator", clash).status == 409
@@ -197,7 +197,9 @@ def test_what_is_no_request_is_refused(site: Site, body: str, status: int) -> No
         status = 422  # nobody knows it, whoever asks
     assert answer.status == status, answer.body
     assert told(answer)["error"]
-    records = [one.record.kind for one in JournalReader(site.follower.path).read()]
+    records = [
+        one.record.kind for one in JournalReader(site.runner.journal.path).read()
+    ]
     assert "request" not in records
 
 

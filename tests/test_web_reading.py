@@ -54,7 +54,7 @@ def test_it_follows_the_controller_and_writes_nothing(runner: Runner) -> None:
     for i, product in enumerate(runner.core.state.products):
         assert items[f"product/{i}"]["finished"] == product["finished"]
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        follower._reader._db.execute("DELETE FROM records")  # noqa: SLF001
+        JournalReader(path)._db.execute("DELETE FROM records")  # noqa: SLF001
     follower.close()
 
 

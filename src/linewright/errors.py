@@ -12,6 +12,8 @@ from dataclasses import dataclass
 __all__ = [
     "DeadlockError",
     "Finding",
+    "JournalError",
+    "JournalStalledError",
     "KernelError",
     "LinewrightError",
     "MachineError",
@@ -88,6 +90,14 @@ class RuleError(LinewrightError):
 
 class JournalError(LinewrightError):
     """A journal that cannot be read, written or continued; the message says why."""
+
+
+class JournalStalledError(JournalError):
+    """A journal that takes or tells nothing for now: no space, no server.
+
+    Nothing was commanded. What it holds is asked before anything goes on, and it may
+    be asked again until it answers.
+    """
 
 
 class MachineError(LinewrightError):

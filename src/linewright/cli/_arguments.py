@@ -35,7 +35,7 @@ from linewright.cli._model import (
     run_version,
 )
 from linewright.cli._plan import run_plan
-from linewright.cli._run import run_forecast, run_life, run_run
+from linewright.cli._run import run_forecast, run_life, run_run, run_verify
 from linewright.cli._say import Args
 from linewright.cli._serve import run_keys, run_serve
 from linewright.cli._study import run_brief, run_simulate
@@ -122,6 +122,8 @@ EXAMPLES = {
     "pki": "linewright pki init\nlinewright pki trust controller press.der",
     "life": "linewright life plant.journal trainer:17\n"
     "linewright life plant.journal wing:31 --up",
+    "verify": "linewright verify plant.journal\n"
+    "linewright verify plant.journal --redo --json",
     "serve": "linewright serve plant.journal\n"
     "linewright serve plant.journal --host 192.168.1.20 --tokens 12 "
     "--certificate line.pem --key line.key",
@@ -600,7 +602,9 @@ def _add_run_verbs(verbs: Any) -> None:
     add("--emulate", action="store_true", help="play the machines")
     text = "run it on the machines there, such as opc.tcp://127.0.0.1:4840"
     add("--opcua", metavar="ADDRESS", help=text)
-    add("--journal", metavar="FILE", help="MODEL.journal by default; goes on with it")
+    text = "MODEL.journal by default; goes on with it. A file, or an address such as "
+    text += "postgresql://host/database#name"
+    add("--journal", metavar="JOURNAL", help=text)
     text = "seconds of the line in a second; by default as fast as it goes with "
     text += "--emulate, and 1 with --opcua"
     add("--speed", metavar="N", type=float, help=text)
@@ -617,10 +621,8 @@ def _add_run_verbs(verbs: Any) -> None:
     add("--until", metavar="TIME", help="how far; the study's horizon by default")
     add("--replications", metavar="N", type=int, default=100, help="100 by default")
     add("--seed", metavar="N", type=int, help="as in the journal")
-    life = _verb(verbs, "life", run_life, "say what became of a unit of a journal")
-    life.add_argument("journal", metavar="JOURNAL")
-    life.add_argument("unit", metavar="PRODUCT:NUMBER")
-    life.add_argument("--up", action="store_true", help="what it was built into")
+    _add_life(verbs)
+    _add_verify(verbs)
     serve = _verb(verbs, "serve", run_serve, "show a line that runs, in a browser")
     add = serve.add_argument
     add(
@@ -643,6 +645,21 @@ def _add_run_verbs(verbs: Any) -> None:
     text = "file to which logins, refusals and requests are added"
     add("--audit", metavar="FILE", help=text)
     _add_keys(verbs)
+
+
+def _add_life(verbs: Any) -> None:
+    life = _verb(verbs, "life", run_life, "say what became of a unit of a journal")
+    life.add_argument("journal", metavar="JOURNAL")
+    life.add_argument("unit", metavar="PRODUCT:NUMBER")
+    life.add_argument("--up", action="store_true", help="what it was built into")
+
+
+def _add_verify(verbs: Any) -> None:
+    text = "read a whole journal, and say whether anything in it was changed"
+    verify = _verb(verbs, "verify", run_verify, text)
+    verify.add_argument("journal", metavar="JOURNAL")
+    text = "do every record again, and hold what follows against what is written"
+    verify.add_argument("--redo", action="store_true", help=text)
 
 
 def _add_keys(verbs: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import signal
 import time
@@ -16,6 +17,7 @@ from linewright.cli._say import (
     load_line,
     print_json,
     say,
+    say_stalled,
     write,
 )
 from linewright.errors import MachineError
@@ -194,7 +196,12 @@ def run_over_opcua(
 
     async def run() -> Progress:
         runner = Runner(
-            controller, way, args.speed or 1.0, inbox=inbox, stays=args.stay
+            controller,
+            way,
+            args.speed or 1.0,
+            inbox=inbox,
+            stays=args.stay,
+            on_stalled=functools.partial(say_stalled, args),
         )
         stop_on_signals(runner)
         told: set[str] = set()

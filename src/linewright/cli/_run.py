@@ -14,6 +14,7 @@ from linewright.cli._say import (
     load_line,
     print_json,
     say,
+    say_stalled,
     show,
     tell_compiling,
     title,
@@ -22,11 +23,29 @@ from linewright.cli._say import (
 
 if TYPE_CHECKING:
     from linewright.control.genealogy import Genealogy, Tree
-    from linewright.control.journal import SqliteJournal
+    from linewright.control.journal import Opening, SqliteJournal
+    from linewright.control.places import Place
+    from linewright.control.postgres import PostgresJournal
     from linewright.drivers.emulated import Progress
     from linewright.drivers.inbox import Inbox
     from linewright.lower import Lowered
     from linewright.model.line import Line
+
+
+_PASSWORD_IS_SEEN = (
+    "others on this computer can see the password of the address in its list of "
+    "processes; ~/.pgpass hides it"
+)
+
+
+def _place(args: Args) -> Place:
+    """Return where the journal is."""
+    from linewright.control.places import PgPlace, place_of  # noqa: PLC0415 - slow
+
+    place = place_of(args.journal or f"{title(args)}.journal")
+    if isinstance(place, PgPlace) and place.has_password:
+        say(args, _PASSWORD_IS_SEEN)
+    return place
 
 
 def run_run(args: Args) -> int:
@@ -39,26 +58,26 @@ def run_run(args: Args) -> int:
     line = load_line(args, args.model, args.overlay)
     until_us = line.study.horizon if args.until is None else instant(args.until, line)
     seed = line.study.seed if args.seed is None else args.seed
-    path = Path(args.journal or f"{title(args)}.journal")
+    place = _place(args)
     tell_compiling(args)
     lowered = lower(line, max(line.study.horizon, until_us))
-    if not path.exists():
-        put_aside(path)
-    journal = journal_of(path, line, lowered, seed)
-    inbox = Inbox(path)
+    if isinstance(place, Path) and not place.exists():
+        put_aside(place)
+    journal = journal_of(place, line, lowered, seed)
+    inbox = Inbox(place)
     try:
         running = _Running(args, line, lowered, journal, inbox, seed, until_us)
         progress, is_over = _run_line(running)
     except KeyboardInterrupt:  # while the journal was read, before anything went on
-        say(args, f"interrupted at the start; {path} holds what it held")
+        say(args, f"interrupted at the start; {journal.name} holds what it held")
         return INTERRUPTED
     finally:
         inbox.close()
         journal.close()
     if args.json:
-        print_json({"journal": str(path)} | _as_json(progress, seed))
+        print_json({"journal": journal.name} | _as_json(progress, seed))
     else:
-        write(_told(line, progress) + f"{path}\n")
+        write(_told(line, progress) + f"{journal.name}\n")
     if inbox.trouble:
         say(args, f"nobody could ask for anything: {inbox.trouble}")
     if progress.now_us < until_us:
@@ -81,7 +100,7 @@ class _Running(NamedTuple):
     args: Args
     line: Line
     lowered: Lowered
-    journal: SqliteJournal
+    journal: SqliteJournal | PostgresJournal
     inbox: Inbox
     seed: int
     until_us: int
@@ -100,8 +119,8 @@ def _run_line(it: _Running) -> tuple[Progress, bool]:
     controller = emulation.controller if emulation else Controller(*parts)
     begun_us = controller.core.now_us
     if begun_us:
-        path = it.journal.path
-        say(args, f"goes on at {_when(line, begun_us)}, as {path} has it")
+        name = it.journal.name
+        say(args, f"goes on at {_when(line, begun_us)}, as {name} has it")
     tell = None if args.quiet else _teller(line)
     sold = [name for name in line.products if leaves_line(line, name)]
     if emulation:
@@ -113,6 +132,7 @@ def _run_line(it: _Running) -> tuple[Progress, bool]:
             sold=sold,
             inbox=it.inbox,
             stays=args.stay,
+            on_stalled=lambda why: say_stalled(args, why),
         )
     else:
         progress = run_over_opcua(args, controller, it.until_us, tell, sold, it.inbox)
@@ -276,17 +296,12 @@ def _tree_json(tree: Tree) -> dict[str, Any]:
 
 
 def _show_life(book: Genealogy, tree: Tree, args: Args) -> None:
-    from datetime import datetime  # noqa: PLC0415 - slow
-
-    from linewright.console import table_view  # noqa: PLC0415
+    from linewright.console import table_view  # noqa: PLC0415 - slow
     from linewright.control.genealogy import flat  # noqa: PLC0415
-    from linewright.model.calendars import to_local  # noqa: PLC0415
 
-    start = datetime.fromisoformat(book.opening.start)
-    zone = book.opening.time_zone
     rows = [
         (
-            f"{to_local(step.at_us, start, zone):%Y-%m-%d %H:%M:%S}",
+            _local(book.opening, step.at_us),
             step.what,
             step.operation,
             step.place,
@@ -298,3 +313,44 @@ def _show_life(book: Genealogy, tree: Tree, args: Args) -> None:
     write("went into\n" if args.up else "made of\n")
     for depth, unit, fate in flat(tree):
         write(f"{'  ' * (depth + 1)}{unit}, {fate}\n")
+
+
+def run_verify(args: Args) -> int:
+    """Read a whole journal, and say whether anything in it was changed."""
+    from linewright.control.verifying import verify  # noqa: PLC0415 - slow
+
+    if args.redo:
+        tell_compiling(args)
+    found = verify(args.journal, redoes=args.redo)
+    opening = found.opening
+    if args.json:
+        print_json(
+            {
+                "journal": found.name,
+                "records": found.n_records,
+                "last_us": found.last_us,
+                "last_hash": found.last_hash.hex(),
+                "redone": found.was_redone,
+                "model_hash": opening.model_hash,
+                "seed": opening.seed,
+            }
+        )
+        return OK
+    at = _local(opening, found.last_us) if found.n_records else "never"
+    rows = [f"{found.name}: nothing was changed"]
+    rows.append(f"  {found.n_records} records, the last one at {at}")
+    if found.was_redone:
+        rows.append("  each was done again, and the same followed")
+    rows.append(f"  hash of the last one and all before it: {found.last_hash.hex()}")
+    write("\n".join(rows) + "\n")
+    return OK
+
+
+def _local(opening: Opening, at_us: int) -> str:
+    """Return a time of a journal in its zone."""
+    from datetime import datetime  # noqa: PLC0415 - slow
+
+    from linewright.model.calendars import to_local  # noqa: PLC0415
+
+    start = datetime.fromisoformat(opening.start)
+    return f"{to_local(at_us, start, opening.time_zone):%Y-%m-%d %H:%M:%S}"

@@ -60,6 +60,11 @@ def say(args: Args, text: str) -> None:
         print(text, file=sys.stderr)
 
 
+def say_stalled(args: Args, why: str) -> None:
+    """Say that the journal takes nothing for now."""
+    say(args, f"{why}; nothing is commanded, and it is tried again")
+
+
 def write(text: str) -> None:
     """Write data to stdout; what its encoding lacks becomes a question mark."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"

@@ -25,6 +25,7 @@ def run_serve(args: Args) -> int:
             'pip install "linewright[web]"'
         )
         raise LinewrightError(msg) from error
+    from linewright.control.places import place_of  # noqa: PLC0415 - slow
     from linewright.web.following import Follower  # noqa: PLC0415 - slow
     from linewright.web.keys import Keys  # noqa: PLC0415
     from linewright.web.roles import ENGINEER, OPERATOR, VIEWER  # noqa: PLC0415
@@ -48,8 +49,9 @@ def run_serve(args: Args) -> int:
     address = Address(args.host, args.port, tuple(args.names), certificate, key)
     address.check()
     tell_compiling(args)
-    say(args, f"reading {args.journal}")
-    follower = Follower(args.journal)
+    place = place_of(args.journal)
+    say(args, f"reading {place if isinstance(place, Path) else place.shown}")
+    follower = Follower(place)
     sessions = Sessions(counts, Keys(Path(args.keys) if args.keys else None))
     audit = Path(args.audit) if args.audit else None
 

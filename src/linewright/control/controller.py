@@ -24,7 +24,7 @@ from linewright.lower import Lowered
 __all__ = ["Companion", "Controller", "Step", "redo"]
 
 MOST_AT_ONCE = 200
-SNAPSHOT_EVERY = 20_000
+SNAPSHOT_EVERY = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,9 +280,8 @@ def redo(core: Core, record: Record, seq: int) -> None:
     Raises:
         JournalError: Something else follows now.
     """
-    bare = Record(record.kind, record.at_us, record.body)
-    done = core.apply(bare)
-    if done.rows != record.rows or done.commands != record.commands:
+    rows, commands = core.follow(record)
+    if rows != record.rows or commands != record.commands:
         msg = (
             f"record {seq} of the journal leads elsewhere with this version than with "
             "the one that wrote it; go on with that version"

@@ -1,8 +1,9 @@
 """What became of every unit: its work, what it is made of, what it went into.
 
 All of it is in the journal. To answer in no time, it is kept by unit in a file beside
-the journal, which is brought up to date when somebody asks, and can be thrown away. It
-is read from the records alone, without the line or the kernel.
+the journal, or in the user's cache where that is on a server. The file is brought up to
+date when somebody asks, and can be thrown away. It is read from the records alone,
+without the line or the kernel.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from typing import Any, NamedTuple
 
 from linewright import tables as t
 from linewright.control.jobs import Unit
-from linewright.control.journal import Opening, Stored
-from linewright.control.reading import JournalReader
+from linewright.control.journal import Opening, Reader, Stored
+from linewright.control.places import Place
+from linewright.control.reading import open_reader
 from linewright.errors import JournalError
 
 __all__ = ["Genealogy", "Step", "Tree", "flat"]
@@ -67,19 +69,17 @@ class Genealogy:
     """The units of a journal; see the module's head.
 
     Args:
-        journal: The journal's file.
+        journal: The journal: its file, or its address.
 
     Raises:
         JournalError: It is no journal, or was changed.
     """
 
-    def __init__(self, journal: str | os.PathLike[str]) -> None:
-        path = Path(journal)
-        reader = JournalReader(path)
+    def __init__(self, journal: str | os.PathLike[str] | Place) -> None:
+        reader = open_reader(journal)
         self.opening = reader.opening
         self._products = self.opening.names["products"]
-        index = path.with_name(path.name + ".units")
-        self._db = _opened(index, self.opening)
+        self._db = _opened(reader.beside("units"), self.opening)
         try:
             _follow(self._db, reader)
         finally:
@@ -180,7 +180,7 @@ def _has(db: sqlite3.Connection, about: tuple[int, str]) -> bool:
     return bool(db.execute("SELECT version, opening FROM about").fetchone() == about)
 
 
-def _follow(db: sqlite3.Connection, reader: JournalReader) -> None:
+def _follow(db: sqlite3.Connection, reader: Reader) -> None:
     """Take in the records that are new; who comes at the same time waits."""
     reading = _Reading(reader)
     try:
@@ -206,7 +206,7 @@ _AT_ONCE = 50_000
 class _Reading:
     """Turns rows of records into rows of the file."""
 
-    def __init__(self, reader: JournalReader) -> None:
+    def __init__(self, reader: Reader) -> None:
         self._reader, names = reader, reader.opening.names
         self._servers, self._stations = names["servers"], names["stations"]
         self._operations, self._orders = names["operations"], names["orders"]

@@ -1,12 +1,12 @@
 """The journal: records on disk before anything leaves, in an order nobody can change.
 
-A journal is a file of SQLite in WAL mode with synchronous FULL: a commit that has
-returned survives a power cut. Records are written in batches, one commit each. Every
-record carries a hash over itself and the hash before it, so that a changed, missing or
-added record shows. One controller writes at a time: the file is locked by the operating
-system, and a batch says which number it expects to be next.
+A commit that has returned survives a power cut. Records are written in batches, one
+commit each. Every record carries a hash over itself and the hash before it, so that a
+changed, missing or added record shows. One controller writes at a time, and a batch
+says which number it expects to be next. Others may read at any time, and block nobody.
 
-Others may read at any time, and block nobody.
+`Journal` is that contract. `SqliteJournal` keeps it in a file of SQLite, in WAL mode
+with synchronous FULL, locked by the operating system; `postgres` in tables of a server.
 """
 
 from __future__ import annotations
@@ -26,20 +26,29 @@ import numpy as np
 
 from linewright import tables as t
 from linewright.control.records import Record
-from linewright.errors import JournalError
+from linewright.errors import JournalError, JournalStalledError
 from linewright.version import __version__
 
 __all__ = [
     "JOURNAL_VERSION",
+    "KEPT_SNAPSHOTS",
+    "PAGE",
     "Connection",
     "Journal",
     "Opening",
+    "Reader",
+    "Row",
     "Snapshot",
     "SqliteJournal",
     "Stored",
+    "chained",
     "encoded",
+    "opening_from",
+    "packed_snapshot",
     "read_opening",
     "read_records",
+    "rows_of",
+    "seed_of",
     "whole_snapshot",
 ]
 
@@ -64,8 +73,8 @@ CREATE TABLE snapshots (
     hash BLOB NOT NULL
 ) STRICT;
 """
-_KEPT_SNAPSHOTS = 2
-_PAGE = 5_000
+KEPT_SNAPSHOTS = 2
+PAGE = 5_000
 
 
 class Opening(NamedTuple):
@@ -146,6 +155,34 @@ class Journal(Protocol):
         """Let others write."""
 
 
+class Reader(Protocol):
+    """What those who only look on need of a journal."""
+
+    opening: Opening
+    name: str
+
+    def read(self, from_seq: int = 0) -> Iterator[Stored]:
+        """Yield the records from a number on."""
+
+    def orders_that_came(self) -> list[str]:
+        """Return the names of the orders that came while the line ran."""
+
+    def last_us(self) -> int:
+        """Return when the last record was, microseconds from the line's start, or 0."""
+
+    def snapshot_before(self, at_us: int) -> Snapshot | None:
+        """Return the last whole snapshot of an instant before a time, if any."""
+
+    def written_s(self) -> float:
+        """Return when it was last written, seconds of the system's clock."""
+
+    def beside(self, kind: str) -> Path:
+        """Return the file for what is made from the journal and can be thrown away."""
+
+    def close(self) -> None:
+        """Look on no more."""
+
+
 def encoded(record: Record) -> str:
     """Return the text of a record: JSON without spaces, always the same."""
     body: dict[str, Any] = dict(record.body)
@@ -161,16 +198,18 @@ _encode = json.JSONEncoder(
 ).encode
 
 
+_decode = json.JSONDecoder().raw_decode  # without what looks for blanks around it
+
+
 def _decoded(at_us: int, kind: str, text: str) -> Record:
-    body = json.loads(text)
+    body, _ = _decode(text)  # its hash is right, so that nothing stands behind it
     rows, commands = body.pop("rows", []), body.pop("commands", [])
     return Record(kind, at_us, body, rows, commands)
 
 
 def _hash(before: bytes, seq: int, at_us: int, kind: str, text: str) -> bytes:
-    found = hashlib.sha256(before)
-    found.update(f"{seq} {at_us} {kind} {text}".encode())
-    return found.digest()
+    text = f"{seq} {at_us} {kind} {text}"
+    return hashlib.sha256(before + text.encode()).digest()
 
 
 def _connected(path: Path) -> Connection:
@@ -192,6 +231,9 @@ class SqliteJournal:
         opening: What a new journal says of itself.
         connect: Opens the file with SQLite; another one in tests of broken disks.
 
+    Attributes:
+        name: What to call it.
+
     Raises:
         JournalError: There is no such journal, it is of a later version, or another
             controller writes it.
@@ -204,6 +246,7 @@ class SqliteJournal:
         connect: Callable[[Path], Connection] = _connected,
     ) -> None:
         self.path = Path(path)
+        self.name = str(path)
         self._lock = _locked(self.path)
         try:
             if opening is not None:
@@ -223,8 +266,8 @@ class SqliteJournal:
             ).fetchone()
         except sqlite3.Error as error:
             msg = f"{self.path} cannot be read: {error}"
-            raise JournalError(msg) from error
-        return (0, _seed(self.opening)) if row is None else (row[0] + 1, row[1])
+            raise _kind_of(error)(msg) from error
+        return (0, seed_of(self.opening)) if row is None else (row[0] + 1, row[1])
 
     @property
     def next_seq(self) -> int:
@@ -244,14 +287,11 @@ class SqliteJournal:
             msg = f"record {expected_seq} was to be next, and {self.next_seq} is"
             raise JournalError(msg)
         assert self._end
-        (first, before), rows = self._end, []
-        for seq, record in enumerate(records, first):
-            text = encoded(record)
-            before = _hash(before, seq, record.at_us, record.kind, text)
-            rows.append((seq, record.at_us, record.kind, text, before))
+        rows = rows_of(records, *self._end)
         with self._commit("records"):
             self._db.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?)", rows)
-        self._end = first + len(rows), before
+        if rows:
+            self._end = rows[-1][0] + 1, rows[-1][4]
 
     @contextlib.contextmanager
     def _commit(self, what: str) -> Iterator[None]:
@@ -265,7 +305,7 @@ class SqliteJournal:
                 self._db.execute("ROLLBACK")
             self._end = None
             msg = f"{self.path} does not take {what}: {error}"
-            raise JournalError(msg) from error
+            raise _kind_of(error)(msg) from error
 
     def read(self, from_seq: int = 0) -> Iterator[Stored]:
         """Yield the records from a number on, each held against its hash."""
@@ -277,20 +317,15 @@ class SqliteJournal:
         Raises:
             JournalError: The disk does not take it; the records are all there.
         """
-        stream = io.BytesIO()
-        np.savez(stream, **snapshot.arrays)  # type: ignore[arg-type]
-        arrays = stream.getvalue()
-        notes = json.dumps(snapshot.notes, separators=(",", ":"))
-        digest = hashlib.sha256(notes.encode() + arrays).digest()
+        row = packed_snapshot(snapshot)
         with self._commit("a snapshot"):
             self._db.execute(
-                "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)",
-                (snapshot.seq, notes, arrays, digest),
+                "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)", row
             )
             self._db.execute(
                 "DELETE FROM snapshots WHERE seq NOT IN "
                 "(SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)",
-                (_KEPT_SNAPSHOTS,),
+                (KEPT_SNAPSHOTS,),
             )
 
     def latest_snapshot(self) -> Snapshot | None:
@@ -310,6 +345,22 @@ class SqliteJournal:
         """Let others write."""
         self._db.close()
         os.close(self._lock)
+
+
+def _kind_of(error: sqlite3.Error) -> type[JournalError]:
+    """Return what an error is for a journal: one that may pass, or one that stays."""
+    is_passing = isinstance(error, sqlite3.OperationalError)
+    return JournalStalledError if is_passing else JournalError
+
+
+def packed_snapshot(snapshot: Snapshot) -> tuple[int, str, bytes, bytes]:
+    """Return the row of a snapshot: number, notes, arrays and hash."""
+    stream = io.BytesIO()
+    np.savez(stream, **snapshot.arrays)  # type: ignore[arg-type]
+    arrays = stream.getvalue()
+    notes = json.dumps(snapshot.notes, separators=(",", ":"))
+    digest = hashlib.sha256(notes.encode() + arrays).digest()
+    return snapshot.seq, notes, arrays, digest
 
 
 def whole_snapshot(row: tuple[int, str, bytes, bytes]) -> Snapshot | None:
@@ -391,56 +442,119 @@ def read_opening(path: Path, db: Connection) -> Opening:
     """Return what the journal that is open says of itself."""
     try:
         row = db.execute("SELECT body FROM opening").fetchone()
+    except sqlite3.Error as error:
+        msg = f"{path} is not a journal: {error}"
+        raise JournalError(msg) from error
+    return opening_from(str(path), row)
+
+
+def opening_from(name: str, row: Any) -> Opening:
+    """Return what a journal says of itself, from the row that it says it in.
+
+    Raises:
+        JournalError: The row says something else, or is of another version.
+    """
+    try:
         body = json.loads(row[0])
         version = body["journal_version"]
-    except (sqlite3.Error, TypeError, ValueError, KeyError) as error:
-        msg = f"{path} is not a journal: {error}"
+    except (TypeError, ValueError, KeyError) as error:
+        msg = f"{name} is not a journal: {error}"
         raise JournalError(msg) from error
     if version != JOURNAL_VERSION:
         msg = (
-            f"{path} has journal_version {version}, of Linewright "
+            f"{name} has journal_version {version}, of Linewright "
             f"{body.get('linewright_version')}; {__version__} reads {JOURNAL_VERSION}"
         )
         raise JournalError(msg)
     return Opening(**body)
 
 
-def _seed(opening: Opening) -> bytes:
+def seed_of(opening: Opening) -> bytes:
     """Return the hash before the first record: that of the opening."""
     return hashlib.sha256(json.dumps(opening._asdict()).encode()).digest()
+
+
+Row = tuple[int, int, str, str, bytes]
+
+
+def rows_of(records: Sequence[Record], first: int, before: bytes) -> list[Row]:
+    """Return records as they lie in a journal: number, time, kind, body and hash.
+
+    Args:
+        records: The records.
+        first: Number of the first of them.
+        before: Hash before it.
+    """
+    rows = []
+    for seq, record in enumerate(records, first):
+        text = encoded(record)
+        before = _hash(before, seq, record.at_us, record.kind, text)
+        rows.append((seq, record.at_us, record.kind, text, before))
+    return rows
 
 
 def read_records(
     db: Connection, path: Path, opening: Opening, from_seq: int
 ) -> Iterator[Stored]:
     """Yield the records from a number on, each held against its hash."""
-    before = _seed(opening)
-    if from_seq > 0:
-        row = db.execute(
-            "SELECT hash FROM records WHERE seq = ?", (from_seq - 1,)
-        ).fetchone()
-        if row is None:
-            return
-        before = row[0]
-    while True:
+
+    def ask(sql: str, *values: int) -> list[Any]:
         try:
-            page = db.execute(
-                "SELECT seq, at_us, kind, body, hash FROM records WHERE seq >= ? "
-                "ORDER BY seq LIMIT ?",
-                (from_seq, _PAGE),
-            ).fetchall()
+            found: list[Any] = db.execute(sql, values).fetchall()
         except sqlite3.Error as error:
-            msg = f"{path} cannot be read on from record {from_seq}: {error}"
+            msg = f"{path} cannot be read on from record {values[0]}: {error}"
             raise JournalError(msg) from error
-        for seq, at_us, kind, text, found in page:
+        return found
+
+    def page(seq: int) -> list[Row]:
+        return ask(
+            "SELECT seq, at_us, kind, body, hash FROM records WHERE seq >= ? "
+            f"ORDER BY seq LIMIT {PAGE}",
+            seq,
+        )
+
+    def hash_of(seq: int) -> bytes | None:
+        rows = ask("SELECT hash FROM records WHERE seq = ?", seq)
+        return rows[0][0] if rows else None
+
+    return chained(str(path), opening, from_seq, hash_of, page)
+
+
+def chained(
+    name: str,
+    opening: Opening,
+    from_seq: int,
+    hash_of: Callable[[int], bytes | None],
+    page: Callable[[int], list[Row]],
+) -> Iterator[Stored]:
+    """Yield the records from a number on, each held against its hash.
+
+    Args:
+        name: What to call the journal.
+        opening: What it says of itself.
+        from_seq: The number.
+        hash_of: Returns the hash of a record, or None if there is none.
+        page: Returns the next records from a number on, `PAGE` of them if there are.
+
+    Raises:
+        JournalError: A record is not the one that was written, or is not there.
+    """
+    before: bytes | None = seed_of(opening)
+    if from_seq > 0:
+        before = hash_of(from_seq - 1)
+    if before is None:
+        return
+    while True:
+        rows = page(from_seq)
+        for seq, at_us, kind, text, found in rows:
             before = _hash(before, seq, at_us, kind, text)
             if seq != from_seq or found != before:
                 msg = (
-                    f"{path} was changed: record {from_seq} is not the one that was "
+                    f"{name} was changed: record {from_seq} is not the one that was "
                     "written; what comes after it cannot be relied on"
                 )
                 raise JournalError(msg)
             from_seq += 1
             yield Stored(seq, _decoded(at_us, kind, text), found)
-        if len(page) < _PAGE:
+        if len(rows) < PAGE:
             return

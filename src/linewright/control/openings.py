@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, overload
 
 from linewright import tables as t
 from linewright.control.controller import redo
@@ -14,13 +14,17 @@ from linewright.control.journal import (
     Opening,
     SqliteJournal,
 )
-from linewright.control.reading import JournalReader
+from linewright.control.places import Place, place_of
+from linewright.control.reading import need_postgres, open_reader
 from linewright.errors import JournalError
 from linewright.lower import Lowered, lower
 from linewright.model.diff import diff
 from linewright.model.line import Line
 from linewright.model.load import model_hash
 from linewright.version import __version__
+
+if TYPE_CHECKING:
+    from linewright.control.postgres import PostgresJournal
 
 __all__ = [
     "Standing",
@@ -65,30 +69,32 @@ class Standing(NamedTuple):
     opening: Opening
 
 
-def line_of(path: str | os.PathLike[str]) -> Line:
+def line_of(place: str | os.PathLike[str] | Place) -> Line:
     """Return the model of a journal.
 
     Raises:
         JournalError: There is no such journal.
     """
-    reader = JournalReader(path)
+    reader = open_reader(place)
     try:
         return Line.model_validate(reader.opening.model)
     finally:
         reader.close()
 
 
-def standing(path: str | os.PathLike[str], until_us: int | None = None) -> Standing:
+def standing(
+    path: str | os.PathLike[str] | Place, until_us: int | None = None
+) -> Standing:
     """Return the line of a journal as it stands, writing nothing.
 
     Args:
-        path: The journal; somebody may be writing it.
+        path: The journal, a file or an address; somebody may be writing it.
         until_us: Time to lay the line out to; the study's horizon at least.
 
     Raises:
         JournalError: There is no such journal, or it was changed.
     """
-    reader = JournalReader(path)
+    reader = open_reader(path)
     try:
         line = Line.model_validate(reader.opening.model)
         end_us = max(line.study.horizon, until_us or 0, reader.last_us())
@@ -105,17 +111,17 @@ def standing(path: str | os.PathLike[str], until_us: int | None = None) -> Stand
     return Standing(line, core.lowered, core, reader.opening)
 
 
-def finished_by(path: str | os.PathLike[str], at_us: int) -> t.Ints:
+def finished_by(place: str | os.PathLike[str] | Place, at_us: int) -> t.Ints:
     """Return how many units of each product had left by an instant.
 
     Args:
-        path: The journal; somebody may be writing it.
+        place: The journal; somebody may be writing it.
         at_us: The instant, microseconds from the line's start.
 
     Raises:
         JournalError: There is no such journal, or it was changed.
     """
-    reader = JournalReader(path)
+    reader = open_reader(place)
     try:
         line = Line.model_validate(reader.opening.model)
         core = Core(lower(line, max(line.study.horizon, at_us)), reader.opening.seed)
@@ -132,44 +138,72 @@ def finished_by(path: str | os.PathLike[str], at_us: int) -> t.Ints:
     return core.state.products["finished"].copy()
 
 
+@overload
 def journal_of(
-    path: str | os.PathLike[str], line: Line, lowered: Lowered, seed: int
-) -> SqliteJournal:
+    place: Path, line: Line, lowered: Lowered, seed: int
+) -> SqliteJournal: ...
+
+
+@overload
+def journal_of(
+    place: str | os.PathLike[str] | Place, line: Line, lowered: Lowered, seed: int
+) -> SqliteJournal | PostgresJournal: ...
+
+
+def journal_of(
+    place: str | os.PathLike[str] | Place, line: Line, lowered: Lowered, seed: int
+) -> SqliteJournal | PostgresJournal:
     """Return the journal of a line: a new one, or one that is there already.
+
+    Args:
+        place: Path of a file, or an address; see `places`.
+        line: The line.
+        lowered: The same, laid out.
+        seed: Seed of the streams.
 
     Raises:
         JournalError: It is the journal of another model or seed, of a later version,
             or is written by another controller.
     """
     opening = opening_of(line, lowered, seed)
-    if not Path(path).exists():
-        return SqliteJournal(path, opening)
-    journal = SqliteJournal(path)
+    journal, is_new = _opened(place_of(place), opening)
     found = journal.opening
-    if (found.model_hash, found.seed) == (opening.model_hash, seed):
+    if is_new or (found.model_hash, found.seed) == (opening.model_hash, seed):
         return journal
     journal.close()
-    raise JournalError(_another(path, line, found, opening))
+    raise JournalError(_another(journal.name, line, found, opening))
 
 
-def _another(
-    path: str | os.PathLike[str], line: Line, found: Opening, opening: Opening
-) -> str:
+def _another(name: str, line: Line, found: Opening, opening: Opening) -> str:
     """Return why a journal is not that of a line, and what is different."""
     if found.model_hash == opening.model_hash:
         return (
-            f"{path} was begun with seed {found.seed}, and this is seed "
-            f"{opening.seed}; go on with --seed {found.seed}, or take another file"
+            f"{name} was begun with seed {found.seed}, and this is seed "
+            f"{opening.seed}; go on with --seed {found.seed}, or take another journal"
         )
     changes = diff(Line.model_validate(found.model), line)
     shown = "".join(f"\n  {one}" for one in changes[:_MOST_CHANGES])
     if more := len(changes) - _MOST_CHANGES:
         shown += f"\n  and {more} more" if more > 0 else ""
     return (
-        f"{path} is the journal of another model, {found.model_hash[:12]}; this is "
+        f"{name} is the journal of another model, {found.model_hash[:12]}; this is "
         f"{opening.model_hash[:12]}. A line that runs goes on with the model that it "
         f"began with. Take that model, or begin another journal. What changed:{shown}"
     )
 
 
 _MOST_CHANGES = 12
+
+
+def _opened(
+    place: Place, opening: Opening
+) -> tuple[SqliteJournal | PostgresJournal, bool]:
+    """Return a journal, and whether it was made just now."""
+    if isinstance(place, Path):
+        is_new = not place.exists()
+        return SqliteJournal(place, opening if is_new else None), is_new
+    need_postgres()
+    from linewright.control import postgres  # noqa: PLC0415 - an extra
+
+    is_new = not postgres.has_journal(place)
+    return postgres.PostgresJournal(place, opening if is_new else None), is_new

@@ -11,15 +11,50 @@ from typing import Any
 
 from linewright.control.journal import (
     Opening,
+    Reader,
     Snapshot,
     Stored,
     read_opening,
     read_records,
     whole_snapshot,
 )
+from linewright.control.places import Place, beside, place_of
 from linewright.errors import JournalError
 
-__all__ = ["JournalReader"]
+__all__ = ["JournalReader", "need_postgres", "open_reader"]
+
+
+def open_reader(place: str | os.PathLike[str] | Place) -> Reader:
+    """Return the reader of a journal, wherever it is.
+
+    Args:
+        place: Path of a file, or an address; see `places`.
+
+    Raises:
+        JournalError: There is no such journal, or it is of a later version.
+    """
+    found = place_of(place)
+    if isinstance(found, Path):
+        return JournalReader(found)
+    need_postgres()
+    from linewright.control.postgres import PostgresReader  # noqa: PLC0415 - an extra
+
+    return PostgresReader(found)
+
+
+def need_postgres() -> None:
+    """Say what to install, if it is not there.
+
+    Raises:
+        JournalError: psycopg is not installed.
+    """
+    try:
+        import psycopg  # noqa: F401, PLC0415 - an extra
+    except ImportError as error:
+        msg = (
+            'a journal on PostgreSQL needs psycopg; pip install "linewright[postgres]"'
+        )
+        raise JournalError(msg) from error
 
 
 class JournalReader:
@@ -33,6 +68,7 @@ class JournalReader:
 
     Attributes:
         opening: What it says of itself.
+        name: What to call it.
 
     Raises:
         JournalError: There is no such journal, or it is of a later version.
@@ -40,6 +76,7 @@ class JournalReader:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self.name = str(path)
         if not self.path.is_file():
             msg = f"{self.path} is not a journal: there is no such file"
             raise JournalError(msg)
@@ -94,6 +131,16 @@ class JournalReader:
         except sqlite3.Error as error:
             msg = f"{self.path} cannot be read: {error}"
             raise JournalError(msg) from error
+
+    def written_s(self) -> float:
+        """Return when it was last written, seconds of the system's clock."""
+        wal = self.path.with_name(self.path.name + "-wal")
+        files = [file for file in (self.path, wal) if file.exists()]
+        return max((file.stat().st_mtime for file in files), default=0.0)
+
+    def beside(self, kind: str) -> Path:
+        """Return the file for what is made from the journal and can be thrown away."""
+        return beside(self.path, kind)
 
     def close(self) -> None:
         """Close the file."""

@@ -18,11 +18,13 @@ from linewright import tables as t
 from linewright.control.controller import Controller
 from linewright.control.emulation import Emulation
 from linewright.drivers.inbox import Inbox
+from linewright.errors import JournalStalledError
 
 __all__ = ["Progress", "is_held", "progress_of", "run_emulated"]
 
 _TELL_EVERY_S = 0.25
 _LONGEST_SLEEP_S = 0.25
+_JOURNAL_PAUSE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +82,13 @@ def run_emulated(  # noqa: PLR0913
     sold: Collection[str] | None = None,
     inbox: Inbox | None = None,
     stays: bool = False,
+    on_stalled: Callable[[str], None] | None = None,
 ) -> Progress:
     """Run a line until a time, or until Ctrl-C, which loses nothing.
 
     What people ask is done at the next stop: a quarter of a second away at most with a
-    speed, ten minutes of the line without.
+    speed, ten minutes of the line without. A journal that takes nothing for now,
+    without space or server, is tried again.
 
     Args:
         emulation: The line.
@@ -95,16 +99,19 @@ def run_emulated(  # noqa: PLR0913
         inbox: Where people ask for something.
         stays: Wait for what people ask when nothing is left to do. A line of which
             something is held does so anyway.
+        on_stalled: Called with why, when the journal takes nothing for now.
 
     Returns:
         Where the line is.
 
     Raises:
         DeadlockError: The line stands still for good.
-        JournalError: The disk does not take a record.
+        JournalError: The journal cannot be gone on with, or was stalled when somebody
+            pressed Ctrl-C.
     """
     begun_us = now_us = emulation.controller.core.now_us
     begun_s = told_s = time.monotonic()
+    stalled = ""
     with _interrupted() as stops:
         while now_us < until_us and not stops:
             if inbox is not None:
@@ -115,12 +122,20 @@ def run_emulated(  # noqa: PLR0913
                 target_us = min(until_us, begun_us + int(passed_s * speed * 1e6))
             else:
                 target_us = min(until_us, now_us + _STEP_US)
-            emulation.run(target_us)
-            now_us = target_us
-            if time.monotonic() - told_s >= _TELL_EVERY_S and on_progress:
-                told_s = time.monotonic()
-                on_progress(progress_of(emulation.controller, now_us, sold))
-            following_us = emulation.next_us()
+            try:
+                emulation.run(target_us)
+                now_us = target_us
+                if time.monotonic() - told_s >= _TELL_EVERY_S and on_progress:
+                    told_s = time.monotonic()
+                    on_progress(progress_of(emulation.controller, now_us, sold))
+                following_us = emulation.next_us()
+            except JournalStalledError as error:
+                if on_stalled and str(error) != stalled:
+                    on_stalled(str(error))
+                stalled = str(error)
+                time.sleep(_JOURNAL_PAUSE_S)
+                continue
+            stalled = ""
             if following_us is None:
                 if inbox is None or not (stays or is_held(emulation.controller)):
                     break

@@ -1,9 +1,10 @@
 """The inbox: how people outside the controller's process ask it for something.
 
-Beside the journal lies a small file of SQLite. Whoever asks writes a row and waits for
-its answer; the controller looks whether something has come, does it, and writes the
-answer when what it did is in the journal. So there is one writer of the journal, and a
-request that was handed in is there after a power cut. Its key makes it happen once:
+Beside the journal lies a small file of SQLite; that of a journal on a server lies in
+the user's cache where its controller runs, and people ask there. Whoever asks writes a
+row and waits for its answer; the controller looks whether something has come, does it,
+and writes the answer when what it did is in the journal. So there is one writer of the
+journal, and a request that was handed in is there after a power cut. Its key makes it happen once:
 a row is looked at again until it has its answer, and the controller knows the keys.
 
 The inbox is no part of the record: it may be deleted while nobody asks.
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from linewright.control.asking import Outcome, Request
+from linewright.control.places import Place, beside, place_of
 from linewright.errors import JournalError
 
 __all__ = ["Inbox", "KeyTakenError", "hand_in", "inbox_of", "outcomes_of", "put_aside"]
@@ -44,13 +46,12 @@ CREATE INDEX IF NOT EXISTS waiting ON requests (id) WHERE answer IS NULL;
 """
 
 
-def inbox_of(journal: str | os.PathLike[str]) -> Path:
-    """Return where the inbox of a journal lies."""
-    path = Path(journal)
-    return path.with_name(path.name + ".inbox")
+def inbox_of(journal: str | os.PathLike[str] | Place) -> Path:
+    """Return where the inbox of a journal lies; see `control.places.beside`."""
+    return beside(place_of(journal), "inbox")
 
 
-def put_aside(journal: str | os.PathLike[str]) -> None:
+def put_aside(journal: str | os.PathLike[str] | Place) -> None:
     """Put an inbox aside that belonged to an earlier journal of the same name."""
     path = inbox_of(journal)
     if path.exists():
@@ -99,7 +100,7 @@ class Inbox:
         trouble: Why it cannot be read or answered, or empty.
     """
 
-    def __init__(self, journal: str | os.PathLike[str]) -> None:
+    def __init__(self, journal: str | os.PathLike[str] | Place) -> None:
         self.path = inbox_of(journal)
         self.trouble = ""
         self._db: sqlite3.Connection | None = None
@@ -210,7 +211,9 @@ def _no_number(text: str) -> Any:
 # ---------------------------------------------------------------- those who ask
 
 
-def hand_in(journal: str | os.PathLike[str], requests: Sequence[Request]) -> None:
+def hand_in(
+    journal: str | os.PathLike[str] | Place, requests: Sequence[Request]
+) -> None:
     """Put requests into the inbox of a journal, all of them or none.
 
     One with a key that is there already is the same request, and is not put in again.
@@ -219,7 +222,8 @@ def hand_in(journal: str | os.PathLike[str], requests: Sequence[Request]) -> Non
         JournalError: There is no such journal, the inbox does not take them, or a key
             stands there for another request.
     """
-    if not Path(journal).is_file():
+    place = place_of(journal)
+    if isinstance(place, Path) and not place.is_file():
         msg = f"{journal} is not a journal: there is no such file"
         raise JournalError(msg)
     path = inbox_of(journal)
@@ -254,7 +258,7 @@ def _put(db: sqlite3.Connection, path: Path, one: Request) -> None:
 
 
 def outcomes_of(
-    journal: str | os.PathLike[str], keys: Sequence[str]
+    journal: str | os.PathLike[str] | Place, keys: Sequence[str]
 ) -> list[Outcome | None]:
     """Return what became of requests; None for one that has no answer yet.
 

@@ -25,12 +25,14 @@ from linewright.control.links import Link, Message
 from linewright.control.records import Answer
 from linewright.drivers.emulated import Progress, is_held, progress_of
 from linewright.drivers.inbox import Inbox
+from linewright.errors import JournalStalledError
 
 __all__ = ["NoAnswerError", "Runner", "Way", "Wrong"]
 
 _TIMEOUT_US = 4_000_000
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 _LONGEST_WAIT_S = 0.25
+_JOURNAL_PAUSE_S = 0.5
 _TELL_EVERY_S = 0.25
 _LOOK_EVERY_S = 0.1
 _UNREACHED_AFTER_S = 3.0
@@ -73,9 +75,11 @@ class Runner:
         inbox: Where people ask for something.
         stays: Wait for what people ask when nothing is left to do. A line of which
             something is held does so anyway.
+        on_stalled: Called with why, when the journal takes nothing for now.
 
     Attributes:
         wrong: Devices that do not answer, and what they said last.
+        stalled: Why the journal takes nothing for now, or empty.
     """
 
     def __init__(
@@ -86,9 +90,11 @@ class Runner:
         *,
         inbox: Inbox | None = None,
         stays: bool = False,
+        on_stalled: Callable[[str], None] | None = None,
     ) -> None:
         self.controller, self._way, self._speed = controller, way, speed
         self._inbox, self._stays, self._looked_s = inbox, stays, 0.0
+        self._on_stalled, self.stalled = on_stalled, ""
         self._links: dict[str, Link] = {}
         self._pauses: dict[str, float] = {}
         self._not_before: dict[str, float] = {}
@@ -129,7 +135,8 @@ class Runner:
             sold: Products whose finished units are told; all by default.
 
         Raises:
-            JournalError: The disk does not take a record; nothing was commanded.
+            JournalError: The journal cannot be gone on with. While it takes nothing
+                for now, nothing is commanded, and it is tried again.
         """
         await self._way.open(self._called)
         self._begun_us, self._begun_s = self.controller.core.now_us, time.monotonic()
@@ -138,13 +145,17 @@ class Runner:
         try:
             while not self._is_stopped and self.now_us() < until_us:
                 self._came.clear()
-                self._turn()
-                if self._is_over():
-                    break
-                if on_progress and time.monotonic() - told_s > _TELL_EVERY_S:
-                    told_s = time.monotonic()
-                    on_progress(progress_of(self.controller, self.now_us(), sold))
-                await self._wait(until_us)
+                try:
+                    self._turn()
+                    self.stalled = ""
+                    if self._is_over():
+                        break
+                    if on_progress and time.monotonic() - told_s > _TELL_EVERY_S:
+                        told_s = time.monotonic()
+                        on_progress(progress_of(self.controller, self.now_us(), sold))
+                    await self._wait(until_us)
+                except JournalStalledError as error:
+                    await self._wait_for_journal(str(error))
         finally:
             await self._let_go()
         return progress_of(self.controller, min(self.now_us(), until_us), sold)
@@ -172,6 +183,19 @@ class Runner:
             return []
         self._looked_s = time.monotonic()
         return self._inbox.waiting()
+
+    async def _wait_for_journal(self, why: str) -> None:
+        """Command nothing, and try again soon.
+
+        The machines keep what they have said, and are asked for it again.
+        """
+        if why != self.stalled and self._on_stalled:
+            self._on_stalled(why)
+        self.stalled = why
+        await asyncio.sleep(_JOURNAL_PAUSE_S)
+        for device, link in self._links.items():
+            link.wake()
+            self._to_poll.add(device)
 
     def _settle(self, step: Step) -> None:
         self._to_poll |= step.devices
@@ -235,7 +259,11 @@ class Runner:
         self._not_before.pop(device, None)
         self._heard[device] = time.monotonic()
         self.wrong.pop(device, None)
-        jobs = self.controller.core.of_device.get(device, {})
+        try:
+            jobs = self.controller.core.of_device.get(device, {})
+        except JournalStalledError:
+            link.lost()  # what is wanted of it is not known now
+            return
         for told in link.answered(message, answer, jobs, _real_us()):
             self.controller.tell(told)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from linewright.control.asking import Outcome, Request
+from linewright.control.places import Place
 from linewright.control.wishes import WISHES, read_wish
 from linewright.drivers.inbox import KeyTakenError, hand_in, outcomes_of
 from linewright.errors import JournalError, ModelError
@@ -55,7 +56,7 @@ class Asking:
 
     def __init__(
         self,
-        journal: Path,
+        journal: Place,
         line: Line,
         clock_s: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,

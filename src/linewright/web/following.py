@@ -13,7 +13,8 @@ from linewright import tables as t
 from linewright.control.controller import redo
 from linewright.control.core import Core
 from linewright.control.journal import Stored
-from linewright.control.reading import JournalReader
+from linewright.control.places import Place, place_of
+from linewright.control.reading import open_reader
 from linewright.lower import lower
 from linewright.model.line import Line
 from linewright.web.spans import Spans, sums_at, week_start_us
@@ -60,9 +61,12 @@ class Follower:
     first record: what is shown of a week needs the sums at its start.
 
     Args:
-        path: The journal.
+        place: The journal, a file or an address.
 
     Attributes:
+        place: The journal.
+        name: What to call it.
+        stem: The same in short.
         line: The line, as the journal has it.
         core: Its state.
         next_seq: Number of the record that is read next.
@@ -77,9 +81,14 @@ class Follower:
             version.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-        self._reader = JournalReader(path)
+    def __init__(self, place: str | os.PathLike[str] | Place) -> None:
+        self.place = place_of(place)
+        self._reader = open_reader(self.place)
+        if isinstance(self.place, Path):
+            self.name, self.stem = self.place.name, self.place.stem
+        else:
+            self.name, self.stem = self._reader.name, self.place.schema
+        self._written_s = 0.0
         self.opening = self._reader.opening
         self.line = Line.model_validate(self.opening.model)
         self._begin()
@@ -119,6 +128,8 @@ class Follower:
             n += 1
             if n >= _MOST_AT_ONCE:
                 break
+        if n or not self._written_s:
+            self._written_s = self._reader.written_s()
         return n
 
     def _take(self, stored: Stored) -> None:
@@ -153,10 +164,8 @@ class Follower:
         )
 
     def written_s(self) -> float:
-        """Return when the journal was last written, seconds of the system's clock."""
-        wal = self.path.with_name(self.path.name + "-wal")
-        files = [file for file in (self.path, wal) if file.exists()]
-        return max((file.stat().st_mtime for file in files), default=0.0)
+        """Return when the journal's last record was written, seconds since 1970."""
+        return self._written_s
 
     def close(self) -> None:
         """Close the journal."""

@@ -166,8 +166,8 @@ class Foreteller:
         before = 0
         if goal.since_us > 0:
             if goal.since_us not in self._before:
-                path = self._follower.path
-                self._before[goal.since_us] = finished_by(path, goal.since_us)
+                place = self._follower.place
+                self._before[goal.since_us] = finished_by(place, goal.since_us)
             before = int(self._before[goal.since_us][k])
         met = _made_by(future, goal.by_us)[:, k] - before >= goal.quantity
         interval = wilson_interval(int(met.sum()), len(met), _CONFIDENCE)

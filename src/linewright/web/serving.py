@@ -32,7 +32,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from linewright.control.genealogy import Genealogy
-from linewright.errors import JournalError, LinewrightError
+from linewright.errors import JournalError, JournalStalledError, LinewrightError
 from linewright.report.palette import css_variables
 from linewright.web.asking import MOST_FILE, Asking, Reply, openapi
 from linewright.web.audit import Audit
@@ -151,6 +151,7 @@ class LivePage:
         sessions: Who may look.
         hub: What is shown.
         problem: Why the journal is not followed any more, or empty.
+        waiting: Why it is not followed for now, or empty.
         n_streams: How many viewers look on.
     """
 
@@ -170,13 +171,13 @@ class LivePage:
         self._viewing = Viewing(follower)
         self._foreteller = Foreteller(follower, clock_s)
         self._looking = threading.Lock()
-        self._asking = Asking(follower.path, follower.line)
+        self._asking = Asking(follower.place, follower.line)
         self._about = self._viewing.about()
         self._books = threading.Lock()
         self._spans_s, self._has_old_spans = -math.inf, True
         self._news = asyncio.Event()
         self.hub = Hub()
-        self.problem = ""
+        self.problem = self.waiting = ""
         self.n_streams = 0
         self.is_closing = False
         self._show(force=True)
@@ -258,9 +259,13 @@ class LivePage:
         with self._looking:
             try:
                 n = self._follower.poll()
+            except JournalStalledError as error:
+                self.waiting = str(error)
+                return
             except JournalError as error:
                 self.problem = str(error)
                 return
+            self.waiting = ""
             self._show(force=n > 0)
 
     def foretell(self) -> None:
@@ -296,7 +301,11 @@ class LivePage:
     def _alive(self) -> str:
         """Return how old what is shown is, in the words of the stream."""
         silent_s = max(self._system_clock_s() - self._follower.written_s(), 0.0)
-        about = {"silent_s": round(silent_s, 1), "problem": self.problem}
+        about = {
+            "silent_s": round(silent_s, 1),
+            "problem": self.problem,
+            "waiting": self.waiting,
+        }
         return f"event: alive\ndata: {json.dumps(about)}\n\n"
 
     # ------------------------------------------------------------ answers
@@ -368,7 +377,7 @@ class LivePage:
 
     def _life(self, name: str) -> dict[str, Any]:
         with self._books:
-            book = Genealogy(self._follower.path)
+            book = Genealogy(self._follower.place)
             try:
                 return self._viewing.life(book, name)
             finally:

@@ -63,10 +63,10 @@ class Viewing:
         stamp = stamp_of(opening.model_hash, opening.seed, opening.linewright_version)
         buffers = buffers_of(line, follower.core.lowered)
         return {
-            "title": line.name or follower.path.stem,
+            "title": line.name or follower.stem,
             "description": line.description,
             "time_zone": line.time_zone,
-            "journal": follower.path.name,
+            "journal": follower.name,
             "stamp": f"{stamp}, shown by {__version__}",
             "stages": [
                 {

@@ -88,7 +88,7 @@ function onItems(items, { seq }) {
 // ---------------------------------------------------------------- its age
 
 let heard = performance.now();
-let alive = { silent_s: 0, problem: "" };
+let alive = { silent_s: 0, problem: "", waiting: "" };
 let isLoggedOut = false;
 
 function showAge() {
@@ -96,6 +96,7 @@ function showAge() {
   const silent_s = alive.silent_s + waited_s;
   let [age, text] = ["fresh", "Up to date."];
   if (isLoggedOut) [age, text] = ["cut", `Logged out: what you see is ${span(waited_s)} old. Load the page again to log in.`];
+  else if (alive.waiting) [age, text] = ["stopped", `The journal does not answer, and what you see is old: ${alive.waiting}`];
   else if (alive.problem) [age, text] = ["stopped", `The journal cannot be followed any more, and what you see is old: ${alive.problem}`];
   else if (waited_s > CUT_S) [age, text] = ["cut", `No connection for ${span(waited_s)}: what you see is as old as that. It goes on by itself.`];
   else if (silent_s > QUIET_S) [age, text] = ["quiet", `Nothing new for ${span(silent_s)}: the line is quiet, or its controller does not run.`];
