@@ -423,6 +423,20 @@ def test_a_person_settles_what_nobody_else_can_know() -> None:
     assert not controller.core.alarms
 
 
+def test_a_person_takes_the_mark_from_a_unit_that_is_good() -> None:
+    controller = Controller(lower(loads(LINE), 40 * HOUR_US), MemoryJournal())
+    controller.tell(Signal("done", "cut#1", (t.BAD,)))
+    controller.step(MINUTE_US)
+    parts = controller.core.state.parts
+    assert parts["bad"].sum() == 1
+    for is_accepted in (True, False):
+        key = str(next(KEYS))
+        asked = Request(key, "unit good", "Anna", "measured", {"unit": "frame:0"})
+        [answer] = controller.step(MINUTE_US, [asked]).outcomes
+        assert answer.is_accepted == is_accepted
+        assert parts["bad"].sum() == 0
+
+
 @pytest.mark.parametrize(
     ("what", "data", "why"),
     [
