@@ -210,8 +210,10 @@ class Controller:
         return Answer(signal, is_accepted=True)
 
     def _do_due(self, now_us: int) -> None:
-        core = self.core
-        while core.rest or ((timer := core.next_timer()) and timer[0] <= now_us):
+        core = self.core  # its time stays where it is when a clock is set back
+        while core.rest or (
+            (timer := core.next_timer()) and timer[0] <= max(now_us, core.now_us)
+        ):
             self.do(core.unit(min(core.rest)) if core.rest else core.due())
 
     def do(self, record: Record) -> Record:

@@ -4,8 +4,9 @@ Beside the journal lies a small file of SQLite; that of a journal on a server li
 the user's cache where its controller runs, and people ask there. Whoever asks writes a
 row and waits for its answer; the controller looks whether something has come, does it,
 and writes the answer when what it did is in the journal. So there is one writer of the
-journal, and a request that was handed in is there after a power cut. Its key makes it happen once:
-a row is looked at again until it has its answer, and the controller knows the keys.
+journal, and a request that was handed in is there after a power cut. Its key makes it
+happen once: a row is looked at again until it has its answer, and the controller knows
+the keys.
 
 The inbox is no part of the record: it may be deleted while nobody asks.
 """
