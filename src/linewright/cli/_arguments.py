@@ -6,7 +6,7 @@ Each verb has its function here and ``--json``, ``--quiet`` and ``--help``.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from linewright.cli._animate import run_animate
@@ -21,7 +21,7 @@ from linewright.cli._improve import (
     run_losses,
     run_ratify,
 )
-from linewright.cli._look import run_state, run_trace, run_why
+from linewright.cli._look import run_state, run_why
 from linewright.cli._machines import run_emulate, run_pki
 from linewright.cli._model import (
     run_check,
@@ -34,10 +34,11 @@ from linewright.cli._model import (
     run_version,
 )
 from linewright.cli._plan import run_plan
-from linewright.cli._run import run_forecast, run_life, run_run
+from linewright.cli._run import run_forecast, run_run
 from linewright.cli._say import Args
 from linewright.cli._serve import run_serve
 from linewright.cli._study import run_brief, run_simulate
+from linewright.cli._trace import run_recall, run_trace_of
 from linewright.version import __version__
 
 EXAMPLES = {
@@ -90,7 +91,10 @@ EXAMPLES = {
     "linewright plan plant.yaml --quantities --options options.yaml --out quantities",
     "why": "linewright why plant.yaml --at 3d10:42 weld\n"
     'linewright why plant.yaml --at "2027-01-07 10:42" frame:17',
-    "trace": "linewright trace plant.yaml --out log.parquet\n"
+    "trace": "linewright trace plant.journal trainer:17\n"
+    "linewright trace plant.yaml spar:20 --up\n"
+    "linewright trace plant.yaml --out log.parquet\n"
+    "linewright trace plant.yaml --out run.units\n"
     "linewright trace plant.yaml --unit frame:17\n"
     'linewright trace plant.yaml --station weld --until "2 d"',
     "animate": "linewright animate plant.yaml\n"
@@ -104,8 +108,9 @@ EXAMPLES = {
     "emulate": "linewright emulate line.yaml --speed 10 --memory machines.jsonl\n"
     "linewright emulate line.yaml --fault 'stuck:weld@10 min+5 min'",
     "pki": "linewright pki init\nlinewright pki trust controller press.der",
-    "life": "linewright life plant.journal trainer:17\n"
-    "linewright life plant.journal wing:31 --up",
+    "recall": "linewright recall plant.journal\n"
+    "linewright recall plant.journal engine:3\n"
+    "linewright recall run.units wing:31 --out held.csv",
     "serve": "linewright serve plant.journal\n"
     "linewright serve plant.journal --host 192.168.1.20 --tokens 12 "
     "--certificate line.pem --key line.key",
@@ -143,11 +148,16 @@ def new_parser() -> argparse.ArgumentParser:
 
 
 def _verb(
-    verbs: Any, name: str, run: Callable[[Args], int], text: str
+    verbs: Any,
+    name: str,
+    run: Callable[[Args], int],
+    text: str,
+    also: Sequence[str] = (),
 ) -> argparse.ArgumentParser:
     examples = "\n".join(f"  {line}" for line in EXAMPLES[name].splitlines())
     added: argparse.ArgumentParser = verbs.add_parser(
         name,
+        aliases=also,
         help=text,
         description=f"{text[0].upper()}{text[1:]}.",
         epilog=f"examples:\n{examples}",
@@ -511,12 +521,29 @@ def _add_look_verbs(verbs: Any) -> None:
     why.add_argument(
         "--at", metavar="TIME", required=True, help="3d10:42, 3 d 10 h, or local time"
     )
-    trace = _verb(verbs, "trace", run_trace, "write what happened, event by event")
-    trace.add_argument("model", metavar="MODEL")
-    trace.add_argument("--out", metavar="FILE", help="Parquet file to write")
-    trace.add_argument("--until", metavar="TIME", help="the horizon by default")
-    trace.add_argument("--unit", metavar="PRODUCT:NUMBER", help="one unit's life")
-    trace.add_argument("--station", metavar="NAME", help="one station's Gantt chart")
+    text = "say what became of a unit, or write what happened, event by event"
+    trace = _verb(verbs, "trace", run_trace_of, text, also=["life"])
+    text = "model, which is simulated; or a journal, or the .units of a run"
+    trace.add_argument("model", metavar="MODEL", help=text)
+    add = trace.add_argument
+    text = "a unit: its life, measured values, lots, what it is made of and went into"
+    add("unit_named", metavar="PRODUCT:NUMBER", nargs="?", help=text)
+    add("--up", action="store_true", help="only what it went into")
+    add("--down", action="store_true", help="only what it is made of")
+    text = "file to write: the event log in Parquet or, NAME.units, all about units"
+    add("--out", metavar="FILE", help=text)
+    add("--until", metavar="TIME", help="the horizon by default")
+    add("--unit", metavar="PRODUCT:NUMBER", help="rows of the log of one unit")
+    add("--station", metavar="NAME", help="one station's Gantt chart")
+    text = "say which units hold a lot of bought material, or a part"
+    recall = _verb(verbs, "recall", run_recall, text)
+    text = "journal, the .units of a run, or a model, which is simulated"
+    recall.add_argument("model", metavar="JOURNAL", help=text)
+    add = recall.add_argument
+    text = "lot such as resin:3, or as its supplier calls it, or a unit; none: all lots"
+    add("lot", metavar="LOT", nargs="?", help=text)
+    add("--out", metavar="FILE", help="CSV file of the units")
+    add("--until", metavar="TIME", help="the horizon by default")
     animate = _verb(verbs, "animate", run_animate, "write a page that plays the line")
     animate.add_argument("model", metavar="MODEL")
     add = animate.add_argument
@@ -527,7 +554,7 @@ def _add_look_verbs(verbs: Any) -> None:
     text = "simulated seconds a second: 1 is real time; by default as much as one sees"
     add("--speed", metavar="N", type=float, help=text)
     add("--out", metavar="FILE", help="MODEL-animation.html by default")
-    for verb in (state, why, trace, animate):
+    for verb in (state, why, trace, recall, animate):
         _add_overlay(verb, _OVERLAY)
         _add_allow(verb)
         verb.add_argument("--seed", metavar="N", type=int, help="as in the model")
@@ -596,10 +623,6 @@ def _add_run_verbs(verbs: Any) -> None:
     add("--until", metavar="TIME", help="how far; the study's horizon by default")
     add("--replications", metavar="N", type=int, default=100, help="100 by default")
     add("--seed", metavar="N", type=int, help="as in the journal")
-    life = _verb(verbs, "life", run_life, "say what became of a unit of a journal")
-    life.add_argument("journal", metavar="JOURNAL")
-    life.add_argument("unit", metavar="PRODUCT:NUMBER")
-    life.add_argument("--up", action="store_true", help="what it was built into")
     serve = _verb(verbs, "serve", run_serve, "show a line that runs, in a browser")
     add = serve.add_argument
     add(

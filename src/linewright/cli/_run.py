@@ -1,4 +1,4 @@
-"""The verbs of a line that runs: run, and life of a unit in its journal."""
+"""The verbs of a line that runs: run, and forecast of its orders."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from linewright.cli._say import (
 )
 
 if TYPE_CHECKING:
-    from linewright.control.genealogy import Genealogy, Tree
     from linewright.drivers.emulated import Progress
     from linewright.model.line import Line
 
@@ -193,57 +192,3 @@ def _show_orders(line: Line, rows: list[dict[str, Any]]) -> None:
         texts.append((row["order"], done, *dates, chance))
     heads = ["order", "done", "50 %", "80 %", "95 %", "on time"]
     show(table_view(heads, texts))
-
-
-def run_life(args: Args) -> int:
-    """Say what became of a unit, as the journal has it."""
-    from linewright.control.genealogy import Genealogy  # noqa: PLC0415 - slow
-
-    book = Genealogy(args.journal)
-    try:
-        unit = book.unit(args.unit)
-        tree = book.went_into(unit) if args.up else book.made_of(unit)
-        life = book.life(unit)
-        if args.json:
-            about = {
-                "unit": str(unit),
-                "model_hash": book.opening.model_hash,
-                "life": [step._asdict() for step in life],
-                "went_into" if args.up else "made_of": _tree_json(tree),
-            }
-            print_json(about)
-        else:
-            _show_life(book, tree, args)
-    finally:
-        book.close()
-    return OK
-
-
-def _tree_json(tree: Tree) -> dict[str, Any]:
-    below = [_tree_json(one) for one in tree.below]
-    return {"unit": str(tree.unit), "fate": tree.fate, "units": below}
-
-
-def _show_life(book: Genealogy, tree: Tree, args: Args) -> None:
-    from datetime import datetime  # noqa: PLC0415 - slow
-
-    from linewright.console import table_view  # noqa: PLC0415
-    from linewright.control.genealogy import flat  # noqa: PLC0415
-    from linewright.model.calendars import to_local  # noqa: PLC0415
-
-    start = datetime.fromisoformat(book.opening.start)
-    zone = book.opening.time_zone
-    rows = [
-        (
-            f"{to_local(step.at_us, start, zone):%Y-%m-%d %H:%M:%S}",
-            step.what,
-            step.operation,
-            step.place,
-            step.detail,
-        )
-        for step in book.life(tree.unit)
-    ]
-    show(table_view(["time", "what", "operation", "where", ""], rows))
-    write("went into\n" if args.up else "made of\n")
-    for depth, unit, fate in flat(tree):
-        write(f"{'  ' * (depth + 1)}{unit}, {fate}\n")

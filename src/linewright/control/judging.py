@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from linewright import tables as t
 from linewright.control.jobs import BY_NAME, REPORTED, Action, Job, device_of
+from linewright.control.lots import delivery_problem
 from linewright.control.records import Decision, Record, Signal
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ def _done(core: Core, signal: Signal) -> dict[str, Any] | str | None:
         is_same = core.early[job.row][0] == outcomes
         return None if is_same else "it has ended with another result"
     why = _contradiction(core, job, action, outcomes)
+    if not why and action.name == "return":
+        lot = int(core.lowered.tables.stocks["lot"][job.row])
+        why = delivery_problem(signal.data, lot)
     return why or {"job": job.id, "outcomes": outcomes} | _said(signal)
 
 

@@ -651,8 +651,24 @@ class Late(Noun):
     by: Distribution = Field(description="How much later they come.")
 
 
+class MaterialLot(Noun):
+    """A lot of a bought component that is there at the start."""
+
+    number: Annotated[str, Field(max_length=100)] = Field(
+        "", description="Its number, as the supplier has it."
+    )
+    supplier: Annotated[str, Field(max_length=100)] = Field(
+        "", description="Who made it."
+    )
+    quantity: Count = Field(description="Units in it.")
+
+
 class Material(Noun):
-    """A bought component that is kept in stock and ordered again."""
+    """A bought component that is kept in stock and ordered again.
+
+    What is there at the start is one lot, or the `lots` named; each delivery is one
+    more. Which lots a unit holds is on record.
+    """
 
     stock: Annotated[int, Field(ge=0, le=2**40, strict=True)] = Field(
         description="Units there at the start."
@@ -663,6 +679,13 @@ class Material(Noun):
     lot: Count = Field(description="Units in a delivery.")
     lead_time: Distribution = Field(description="Time from the order to the delivery.")
     late: Late | None = Field(None, description="The risk that a delivery comes late.")
+    lots: tuple[MaterialLot, ...] = _added(
+        (),
+        description="The lots there at the start, oldest first; they sum to `stock`.",
+    )
+    takes: Literal["oldest", "newest"] = _added(
+        "oldest", description="Which lot is taken from, of those that are there."
+    )
 
 
 class Conveyor(Noun):
