@@ -308,8 +308,7 @@ def _beyond(z: Floats, limit: float, least: int) -> npt.NDArray[np.bool_]:
 
 
 def _one_side(z: Floats) -> npt.NDArray[np.bool_]:
-    found: npt.NDArray[np.bool_] = (z > 0).all(axis=1) | (z < 0).all(axis=1)
-    return found
+    return np.asarray((z > 0).all(axis=1) | (z < 0).all(axis=1))
 
 
 def _trend(z: Floats) -> npt.NDArray[np.bool_]:
@@ -318,18 +317,15 @@ def _trend(z: Floats) -> npt.NDArray[np.bool_]:
 
 def _alternates(z: Floats) -> npt.NDArray[np.bool_]:
     steps = np.diff(z, axis=1)
-    found: npt.NDArray[np.bool_] = (steps[:, 1:] * steps[:, :-1] < 0).all(axis=1)
-    return found
+    return np.asarray((steps[:, 1:] * steps[:, :-1] < 0).all(axis=1))
 
 
 def _all_within(z: Floats) -> npt.NDArray[np.bool_]:
-    found: npt.NDArray[np.bool_] = (abs(z) < 1).all(axis=1)
-    return found
+    return np.asarray((abs(z) < 1).all(axis=1))
 
 
 def _all_beyond(z: Floats) -> npt.NDArray[np.bool_]:
-    found: npt.NDArray[np.bool_] = (abs(z) > 1).all(axis=1)
-    return found
+    return np.asarray((abs(z) > 1).all(axis=1))
 
 
 WESTERN_ELECTRIC: tuple[_Rule, ...] = (
