@@ -8,17 +8,20 @@ simulation, event for event; where it takes its time, what follows comes later.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 
 from linewright import tables as t
+from linewright.control.measuring import Measuring
 from linewright.control.records import Record
 from linewright.kernel.run import Foreseen, Outside
 from linewright.lower import Lowered, new_draws, new_state, part_capacity
 
 __all__ = ["Nature"]
 
+_MEASURED = "measured"
 _SAID = (1 << t.SKIP_BITS) - 1  # what a machine says of an outcome
 
 
@@ -35,6 +38,7 @@ class Nature:
         self._lowered = lowered
         self._draws = new_draws(lowered, seed, replication)
         self._margin = int(lowered.tables.settings[t.S_MARGIN])
+        self._measuring = Measuring(lowered, seed, replication)
         self._take(new_state(lowered))
 
     def _take(self, state: t.State) -> None:
@@ -62,25 +66,46 @@ class Nature:
         servers["part"][server], servers["step"][server] = first, step
         return tuple(found)
 
+    def measured(
+        self, server: int, outcomes: tuple[int, ...]
+    ) -> list[dict[str, float]]:
+        """Return what is measured at the units of a server whose work ends next."""
+        parts, part = self.state.parts, int(self.state.servers["part"][server])
+        found = []
+        for outcome in outcomes:
+            of = parts[part]
+            unit = int(of["product"]), int(of["serial"])
+            step, loops = int(of["step"]), int(of["visits"])
+            found.append(self._measuring.read(unit, step, loops, outcome))
+            part = int(of["mate"])
+        return found
+
     def timer(self) -> tuple[int, int, int] | None:
         """Return the earliest timer: when, the kind of event, and the leaf."""
         return self._outside.next_timer()
 
     def accept(self, record: Record) -> None:
         """Do what a record of the controller says has happened."""
-        for kind, row, _, _, _, event, outcome in record.rows:
+        for one in record.rows:
+            kind, row, _, _, _, event, outcome = one
             if kind == t.T_EVENT:
                 self._step(event, row, outcome, record.at_us)
+            elif self._lowered.quality:
+                self._measuring.follow(one)
 
     def saved(self) -> dict[str, Any]:
-        """Return the line's tables; random numbers need no saving."""
-        return dict(zip(self.state._fields, self.state, strict=True))
+        """Return the line's tables and what is measured; draws need no saving."""
+        saved = dict(zip(self.state._fields, self.state, strict=True))
+        text = json.dumps(self._measuring.saved()).encode()
+        return saved | {_MEASURED: np.frombuffer(text, np.uint8)}
 
     def restore(self, arrays: dict[str, Any]) -> None:
         """Go on from what `saved` returned."""
         self._take(
             t.State(**{name: np.array(arrays[name]) for name in t.State._fields})
         )
+        if _MEASURED in arrays:  # not in snapshots of versions that measure nothing
+            self._measuring.restore(json.loads(arrays[_MEASURED].tobytes()))
 
     def _step(self, kind: int, row: int, outcome: int, at_us: int) -> None:
         if self._clock["n_free"] < self._margin:

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from linewright.control.genealogy import Genealogy
+from linewright.control.measuring import Measuring
 from linewright.control.openings import opening_of
-from linewright.control.unit_index import TOLD, Happened, IndexAbout
+from linewright.control.unit_index import TOLD, Happened, IndexAbout, Measured
 from linewright.lower import Lowered
 from linewright.model.line import Line
-from linewright.tables import TRACE_COLUMNS
+from linewright.tables import T_VERDICT, TRACE_COLUMNS
 from linewright.traces import trace_rows
 
 __all__ = ["genealogy_of_run"]
@@ -52,6 +53,29 @@ def _happened(
     lowered: Lowered, seed: int, replication: int, until_us: int
 ) -> Iterator[Happened]:
     wanted = np.array(sorted(TOLD))
+    measuring = Measuring(lowered, seed, replication) if lowered.quality else None
     for seq, rows in enumerate(trace_rows(lowered, seed, replication, until_us)):
         told = rows[np.isin(rows[:, _KIND], wanted)].tolist()
-        yield Happened(seq, -1, told, {})
+        measured = list(_measured(lowered, measuring, told)) if measuring else []
+        yield Happened(seq, -1, told, {}, measured)
+
+
+def _measured(
+    lowered: Lowered, measuring: Measuring, rows: list[list[int]]
+) -> Iterator[Measured]:
+    names = lowered.names
+    for at_us, *row in rows:
+        kind, station, product, serial, step, value, other = row
+        if kind == T_VERDICT:
+            values = measuring.read((product, serial), step, other, value)
+            if values:
+                yield Measured(
+                    at_us,
+                    names.products[product],
+                    serial,
+                    names.operations[step],
+                    names.stations[station],
+                    values,
+                    value,
+                )
+        measuring.follow(row)

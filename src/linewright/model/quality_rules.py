@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from linewright.model.line import Characteristic, Gate, Line, Product, Step
+from linewright.model.meaning import is_sampled
 from linewright.model.notes import Notes, Path
 
 __all__ = ["check_quality", "measured_at"]
@@ -43,13 +44,19 @@ def _characteristic(at: Path, of: Characteristic, notes: Notes) -> None:
             note(f"the mean of counts is {of.center:g}; allowed is 0 to 1,000")
     elif of.sd is None:
         note("nothing says how its values spread", "add sd, or counted: true")
+    _limits(at, of, notes)
+
+
+def _limits(at: Path, of: Characteristic, notes: Notes) -> None:
     if of.lower is not None and of.upper is not None and of.lower >= of.upper:
-        note(f"lower {of.lower:g} is not below upper {of.upper:g}")
+        msg = f"lower {of.lower:g} is not below upper {of.upper:g}"
+        notes.error("LW232", at, msg)
     for key, limit, sign in (("lower", of.lower, 1), ("upper", of.upper, -1)):
-        if None in {of.nominal, limit}:
+        if of.nominal is None or limit is None:
             continue
-        if sign * ((of.nominal or 0.0) - (limit or 0.0)) < 0:
-            note(f"nominal {of.nominal:g} is outside {key} {limit:g}")
+        if sign * (of.nominal - limit) < 0:
+            msg = f"nominal {of.nominal:g} is outside {key} {limit:g}"
+            notes.error("LW232", at, msg)
 
 
 def _ramps(line: Line, path: Path, step: Step, notes: Notes) -> None:
@@ -75,6 +82,9 @@ def _measures(
             notes.unknown(at, name, "characteristic made up to here", made, hint)
         elif name in (test.measures or ())[:n]:
             notes.error("LW232", at, f'"{name}" is measured twice')
+        elif name not in step.characteristics and not _is_made_always(product, name):
+            msg = f'not every unit comes to the operation that makes "{name}"'
+            notes.error("LW232", at, msg, "measure it at that operation")
     measured = measured_at(step)
     for key in ("false_accept", "false_reject"):
         if measured and getattr(test, key):
@@ -82,6 +92,11 @@ def _measures(
             notes.error("LW232", (*path, key), msg, "leave it out")
     if test.gate is not None:
         _gate((*path, "gate"), test.gate, product, measured, notes)
+
+
+def _is_made_always(product: Product, name: str) -> bool:
+    [step] = [step for step in product.route if name in step.characteristics]
+    return not step.rework_only and not is_sampled(step)
 
 
 def measured_at(step: Step) -> tuple[str, ...]:
