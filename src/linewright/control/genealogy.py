@@ -11,10 +11,10 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from linewright.control.jobs import Unit, device_of
-from linewright.control.journal import Opening
+from linewright.control.journal import Opening, Stored
 from linewright.control.reading import JournalReader
 from linewright.control.unit_index import (
     Happened,
@@ -26,7 +26,17 @@ from linewright.control.unit_index import (
 )
 from linewright.errors import JournalError
 
-__all__ = ["Genealogy", "Held", "LotFound", "Step", "Tree", "UsedLot", "Value", "flat"]
+__all__ = [
+    "Genealogy",
+    "Held",
+    "LotFound",
+    "Step",
+    "Tree",
+    "UsedLot",
+    "Value",
+    "flat",
+    "happened_in",
+]
 
 _NEAR = 5  # so many lots are named where one is not found
 
@@ -137,7 +147,7 @@ class Genealogy:
         try:
             about = IndexAbout(reader.opening, {})
             self._open(path.with_name(path.name + ".units"), about)
-            follow(self._db, about.opening, lambda n: _of_journal(reader, n))
+            follow(self._db, about.opening, lambda n: happened_in(reader, n))
         finally:
             reader.close()
 
@@ -352,7 +362,12 @@ FROM holding LEFT JOIN units USING (product, serial) ORDER BY product, serial
 """
 
 
-def _of_journal(reader: JournalReader, from_seq: int) -> Iterator[Happened]:
+class _Records(Protocol):
+    def read(self, from_seq: int) -> Iterator[Stored]: ...
+
+
+def happened_in(reader: _Records, from_seq: int = 0) -> Iterator[Happened]:
+    """Yield what happened in a journal from a record on."""
     for stored in reader.read(from_seq):
         record = stored.record
         data = record.body.get("data", {})

@@ -303,9 +303,12 @@ class _Reading:
 
     def _take_measured(self, of: Measured) -> None:
         product, verdict = self._products.index(of.product), _VERDICTS[of.verdict & 3]
+        place = of.place
+        if place not in self._stations:  # a machine has the name of its server
+            place = place.rpartition("/")[0]
         for name, value in of.values.items():
             self.measured.append(
-                (product, of.serial, of.at_us, of.operation, of.place, name,
+                (product, of.serial, of.at_us, of.operation, place, name,
                  float(value), verdict)
             )  # fmt: skip
 
