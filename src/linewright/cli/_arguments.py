@@ -37,6 +37,7 @@ from linewright.cli._plan import run_plan
 from linewright.cli._run import run_forecast, run_run
 from linewright.cli._say import Args
 from linewright.cli._serve import run_serve
+from linewright.cli._spc import run_spc
 from linewright.cli._study import run_brief, run_simulate
 from linewright.cli._trace import run_recall, run_trace_of
 from linewright.version import __version__
@@ -111,6 +112,9 @@ EXAMPLES = {
     "recall": "linewright recall plant.journal\n"
     "linewright recall plant.journal engine:3\n"
     "linewright recall run.units wing:31 --out held.csv",
+    "spc": "linewright spc plant.journal\n"
+    "linewright spc plant.journal --characteristic bore --subgroup 5\n"
+    "linewright spc plant.yaml --rules western_electric --out charts.html",
     "serve": "linewright serve plant.journal\n"
     "linewright serve plant.journal --host 192.168.1.20 --tokens 12 "
     "--certificate line.pem --key line.key",
@@ -521,6 +525,27 @@ def _add_look_verbs(verbs: Any) -> None:
     why.add_argument(
         "--at", metavar="TIME", required=True, help="3d10:42, 3 d 10 h, or local time"
     )
+    trace, recall = _add_trace(verbs)
+    animate = _verb(verbs, "animate", run_animate, "write a page that plays the line")
+    animate.add_argument("model", metavar="MODEL")
+    add = animate.add_argument
+    text = "where to begin: 3d10:42, 3 d 10 h, or local time; the start by default"
+    add("--from-time", metavar="TIME", help=text)
+    text = "how much to show, 8h or 1 week; up to the study's horizon by default"
+    add("--for", metavar="TIME", dest="length", help=text)
+    text = "simulated seconds a second: 1 is real time; by default as much as one sees"
+    add("--speed", metavar="N", type=float, help=text)
+    add("--out", metavar="FILE", help="MODEL-animation.html by default")
+    spc = _add_spc(verbs)
+    for verb in (state, why, trace, recall, spc, animate):
+        _add_overlay(verb, _OVERLAY)
+        _add_allow(verb)
+        verb.add_argument("--seed", metavar="N", type=int, help="as in the model")
+        text = "which replication; the first, 0, by default"
+        verb.add_argument("--replication", metavar="N", type=int, default=0, help=text)
+
+
+def _add_trace(verbs: Any) -> tuple[argparse.ArgumentParser, ...]:
     text = "say what became of a unit, or write what happened, event by event"
     trace = _verb(verbs, "trace", run_trace_of, text, also=["life"])
     text = "model, which is simulated; or a journal, or the .units of a run"
@@ -544,22 +569,28 @@ def _add_look_verbs(verbs: Any) -> None:
     add("lot", metavar="LOT", nargs="?", help=text)
     add("--out", metavar="FILE", help="CSV file of the units")
     add("--until", metavar="TIME", help="the horizon by default")
-    animate = _verb(verbs, "animate", run_animate, "write a page that plays the line")
-    animate.add_argument("model", metavar="MODEL")
-    add = animate.add_argument
-    text = "where to begin: 3d10:42, 3 d 10 h, or local time; the start by default"
-    add("--from-time", metavar="TIME", help=text)
-    text = "how much to show, 8h or 1 week; up to the study's horizon by default"
-    add("--for", metavar="TIME", dest="length", help=text)
-    text = "simulated seconds a second: 1 is real time; by default as much as one sees"
-    add("--speed", metavar="N", type=float, help=text)
-    add("--out", metavar="FILE", help="MODEL-animation.html by default")
-    for verb in (state, why, trace, recall, animate):
-        _add_overlay(verb, _OVERLAY)
-        _add_allow(verb)
-        verb.add_argument("--seed", metavar="N", type=int, help="as in the model")
-        text = "which replication; the first, 0, by default"
-        verb.add_argument("--replication", metavar="N", type=int, default=0, help=text)
+    return trace, recall
+
+
+def _add_spc(verbs: Any) -> argparse.ArgumentParser:
+    text = "say whether what was measured is in control, and what it can hold"
+    spc = _verb(verbs, "spc", run_spc, text)
+    text = "journal, the .units of a run, or a model, which is simulated"
+    spc.add_argument("model", metavar="JOURNAL", help=text)
+    add = spc.add_argument
+    text = "one of them, such as bore or shaft:bore; all, and rejected units, without"
+    add("--characteristic", metavar="NAME", help=text)
+    text = (
+        "values in a subgroup: 1, the default, charts single values and moving ranges"
+    )
+    add("--subgroup", metavar="N", type=int, default=1, help=text)
+    text = "units in a sample of the chart of rejected ones; 50 by default"
+    add("--sample", metavar="N", type=int, default=50, help=text)
+    text = "rules that signal; nelson by default"
+    add("--rules", choices=("nelson", "western_electric"), default="nelson", help=text)
+    add("--out", metavar="FILE", help="page to write; NAME-spc.html by default")
+    add("--until", metavar="TIME", help="the horizon by default")
+    return spc
 
 
 def _add_security(verb: Any) -> None:

@@ -325,6 +325,23 @@ class Genealogy:
 
     # ------------------------------------------------------------ characteristics
 
+    def verdicts(self) -> dict[tuple[str, str], list[bool]]:
+        """Return by product and inspection whether each unit was rejected, in order."""
+        found: dict[tuple[str, str], list[bool]] = {}
+        for name, product in self.opening.model.get("products", {}).items():
+            for step in product.get("route", ()):
+                if "inspection" in step:
+                    found[name, step.get("operation") or step["station"]] = []
+        rows = self._db.execute(
+            "SELECT product, operation, detail FROM steps WHERE what = 'verdict' "
+            "ORDER BY rowid"
+        )
+        for product, operation, detail in rows:
+            told = found.get((self._products[product], operation))
+            if told is not None:
+                told.append(detail != "pass")
+        return found
+
     def measured(self) -> list[tuple[str, str, int]]:
         """Return what was measured: product, characteristic, and how often."""
         rows = self._db.execute(

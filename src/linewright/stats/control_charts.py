@@ -237,7 +237,7 @@ def p_chart(rejected: Sequence[int], inspected: Sequence[int]) -> Chart:
     return _chart("p", bad / n, share, error, math.nan, 0.0, 1.0)
 
 
-def c_chart(counts: Sequence[int] | Floats) -> Chart:
+def c_chart(counts: Sequence[float] | Floats) -> Chart:
     """Return the chart of counts, such as flaws of a unit.
 
     Args:
@@ -363,14 +363,14 @@ RULE_SETS: dict[str, tuple[_Rule, ...]] = {
 def signals(chart: Chart, rules: RuleSet = "nelson") -> list[Signaled]:
     """Return which rules a chart breaks, in the order of its points.
 
-    Points of R, MR and EWMA charts are not independent or not symmetrical: of them
-    only the first rule, a point beyond the limits, is asked.
+    The rules are made for independent points that lie evenly around the center: X-bar
+    and I. Of the other charts only the first one, a point beyond the limits, is asked.
 
     Args:
         chart: The chart.
         rules: The set of rules.
     """
-    if chart.name in {"R", "MR", "EWMA"}:
+    if chart.name not in {"X-bar", "I"}:
         outside = (chart.points > chart.upper) | (chart.points < chart.lower)
         return [
             Signaled(int(i), 1, "beyond the limits") for i in np.flatnonzero(outside)
