@@ -7,6 +7,7 @@ import pytest
 
 from linewright.stats.capability import capability
 from linewright.stats.control_charts import (
+    BY_CHANCE,
     Chart,
     c_chart,
     ewma_chart,
@@ -136,6 +137,14 @@ def test_false_alarms_come_as_often_as_the_rules_allow() -> None:
     expected = 91.75 * (1 - np.exp(-400 / 91.75))
     half = 3.9 * np.std(lengths) / np.sqrt(len(lengths))
     assert abs(np.mean(lengths) - expected) < half < 16
+
+
+@pytest.mark.parametrize("rules", ["nelson", "western_electric"])
+def test_signals_by_chance_are_as_many_as_is_said(rules: str) -> None:
+    x = np.random.default_rng(11).standard_normal(200_000)
+    told = signals(plain(list(x)), rules)  # type: ignore[arg-type]
+    share = len({one.point for one in told}) / len(x)
+    assert abs(share - BY_CHANCE[rules]) < 0.002
 
 
 @pytest.mark.parametrize("n", [1, 5])

@@ -96,6 +96,7 @@ EXAMPLES = {
     "linewright trace plant.yaml spar:20 --up\n"
     "linewright trace plant.yaml --out log.parquet\n"
     "linewright trace plant.yaml --out run.units\n"
+    "linewright trace plant.journal --out plant.jsonocel\n"
     "linewright trace plant.yaml --unit frame:17\n"
     'linewright trace plant.yaml --station weld --until "2 d"',
     "animate": "linewright animate plant.yaml\n"
@@ -555,7 +556,10 @@ def _add_trace(verbs: Any) -> tuple[argparse.ArgumentParser, ...]:
     add("unit_named", metavar="PRODUCT:NUMBER", nargs="?", help=text)
     add("--up", action="store_true", help="only what it went into")
     add("--down", action="store_true", help="only what it is made of")
-    text = "file to write: the event log in Parquet or, NAME.units, all about units"
+    text = (
+        "file to write: the event log in Parquet or, all about units, NAME.units, or "
+    )
+    text += "NAME.jsonocel for process mining (OCEL 2.0)"
     add("--out", metavar="FILE", help=text)
     add("--until", metavar="TIME", help="the horizon by default")
     add("--unit", metavar="PRODUCT:NUMBER", help="rows of the log of one unit")

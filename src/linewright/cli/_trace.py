@@ -30,15 +30,17 @@ if TYPE_CHECKING:
 
 _SQLITE = b"SQLite format 3\0"
 _MOST_SHOWN = 40
-KEPT = ".units"
+KEPT, OCEL = ".units", ".jsonocel"
 
 
 def run_trace_of(args: Args) -> int:
     """Say what became of a unit; without one, write the event log of a run."""
     if args.unit_named is not None:
         return _trace_unit(args)
+    if (args.out or "").endswith(OCEL):
+        return _export(args)
     if is_journal(args.model):
-        msg = "name a unit of the journal, such as frame:17"
+        msg = "name a unit of the journal, such as frame:17, or say --out log.jsonocel"
         raise ValueError(msg)
     if (args.out or "").endswith(KEPT):
         return _keep_run(args)
@@ -110,6 +112,24 @@ def _keep_run(args: Args) -> int:
     else:
         write(f"{args.out}\n")
     say(args, f"{n_units:,} units")
+    return OK
+
+
+def _export(args: Args) -> int:
+    """Write all about units as an object-centric event log."""
+    from linewright.control.ocel import write_ocel  # noqa: PLC0415 - slow
+    from linewright.drafts import write_whole  # noqa: PLC0415
+
+    book = open_book(args)
+    try:
+        n_objects, n_events = write_whole(args.out, lambda at: write_ocel(book, at))
+    finally:
+        book.close()
+    if args.json:
+        print_json({"ocel": args.out, "objects": n_objects, "events": n_events})
+    else:
+        write(f"{args.out}\n")
+    say(args, f"{n_objects:,} objects, {n_events:,} events")
     return OK
 
 

@@ -186,6 +186,10 @@ class Genealogy:
         """Close the file."""
         self._db.close()
 
+    def rows(self, query: str) -> Iterator[tuple[Any, ...]]:
+        """Yield what a query of the index gives, for exports."""
+        yield from self._db.execute(query)
+
     # ------------------------------------------------------------ units
 
     def unit(self, text: str) -> Unit:

@@ -16,7 +16,7 @@ from linewright.report.pages import render
 from linewright.report.parts import Column, Figure, Section, Table
 from linewright.report.words import counted, name, text_width
 from linewright.stats.capability import Index
-from linewright.stats.control_charts import Chart, RuleSet, Signaled
+from linewright.stats.control_charts import BY_CHANCE, Chart, RuleSet, Signaled
 from linewright.stats.spc import Study
 from linewright.version import __version__
 
@@ -55,9 +55,9 @@ def spc_html(studies: Sequence[Study], stamp: str, rules: RuleSet) -> str:
     """Return the page of studies; see `write_spc`."""
     require_extra()
     n_wrong = sum(one.n_signals > 0 for one in studies)
-    answer = "All that was charted is in control."
+    answer = "Nothing that was charted has a signal."
     if n_wrong:
-        answer = f"{n_wrong} of {len(studies)} charted are out of control."
+        answer = f"{n_wrong} of {len(studies)} charted have signals."
     return render(
         "spc.html.j2",
         title=stamp.partition(",")[0],
@@ -65,7 +65,7 @@ def spc_html(studies: Sequence[Study], stamp: str, rules: RuleSet) -> str:
         basis=f"Rules of {_RULES[rules]}; limits of charts lie three standard errors "
         "from the center and come from the values themselves, not from the model.",
         summary=_summary(studies),
-        sections=[_section(i, one) for i, one in enumerate(studies)],
+        sections=[_section(i, one, rules) for i, one in enumerate(studies)],
         stamp=stamp,
         style=style(),
         version=__version__,
@@ -104,16 +104,17 @@ def _index(index: Index | None) -> str:
     return f"{index.value:.2f} ({index.low:.2f} to {index.high:.2f})"
 
 
-def _section(i: int, one: Study) -> Section:
-    headline = "In control"
+def _section(i: int, one: Study, rules: RuleSet) -> Section:
+    n_points = sum(len(chart.points) for chart in one.charts)
+    headline = f"No signal in {counted(n_points, 'point')}"
     if one.n_signals:
-        headline = f"Out of control: {counted(one.n_signals, 'point')} with a signal"
+        headline = f"{one.n_signals:,} of {n_points:,} points have a signal"
     key = f"study-{i + 1}"
     return Section(
         key=key,
         label=_label(one),
         headline=headline,
-        text=tuple(filter(None, (_limits(one), _capable(one), _by_chance(one)))),
+        text=tuple(filter(None, (_limits(one), _capable(one), _by_chance(one, rules)))),
         figures=(_figure(key, one),),
         tables=tuple(_signals(one)),
     )
@@ -139,18 +140,23 @@ def _capable(one: Study) -> str:
     text = f"Cpk is {_index(cpk)}"
     if ppk is not None:
         text += f"; of all values, drifts included, Ppk is {_index(ppk)}"
-    if one.n_signals:
-        text += ". A process that is not in control has no lasting capability"
-    return text + "."
+    return text + ". It lasts as long as the process is in control."
 
 
-def _by_chance(one: Study) -> str:
-    """Return how many counts lie beyond by chance: with a small mean, many."""
+def _by_chance(one: Study, rules: RuleSet) -> str:
+    """Return how many points have a signal by chance."""
     chart = one.charts[0]
-    if chart.name != "c":
+    if chart.name == "c":
+        limits = float(chart.lower[0]), float(chart.upper[0])
+        share = counts_outside(chart.center, *limits)
+        return f"Of counts with this mean, {share:.1%} lie beyond the limits by chance."
+    if chart.name == "p":
         return ""
-    share = counts_outside(chart.center, float(chart.lower[0]), float(chart.upper[0]))
-    return f"Of counts with this mean, {share:.1%} lie beyond the limits by chance."
+    share = BY_CHANCE[rules]
+    return (
+        f"Where all is in control, about {share:.1%} of the points of {chart.name} "
+        "have a signal by chance."
+    )
 
 
 def _signals(one: Study) -> list[Table]:
@@ -206,7 +212,7 @@ def _numbers(one: Study) -> Table:
 
 def _draw(one: Study, width: float) -> Canvas:
     canvas = Canvas(width, len(one.charts) * (_HIGH + _GAP) + 8)
-    words = [f"{value:.4g}" for chart in one.charts for value in _span(chart)]
+    words = [f"{value:.5g}" for chart in one.charts for value in _span(chart)]
     left = max(text_width(text, SMALL) for text in words) + 18
     for i, (chart, told) in enumerate(zip(one.charts, one.signals, strict=True)):
         top = 24 + i * (_HIGH + _GAP)
@@ -247,4 +253,4 @@ def _draw_chart(
     ax.set_xlim(xs[0] - 1, xs[-1] + 1)
     ax.locator_params(axis="y", nbins=4)
     ax.locator_params(axis="x", nbins=5 if canvas.narrow else 10, integer=True)
-    ax.yaxis.set_major_formatter(lambda y, _: f"{y:.4g}")
+    ax.yaxis.set_major_formatter(lambda y, _: f"{y:.6g}")

@@ -19,6 +19,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.special import ndtr
 
 __all__ = [
+    "BY_CHANCE",
     "LONGEST_RULE",
     "NELSON",
     "RULE_SETS",
@@ -402,6 +403,9 @@ def broken_at(z: Sequence[float], rules: RuleSet) -> list[tuple[int, str]]:
         if len(points) >= n and is_broken(points[None, -n:])[0]
     ]
 
+
+BY_CHANCE: dict[str, float] = {"western_electric": 0.0164, "nelson": 0.0231}
+"""Share of the points of a process in control that break a rule; by simulation."""
 
 LONGEST_RULE = max(n for rules in RULE_SETS.values() for _, n, _ in rules)
 """So many points are enough to say whether the last one breaks a rule."""
