@@ -45,7 +45,8 @@ from linewright.version import __version__
 EXAMPLES = {
     "init": "linewright init my-line",
     "check": "linewright check plant.yaml\n"
-    "linewright check plant.yaml --overlay saturday-shift.yaml --json",
+    "linewright check plant.yaml --overlay saturday-shift.yaml --json\n"
+    "linewright check plant.journal",
     "expand": "linewright expand plant.yaml\n"
     'linewright expand plant.yaml --set cycle="10 min" --out plain.yaml',
     "schema": "linewright schema > linewright.schema.json",
@@ -205,9 +206,12 @@ def _setting(text: str) -> tuple[str, Any]:
 def _add_model_verbs(verbs: Any) -> None:
     init = _verb(verbs, "init", run_init, "write a first model, with comments")
     init.add_argument("folder", nargs="?", default=".", metavar="FOLDER")
-    check = _verb(verbs, "check", run_check, "find what is wrong with a model")
-    check.add_argument("model", metavar="MODEL")
+    text = "find what is wrong with a model, or whether a journal was changed"
+    check = _verb(verbs, "check", run_check, text)
+    check.add_argument("model", metavar="MODEL", help="model or journal")
     _add_overlay(check, _OVERLAY)
+    text = "hash that a record of the journal has to have, as an earlier check told it"
+    check.add_argument("--has-record", metavar="HASH", help=text)
     expand = _verb(
         verbs, "expand", run_expand, "print a model with all templates copied"
     )

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from linewright.cli._journal import is_journal
 from linewright.cli._look import instant, run_trace
 from linewright.cli._say import (
     OK,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from linewright.control.genealogy import Genealogy, Held, LotFound, Tree
     from linewright.model.line import Line
 
-_SQLITE = b"SQLite format 3\0"
 _MOST_SHOWN = 40
 KEPT, OCEL = ".units", ".jsonocel"
 
@@ -45,15 +45,6 @@ def run_trace_of(args: Args) -> int:
     if (args.out or "").endswith(KEPT):
         return _keep_run(args)
     return run_trace(args)
-
-
-def is_journal(path: str) -> bool:
-    """Say whether a file is a journal or the index of one; else it is a model."""
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(len(_SQLITE)) == _SQLITE
-    except OSError:
-        return False  # whoever reads the model says what is wrong
 
 
 def open_book(args: Args) -> Genealogy:
