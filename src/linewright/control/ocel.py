@@ -91,10 +91,11 @@ class _Log:
 
     def event_types(self) -> Iterator[dict[str, Any]]:
         measured = [(f"measured {name}", "float") for name in self._measured]
-        for what, operation in self._book.rows(
+        rows = self._book.rows(
             "SELECT DISTINCT what, operation FROM steps ORDER BY what, operation"
-        ):
-            kind = _kind(what, operation)
+        )
+        kinds = {_kind(what, operation): what for what, operation in rows}
+        for kind, what in kinds.items():
             more = measured if what == "verdict" else []
             yield _typed(kind, (*_STEP_ATTRIBUTES, *more))
 

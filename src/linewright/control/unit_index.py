@@ -66,6 +66,8 @@ CREATE TABLE measured (
 CREATE INDEX measured_of_unit ON measured (product, serial);
 CREATE INDEX measured_by_name ON measured (characteristic, product);
 """
+_AGAIN = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+_ONCE = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
 _VERDICTS = ("pass", "rework", "scrap")
 _AT_ONCE = 50_000
 
@@ -134,7 +136,10 @@ def read_about(path: Path) -> IndexAbout | None:
 
 
 def opened_index(path: Path, about: IndexAbout) -> sqlite3.Connection:
-    """Return the file, new if it is not there, of something else or another form."""
+    """Return the file, new if it is not there, of something else or another form.
+
+    That of a run is written once, as a draft that is thrown away if it is not ended.
+    """
     key = (_VERSION, about.text())
     try:
         db = _connected(path)
@@ -149,9 +154,7 @@ def opened_index(path: Path, about: IndexAbout) -> sqlite3.Connection:
     for name in (path, path.with_name(path.name + "-wal")):
         name.unlink(missing_ok=True)
     db = _connected(path)
-    db.executescript(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + _SCHEMA
-    )
+    db.executescript((_ONCE if about.run else _AGAIN) + _SCHEMA)
     lots = Lots(materials_in(about.opening.model)).begin()
     with db:
         db.executemany(
