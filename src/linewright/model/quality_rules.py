@@ -95,8 +95,11 @@ def _measures(
 
 
 def _is_made_always(product: Product, name: str) -> bool:
-    [step] = [step for step in product.route if name in step.characteristics]
-    return not step.rework_only and not is_sampled(step)
+    return not any(
+        step.rework_only or is_sampled(step)
+        for step in product.route
+        if name in step.characteristics
+    )
 
 
 def measured_at(step: Step) -> tuple[str, ...]:
@@ -123,6 +126,7 @@ def _gate(
         for name, of in step.characteristics.items()
         if name in measured
     ]
-    if gate.signal is not None and not any(spreads):
+    is_known = len(spreads) == len(set(measured))  # an unknown name is told already
+    if gate.signal is not None and is_known and not any(spreads):
         msg = "no characteristic with a spread is measured here"
         notes.error("LW232", (*path, "signal"), msg)
