@@ -81,7 +81,8 @@ def ask(book: Genealogy) -> None:
         times.append(time.perf_counter() - begun_s)
     print(
         f"recall of {len(times)} lots, {min(held):,} to {max(held):,} units each: "
-        f"median {1e3 * statistics.median(times):.1f} ms, longest {1e3 * max(times):.1f} ms"
+        f"median {1e3 * statistics.median(times):.1f} ms, "
+        f"longest {1e3 * max(times):.1f} ms"
     )
     begun_s = time.perf_counter()
     for serial in range(0, 1_000, 10):

@@ -139,15 +139,16 @@ def test_the_chance_outside_is_that_of_the_distributions() -> None:
         else:
             wanted = float(mean > upper_ or mean < lower_)
         assert values_outside(mean, sd, low, high) == pytest.approx(wanted, rel=1e-9)
-    for mean, low, high in (
+    counts: tuple[tuple[float, float | None, float | None], ...] = (
         (0.6, None, 2),
         (30, 20, 41.5),
         (900, 850, None),
         (0, 1, 5),
-    ):
-        wanted = (0 if low is None else poisson.cdf(math.ceil(low) - 1, mean)) + (
-            0 if high is None else poisson.sf(math.floor(high), mean)
-        )
+    )
+    for mean, low, high in counts:
+        below = 0 if low is None else poisson.cdf(math.ceil(low) - 1, mean)
+        above = 0 if high is None else poisson.sf(math.floor(high), mean)
+        wanted = below + above
         assert counts_outside(mean, low, high) == pytest.approx(wanted, rel=1e-9)
 
 

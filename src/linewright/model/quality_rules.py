@@ -16,7 +16,7 @@ def check_quality(line: Line, notes: Notes) -> None:
     for name, product in line.products.items():
         if product.route_of:
             continue
-        made: set[str] = set()
+        made: dict[str, None] = {}  # in order
         for i, step in enumerate(product.route):
             path = ("products", name, "route", i)
             for key, of in step.characteristics.items():
@@ -25,7 +25,7 @@ def check_quality(line: Line, notes: Notes) -> None:
                     msg = f'"{key}" is made by an earlier operation, too'
                     notes.error("LW232", at, msg, "give it a name of its own")
                 _characteristic(at, of, notes)
-            made |= set(step.characteristics)
+            made |= dict.fromkeys(step.characteristics)
             _ramps(line, path, step, notes)
             if step.inspection is not None:
                 _measures((*path, "inspection"), product, i, made, notes)
@@ -70,7 +70,7 @@ def _ramps(line: Line, path: Path, step: Step, notes: Notes) -> None:
 
 
 def _measures(
-    path: Path, product: Product, i: int, made: set[str], notes: Notes
+    path: Path, product: Product, i: int, made: dict[str, None], notes: Notes
 ) -> None:
     step = product.route[i]
     test = step.inspection
