@@ -145,11 +145,11 @@ def test_the_chance_outside_is_that_of_the_distributions() -> None:
         (900, 850, None),
         (0, 1, 5),
     )
-    for mean, low, high in counts:
-        below = 0 if low is None else poisson.cdf(math.ceil(low) - 1, mean)
-        above = 0 if high is None else poisson.sf(math.floor(high), mean)
+    for mean, least, most in counts:
+        below = 0 if least is None else poisson.cdf(math.ceil(least) - 1, mean)
+        above = 0 if most is None else poisson.sf(math.floor(most), mean)
         wanted = below + above
-        assert counts_outside(mean, low, high) == pytest.approx(wanted, rel=1e-9)
+        assert counts_outside(mean, least, most) == pytest.approx(wanted, rel=1e-9)
 
 
 def test_characteristics_make_as_many_bad_as_their_limits_say() -> None:
