@@ -49,6 +49,11 @@ def run_run(args: Args) -> int:
     path = Path(args.journal or f"{title(args)}.journal")
     tell_compiling(args)
     lowered = lower(line, max(line.study.horizon, until_us))
+    measuring = [of.operation for of in lowered.quality if of.read]
+    if args.opcua is not None and measuring:
+        msg = "machines over OPC UA cannot say what they measure yet, and "
+        msg += f"{', '.join(measuring)} measures; run it with --emulate"
+        raise ValueError(msg)
     journal = journal_of(path, line, lowered, seed)
     try:
         emulation = Emulation(lowered, journal, seed) if args.emulate else None
