@@ -21,6 +21,7 @@ from linewright.cli._say import (
 
 if TYPE_CHECKING:
     from linewright.drivers.emulated import Progress
+    from linewright.lower import Lowered
     from linewright.model.line import Line
 
 
@@ -31,7 +32,6 @@ def run_run(args: Args) -> int:
     from linewright.control.emulation import Emulation  # noqa: PLC0415 - slow
     from linewright.control.openings import journal_of  # noqa: PLC0415
     from linewright.drivers.emulated import run_emulated  # noqa: PLC0415
-    from linewright.lower import lower  # noqa: PLC0415
     from linewright.model.meaning import leaves_line  # noqa: PLC0415
 
     if args.emulate == (args.opcua is not None):
@@ -47,13 +47,7 @@ def run_run(args: Args) -> int:
     until_us = line.study.horizon if args.until is None else instant(args.until, line)
     seed = line.study.seed if args.seed is None else args.seed
     path = Path(args.journal or f"{title(args)}.journal")
-    tell_compiling(args)
-    lowered = lower(line, max(line.study.horizon, until_us))
-    measuring = [of.operation for of in lowered.quality if of.read]
-    if args.opcua is not None and measuring:
-        msg = "machines over OPC UA cannot say what they measure yet, and "
-        msg += f"{', '.join(measuring)} measures; run it with --emulate"
-        raise ValueError(msg)
+    lowered = _laid_out(args, line, until_us)
     journal = journal_of(path, line, lowered, seed)
     try:
         emulation = Emulation(lowered, journal, seed) if args.emulate else None
@@ -83,6 +77,20 @@ def run_run(args: Args) -> int:
         what = "nothing is left to do" if is_over else "run it again to go on"
         say(args, f"stopped at {_when(line, progress.now_us)}; {what}")
     return OK
+
+
+def _laid_out(args: Args, line: Line, until_us: int) -> Lowered:
+    """Return the line laid out, if its machines can say all that it has to know."""
+    from linewright.lower import lower  # noqa: PLC0415 - slow
+
+    tell_compiling(args)
+    lowered = lower(line, max(line.study.horizon, until_us))
+    measuring = [of.operation for of in lowered.quality if of.read]
+    if args.opcua is not None and measuring:
+        msg = "machines over OPC UA cannot say what they measure yet, and there is "
+        msg += f"something to be measured at {', '.join(measuring)}; use --emulate"
+        raise ValueError(msg)
+    return lowered
 
 
 def _when(line: Line, at_us: int) -> str:
