@@ -40,6 +40,10 @@ _PARTS: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: find_spec("apsw") is not None,
         "no apsw: it is in requirements/dev.txt",
     ),
+    "pm4py": (
+        lambda: find_spec("pm4py") is not None,
+        "no pm4py: it is not among our requirements, being under the AGPL",
+    ),
     "browser": (
         lambda: find_browser() is not None,
         f"no browser: none of {', '.join(_BROWSERS)} is on PATH",

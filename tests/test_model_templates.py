@@ -397,6 +397,7 @@ NO_REFERENCES = {
     "changes.*.stations", "changes.*.stations.*.calendar", "changes.*.people",
     "changes.*.people.*.calendar", "layout.places", "layout.rooms",
     "stations.*.failures", "stations.*.maintenance", "planning.shortage",
+    "products.*.route.*.characteristics", "products.*.route.*.inspection.measures",
     "planning.lead_times", "planning.overtime.calendars", "planning.overtime.stations",
 }  # fmt: skip
 """Keys with names that no copy changes: of no part, or of nothing in a template."""

@@ -6,7 +6,7 @@ Each verb has its function here and ``--json``, ``--quiet`` and ``--help``.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from linewright.cli._animate import run_animate
@@ -22,7 +22,7 @@ from linewright.cli._improve import (
     run_losses,
     run_ratify,
 )
-from linewright.cli._look import run_state, run_trace, run_why
+from linewright.cli._look import run_state, run_why
 from linewright.cli._machines import run_emulate, run_pki
 from linewright.cli._model import (
     run_check,
@@ -35,16 +35,19 @@ from linewright.cli._model import (
     run_version,
 )
 from linewright.cli._plan import run_plan
-from linewright.cli._run import run_forecast, run_life, run_run, run_verify
+from linewright.cli._run import run_forecast, run_run, run_verify
 from linewright.cli._say import Args
 from linewright.cli._serve import run_keys, run_serve
+from linewright.cli._spc import run_spc
 from linewright.cli._study import run_brief, run_simulate
+from linewright.cli._trace import run_recall, run_trace_of
 from linewright.version import __version__
 
 EXAMPLES = {
     "init": "linewright init my-line",
     "check": "linewright check plant.yaml\n"
-    "linewright check plant.yaml --overlay saturday-shift.yaml --json",
+    "linewright check plant.yaml --overlay saturday-shift.yaml --json\n"
+    "linewright check plant.journal",
     "expand": "linewright expand plant.yaml\n"
     'linewright expand plant.yaml --set cycle="10 min" --out plain.yaml',
     "schema": "linewright schema > linewright.schema.json",
@@ -91,7 +94,11 @@ EXAMPLES = {
     "linewright plan plant.yaml --quantities --options options.yaml --out quantities",
     "why": "linewright why plant.yaml --at 3d10:42 weld\n"
     'linewright why plant.yaml --at "2027-01-07 10:42" frame:17',
-    "trace": "linewright trace plant.yaml --out log.parquet\n"
+    "trace": "linewright trace plant.journal trainer:17\n"
+    "linewright trace plant.yaml spar:20 --up\n"
+    "linewright trace plant.yaml --out log.parquet\n"
+    "linewright trace plant.yaml --out run.units\n"
+    "linewright trace plant.journal --out plant.jsonocel\n"
     "linewright trace plant.yaml --unit frame:17\n"
     'linewright trace plant.yaml --station weld --until "2 d"',
     "animate": "linewright animate plant.yaml\n"
@@ -120,10 +127,14 @@ EXAMPLES = {
     "emulate": "linewright emulate line.yaml --speed 10 --memory machines.jsonl\n"
     "linewright emulate line.yaml --fault 'stuck:weld@10 min+5 min'",
     "pki": "linewright pki init\nlinewright pki trust controller press.der",
-    "life": "linewright life plant.journal trainer:17\n"
-    "linewright life plant.journal wing:31 --up",
     "verify": "linewright verify plant.journal\n"
     "linewright verify plant.journal --redo --json",
+    "recall": "linewright recall plant.journal\n"
+    "linewright recall plant.journal engine:3\n"
+    "linewright recall run.units wing:31 --out held.csv",
+    "spc": "linewright spc plant.journal\n"
+    "linewright spc plant.journal --characteristic bore --subgroup 5\n"
+    "linewright spc plant.yaml --rules western_electric --out charts.html",
     "serve": "linewright serve plant.journal\n"
     "linewright serve plant.journal --host 192.168.1.20 --tokens 12 "
     "--certificate line.pem --key line.key",
@@ -164,11 +175,16 @@ def new_parser() -> argparse.ArgumentParser:
 
 
 def _verb(
-    verbs: Any, name: str, run: Callable[[Args], int], text: str
+    verbs: Any,
+    name: str,
+    run: Callable[[Args], int],
+    text: str,
+    also: Sequence[str] = (),
 ) -> argparse.ArgumentParser:
     examples = "\n".join(f"  {line}" for line in EXAMPLES[name].splitlines())
     added: argparse.ArgumentParser = verbs.add_parser(
         name,
+        aliases=also,
         help=text,
         description=f"{text[0].upper()}{text[1:]}.",
         epilog=f"examples:\n{examples}",
@@ -211,9 +227,12 @@ def _setting(text: str) -> tuple[str, Any]:
 def _add_model_verbs(verbs: Any) -> None:
     init = _verb(verbs, "init", run_init, "write a first model, with comments")
     init.add_argument("folder", nargs="?", default=".", metavar="FOLDER")
-    check = _verb(verbs, "check", run_check, "find what is wrong with a model")
-    check.add_argument("model", metavar="MODEL")
+    text = "find what is wrong with a model, or whether a journal was changed"
+    check = _verb(verbs, "check", run_check, text)
+    check.add_argument("model", metavar="MODEL", help="model or journal")
     _add_overlay(check, _OVERLAY)
+    text = "hash that a record of the journal has to have, as an earlier check told it"
+    check.add_argument("--has-record", metavar="HASH", help=text)
     expand = _verb(
         verbs, "expand", run_expand, "print a model with all templates copied"
     )
@@ -532,12 +551,7 @@ def _add_look_verbs(verbs: Any) -> None:
     why.add_argument(
         "--at", metavar="TIME", required=True, help="3d10:42, 3 d 10 h, or local time"
     )
-    trace = _verb(verbs, "trace", run_trace, "write what happened, event by event")
-    trace.add_argument("model", metavar="MODEL")
-    trace.add_argument("--out", metavar="FILE", help="Parquet file to write")
-    trace.add_argument("--until", metavar="TIME", help="the horizon by default")
-    trace.add_argument("--unit", metavar="PRODUCT:NUMBER", help="one unit's life")
-    trace.add_argument("--station", metavar="NAME", help="one station's Gantt chart")
+    trace, recall = _add_trace(verbs)
     animate = _verb(verbs, "animate", run_animate, "write a page that plays the line")
     animate.add_argument("model", metavar="MODEL")
     add = animate.add_argument
@@ -548,12 +562,64 @@ def _add_look_verbs(verbs: Any) -> None:
     text = "simulated seconds a second: 1 is real time; by default as much as one sees"
     add("--speed", metavar="N", type=float, help=text)
     add("--out", metavar="FILE", help="MODEL-animation.html by default")
-    for verb in (state, why, trace, animate):
+    spc = _add_spc(verbs)
+    for verb in (state, why, trace, recall, spc, animate):
         _add_overlay(verb, _OVERLAY)
         _add_allow(verb)
         verb.add_argument("--seed", metavar="N", type=int, help="as in the model")
         text = "which replication; the first, 0, by default"
         verb.add_argument("--replication", metavar="N", type=int, default=0, help=text)
+
+
+def _add_trace(verbs: Any) -> tuple[argparse.ArgumentParser, ...]:
+    text = "say what became of a unit, or write what happened, event by event"
+    trace = _verb(verbs, "trace", run_trace_of, text, also=["life"])
+    text = "model, which is simulated; or a journal, or the .units of a run"
+    trace.add_argument("model", metavar="MODEL", help=text)
+    add = trace.add_argument
+    text = "a unit: its life, measured values, lots, what it is made of and went into"
+    add("unit_named", metavar="PRODUCT:NUMBER", nargs="?", help=text)
+    add("--up", action="store_true", help="only what it went into")
+    add("--down", action="store_true", help="only what it is made of")
+    text = (
+        "file to write: the event log in Parquet or, all about units, NAME.units, or "
+    )
+    text += "NAME.jsonocel for process mining (OCEL 2.0)"
+    add("--out", metavar="FILE", help=text)
+    add("--until", metavar="TIME", help="the horizon by default")
+    add("--unit", metavar="PRODUCT:NUMBER", help="rows of the log of one unit")
+    add("--station", metavar="NAME", help="one station's Gantt chart")
+    text = "say which units hold a lot of bought material, or a part"
+    recall = _verb(verbs, "recall", run_recall, text)
+    text = "journal, the .units of a run, or a model, which is simulated"
+    recall.add_argument("model", metavar="JOURNAL", help=text)
+    add = recall.add_argument
+    text = "lot such as resin:3, or as its supplier calls it, or a unit; none: all lots"
+    add("lot", metavar="LOT", nargs="?", help=text)
+    add("--out", metavar="FILE", help="CSV file of the units")
+    add("--until", metavar="TIME", help="the horizon by default")
+    return trace, recall
+
+
+def _add_spc(verbs: Any) -> argparse.ArgumentParser:
+    text = "say whether what was measured is in control, and what it can hold"
+    spc = _verb(verbs, "spc", run_spc, text)
+    text = "journal, the .units of a run, or a model, which is simulated"
+    spc.add_argument("model", metavar="JOURNAL", help=text)
+    add = spc.add_argument
+    text = "one of them, such as bore or shaft:bore; all, and rejected units, without"
+    add("--characteristic", metavar="NAME", help=text)
+    text = (
+        "values in a subgroup: 1, the default, charts single values and moving ranges"
+    )
+    add("--subgroup", metavar="N", type=int, default=1, help=text)
+    text = "units in a sample of the chart of rejected ones; 50 by default"
+    add("--sample", metavar="N", type=int, default=50, help=text)
+    text = "rules that signal; nelson by default"
+    add("--rules", choices=("nelson", "western_electric"), default="nelson", help=text)
+    add("--out", metavar="FILE", help="page to write; NAME-spc.html by default")
+    add("--until", metavar="TIME", help="the horizon by default")
+    return spc
 
 
 def _add_security(verb: Any) -> None:
@@ -621,7 +687,6 @@ def _add_run_verbs(verbs: Any) -> None:
     add("--until", metavar="TIME", help="how far; the study's horizon by default")
     add("--replications", metavar="N", type=int, default=100, help="100 by default")
     add("--seed", metavar="N", type=int, help="as in the journal")
-    _add_life(verbs)
     _add_verify(verbs)
     serve = _verb(verbs, "serve", run_serve, "show a line that runs, in a browser")
     add = serve.add_argument
@@ -645,13 +710,6 @@ def _add_run_verbs(verbs: Any) -> None:
     text = "file to which logins, refusals and requests are added"
     add("--audit", metavar="FILE", help=text)
     _add_keys(verbs)
-
-
-def _add_life(verbs: Any) -> None:
-    life = _verb(verbs, "life", run_life, "say what became of a unit of a journal")
-    life.add_argument("journal", metavar="JOURNAL")
-    life.add_argument("unit", metavar="PRODUCT:NUMBER")
-    life.add_argument("--up", action="store_true", help="what it was built into")
 
 
 def _add_verify(verbs: Any) -> None:

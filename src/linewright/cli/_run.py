@@ -1,4 +1,4 @@
-"""The verbs of a line that runs: run, and life of a unit in its journal."""
+"""The verbs of a line that runs: run, and forecast of its orders."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from linewright.cli._say import (
 )
 
 if TYPE_CHECKING:
-    from linewright.control.genealogy import Genealogy, Tree
     from linewright.control.journal import Opening, SqliteJournal
     from linewright.control.places import Place
     from linewright.control.postgres import PostgresJournal
@@ -52,15 +51,13 @@ def run_run(args: Args) -> int:
     """Run a line, its machines played or elsewhere."""
     from linewright.control.openings import journal_of  # noqa: PLC0415 - slow
     from linewright.drivers.inbox import Inbox, put_aside  # noqa: PLC0415
-    from linewright.lower import lower  # noqa: PLC0415
 
     _check_run(args)
     line = load_line(args, args.model, args.overlay)
     until_us = line.study.horizon if args.until is None else instant(args.until, line)
     seed = line.study.seed if args.seed is None else args.seed
     place = _place(args)
-    tell_compiling(args)
-    lowered = lower(line, max(line.study.horizon, until_us))
+    lowered = _laid_out(args, line, until_us)
     if isinstance(place, Path) and not place.exists():
         put_aside(place)
     journal = journal_of(place, line, lowered, seed)
@@ -150,6 +147,20 @@ def _check(args: Args) -> None:
     if args.speed is not None and not args.speed > 0:
         msg = f"speed is {args.speed:g}; it is above zero"
         raise ValueError(msg)
+
+
+def _laid_out(args: Args, line: Line, until_us: int) -> Lowered:
+    """Return the line laid out, if its machines can say all that it has to know."""
+    from linewright.lower import lower  # noqa: PLC0415 - slow
+
+    tell_compiling(args)
+    lowered = lower(line, max(line.study.horizon, until_us))
+    measuring = [of.operation for of in lowered.quality if of.read]
+    if args.opcua is not None and measuring:
+        msg = "machines over OPC UA cannot say what they measure yet, and there is "
+        msg += f"something to be measured at {', '.join(measuring)}; use --emulate"
+        raise ValueError(msg)
+    return lowered
 
 
 def _when(line: Line, at_us: int) -> str:
@@ -264,55 +275,6 @@ def _show_orders(line: Line, rows: list[dict[str, Any]]) -> None:
         texts.append((row["order"], done, *dates, chance))
     heads = ["order", "done", "50 %", "80 %", "95 %", "on time"]
     show(table_view(heads, texts))
-
-
-def run_life(args: Args) -> int:
-    """Say what became of a unit, as the journal has it."""
-    from linewright.control.genealogy import Genealogy  # noqa: PLC0415 - slow
-
-    book = Genealogy(args.journal)
-    try:
-        unit = book.unit(args.unit)
-        tree = book.went_into(unit) if args.up else book.made_of(unit)
-        life = book.life(unit)
-        if args.json:
-            about = {
-                "unit": str(unit),
-                "model_hash": book.opening.model_hash,
-                "life": [step._asdict() for step in life],
-                "went_into" if args.up else "made_of": _tree_json(tree),
-            }
-            print_json(about)
-        else:
-            _show_life(book, tree, args)
-    finally:
-        book.close()
-    return OK
-
-
-def _tree_json(tree: Tree) -> dict[str, Any]:
-    below = [_tree_json(one) for one in tree.below]
-    return {"unit": str(tree.unit), "fate": tree.fate, "units": below}
-
-
-def _show_life(book: Genealogy, tree: Tree, args: Args) -> None:
-    from linewright.console import table_view  # noqa: PLC0415 - slow
-    from linewright.control.genealogy import flat  # noqa: PLC0415
-
-    rows = [
-        (
-            _local(book.opening, step.at_us),
-            step.what,
-            step.operation,
-            step.place,
-            step.detail,
-        )
-        for step in book.life(tree.unit)
-    ]
-    show(table_view(["time", "what", "operation", "where", ""], rows))
-    write("went into\n" if args.up else "made of\n")
-    for depth, unit, fate in flat(tree):
-        write(f"{'  ' * (depth + 1)}{unit}, {fate}\n")
 
 
 def run_verify(args: Args) -> int:

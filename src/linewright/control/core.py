@@ -23,6 +23,7 @@ import numpy as np
 
 from linewright import tables as t
 from linewright.control.asking import Asked
+from linewright.control.gates import Gates
 from linewright.control.jobs import (
     BY_NAME,
     BY_PHASE,
@@ -143,11 +144,14 @@ class Core:
             "refused": self._refused,
             "request": lambda body, after: self.asked.apply(self, body, after),
             "declined": lambda body, _: self.asked.declined(body),
+            "release": self._released,
         }
         self._of_server: list[Job | None] = [None] * len(self.devices.servers)
         failures = range(len(lowered.tables.server_modes))
         self.failures = {self.devices.failure(m): m for m in failures}
         self.products = {name: i for i, name in enumerate(lowered.names.products)}
+        self.quality = {of.row: of for of in lowered.quality}
+        self.gates = Gates(lowered)
         self._draws = new_draws(lowered, seed, 0)
         self.inspected: list[int] = lowered.tables.steps["inspected"].tolist()
         self._has_samples = bool(lowered.tables.steps["sampled"].any())
@@ -257,13 +261,14 @@ class Core:
         after = _After(at_us)
         self.at.now[0] = at_us
         apply(body, after)
-        if self.early:
-            self._end_early(after)
+        n_seen = self._close_gates(body, after, 0)
+        while self.early and self._end_early(after):
+            n_seen = self._close_gates({}, after, n_seen)
         return after.rows, after.commands
 
     def _done(self, body: Body, after: _After) -> None:
         job = self.jobs[body["job"]]
-        if BY_NAME[job.action].phase >= 0 and not self.at.running[job.row]:
+        if BY_NAME[job.action].phase >= 0 and not self._may_go_on(job.row):
             self.early[job.row] = (body["outcomes"], job.id)
         else:
             self._end(job, body["outcomes"], after)
@@ -340,11 +345,42 @@ class Core:
         self._n_alarms += 1
         self.alarms[self._n_alarms] = Alarm(self._n_alarms, after.at_us, subject, text)
 
-    def _end_early(self, after: _After) -> None:
-        """Let those go on that ended their work before they were to hold."""
-        while ready := [s for s in self.early if self.at.running[s]]:
-            outcomes, job_id = self.early.pop(ready[0])
-            self._end(self.jobs[job_id], outcomes, after)
+    def _released(self, body: Body, after: _After) -> None:
+        """Open a gate by somebody's decision; what it held goes on."""
+        for s in sorted(self.gates.release(body["gate"])):
+            self._command_server(s, False, after)
+        subject = _gate(body["gate"])
+        self.alarms = {n: a for n, a in self.alarms.items() if a.subject != subject}
+
+    def _close_gates(self, body: Body, after: _After, from_row: int) -> int:
+        """Close the gates that what has happened closes, and hold what is theirs.
+
+        Returns:
+            How many rows have been looked at.
+        """
+        if not self.gates.names:
+            return 0
+        measured = body.get("data", {}).get("measured", ()) if "job" in body else ()
+        before, rows = self.gates.held, after.rows[from_row:]
+        for closed in self.gates.follow(rows, measured):
+            text = f"work is held: {closed.why}; decide, and release the gate"
+            self._raise_alarm(_gate(closed.name), text, after)
+        for s in sorted(self.gates.held - before):
+            self._command_server(s, False, after)
+        return len(after.rows)
+
+    def _may_go_on(self, s: int) -> bool:
+        """Say whether a server is to work: it is on shift, and no gate holds it."""
+        return bool(self.at.running[s]) and s not in self.gates.held
+
+    def _end_early(self, after: _After) -> bool:
+        """Let one go on that ended its work before it was to hold, if one may."""
+        ready = [s for s in self.early if self._may_go_on(s)]
+        if not ready:
+            return False
+        outcomes, job_id = self.early.pop(ready[0])
+        self._end(self.jobs[job_id], outcomes, after)
+        return True
 
     def _end(self, job: Job, outcomes: list[int], after: _After) -> None:
         """Take a job that has ended off the list, and make what follows.
@@ -430,7 +466,7 @@ class Core:
         """Say what is wanted of a server now, where it is not what was wanted."""
         job = self._of_server[s]
         action = BY_PHASE.get(self.at.phase[s])
-        want = "run" if self.at.running[s] else "hold"
+        want = "run" if self._may_go_on(s) else "hold"
         if job is not None:
             if not is_fresh and self._is_same(job, action):
                 if job.want != want:
@@ -519,6 +555,7 @@ class Core:
             "counts": self.counts,
             "past": self.past,
             "asked": self.asked.notes(),
+            "gates": self.gates.notes(),
         }
 
     def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -546,11 +583,19 @@ class Core:
         self.alarms = {one["number"]: Alarm(**one) for one in notes["alarms"]}
         self.early = {s: (outcomes, job) for s, outcomes, job in notes["early"]}
         self.rest = dict(notes["rest"])
+        self.gates = Gates(self.lowered)
+        if "gates" in notes:  # not in snapshots of versions without gates
+            self.gates.restore(notes["gates"])
         self.jobs, self.of_device, self.boots = {}, {}, notes["boots"]
         self._of_server = [None] * len(self.devices.servers)
         for one in notes["jobs"]:
             one["units"] = tuple(Unit(*unit) for unit in one["units"])
             self._keep(Job(**one))
+
+
+def _gate(name: str) -> str:
+    """Return what an alarm about a gate is about."""
+    return f"gate {name}"
 
 
 def _short(job: Job) -> dict[str, Any]:

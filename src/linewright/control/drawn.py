@@ -286,6 +286,10 @@ def cannot_play(line: Line, lowered: Lowered) -> list[str]:
                 (tables.stations["speed"] >= 0) | (tables.stations["good"] >= 0),
             ),
         ),
+        *_each(
+            "measured characteristics",
+            [f"{of.operation} of {of.product}" for of in lowered.quality if of.read],
+        ),
         *_each("learning", _where(names.operations, tables.steps["curve"] >= 0)),
         *_each(
             "work that goes on inside",

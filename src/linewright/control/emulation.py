@@ -12,8 +12,9 @@ from typing import Any
 from linewright import tables as t
 from linewright.control.asking import Outcome, Request
 from linewright.control.controller import Controller
-from linewright.control.jobs import BY_EVENT
+from linewright.control.jobs import BY_EVENT, Job
 from linewright.control.journal import Journal
+from linewright.control.judging import measuring_steps
 from linewright.control.nature import Nature
 from linewright.control.records import Signal
 from linewright.errors import DeadlockError, KernelError
@@ -36,6 +37,8 @@ class Emulation:
 
     Attributes:
         at_once: Most records in one commit.
+        asks: Whether `run` ends where a gate is closed, for somebody to decide; else it
+            is released at once, which the journal says.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Emulation:
     ) -> None:
         self._lowered = lowered
         self.at_once = _AT_ONCE
+        self.asks = False
         self.controller = Controller(
             lowered,
             journal,
@@ -83,6 +87,10 @@ class Emulation:
         """
         controller, n = self.controller, 0
         while not self._is_dead() and (at_us := self.next_us()) is not None:
+            if controller.core.gates.closed:
+                if self.asks:
+                    break
+                self._decide()
             if at_us > until_us:
                 break
             self._happen()
@@ -126,9 +134,26 @@ class Emulation:
             for job in core.of_device.get(device, {}).values():
                 if job.row == row and job.action == action.name:
                     outcomes = self.nature.outcomes(row) if kind in _ENDS else ()
-                    return Signal("done", job.id, outcomes)
+                    data = self._data(job, outcomes)
+                    return Signal("done", job.id, outcomes, data=data)
         msg = f"the plant has done what nobody commanded: event {kind} of {row}"
         raise KernelError(msg)
 
+    def _data(self, job: Job, outcomes: tuple[int, ...]) -> dict[str, Any]:
+        """Return what a machine says beside its verdicts."""
+        core = self.controller.core
+        if not outcomes or not any(of and of.read for of in measuring_steps(core, job)):
+            return {}
+        return {"measured": self.nature.measured(job.row, outcomes)}
 
+    def _decide(self) -> None:
+        """Release the gates that are closed: nobody is there to be asked."""
+        core = self.controller.core
+        for name in list(core.gates.closed):
+            released = Signal("release", name, data=_PLAYED)
+            answer = self.controller.hear(released, core.now_us)
+            assert answer.is_accepted, answer.why
+
+
+_PLAYED = {"who": "played", "why": "nobody is asked in a line that is played"}
 _ENDS = (t.FINISH, t.UNLOADED)

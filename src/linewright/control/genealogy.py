@@ -1,50 +1,46 @@
 """What became of every unit: its work, what it is made of, what it went into.
 
-All of it is in the journal. To answer in no time, it is kept by unit in a file beside
-the journal, or in the user's cache where that is on a server. The file is brought up to
-date when somebody asks, and can be thrown away. It is read from the records alone,
-without the line or the kernel.
+All of it is in the journal, and in the trace of a run that was simulated. To answer in
+no time it is kept by unit in a file (`unit_index`): beside the journal, or in the user's
+cache where that is on a server; in memory; or where somebody wants to keep that of a
+run. The same questions are asked of all of them.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from linewright import tables as t
-from linewright.control.jobs import Unit
-from linewright.control.journal import Opening, Reader, Stored
-from linewright.control.places import Place
+from linewright.control.jobs import Unit, device_of
+from linewright.control.journal import Opening, Stored
+from linewright.control.places import Place, place_of
 from linewright.control.reading import open_reader
+from linewright.control.unit_index import (
+    Happened,
+    IndexAbout,
+    Measured,
+    follow,
+    opened_index,
+    read_about,
+)
 from linewright.errors import JournalError
 
-__all__ = ["Genealogy", "Step", "Tree", "flat"]
+__all__ = [
+    "Genealogy",
+    "Held",
+    "LotFound",
+    "Step",
+    "Tree",
+    "UsedLot",
+    "Value",
+    "flat",
+    "happened_in",
+]
 
-_VERSION = 1
-_LONGEST_WAIT_S = 60.0
-_SCHEMA = """
-CREATE TABLE about (version INTEGER, opening TEXT, next_seq INTEGER) STRICT;
-CREATE TABLE units (
-    product INTEGER, serial INTEGER, released_us INTEGER, ended_us INTEGER, fate TEXT,
-    PRIMARY KEY (product, serial)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE steps (
-    product INTEGER, serial INTEGER, seq INTEGER, at_us INTEGER, what TEXT,
-    operation TEXT, place TEXT, detail TEXT
-) STRICT;
-CREATE INDEX steps_of ON steps (product, serial);
-CREATE TABLE made_of (
-    product INTEGER, serial INTEGER, into_product INTEGER, into_serial INTEGER,
-    at_us INTEGER
-) STRICT;
-CREATE INDEX made_of_by_part ON made_of (product, serial);
-CREATE INDEX made_of_by_whole ON made_of (into_product, into_serial);
-"""
-_VERDICTS = ("pass", "rework", "scrap")
+_NEAR = 5  # so many lots are named where one is not found
 
 
 class Step(NamedTuple):
@@ -57,37 +53,153 @@ class Step(NamedTuple):
     detail: str
 
 
+class LotFound(NamedTuple):
+    """A lot of bought material.
+
+    Attributes:
+        material: What it is.
+        number: Its number among the lots of the material, from 0.
+        name: The number that its supplier gave it, or empty.
+        supplier: Who made it, or empty.
+        quantity: How many units it had.
+        taken: How many have been taken.
+        came_us: When it came, microseconds from the line's start.
+    """
+
+    material: str
+    number: int
+    name: str
+    supplier: str
+    quantity: int
+    taken: int
+    came_us: int
+
+    def __str__(self) -> str:
+        """Return the lot as one asks for it."""
+        return f"{self.material}:{self.number}"
+
+
+class UsedLot(NamedTuple):
+    """What a unit took from a lot."""
+
+    lot: LotFound
+    quantity: int
+    operation: str
+    at_us: int
+
+
+class Value(NamedTuple):
+    """What was measured at a unit."""
+
+    at_us: int
+    operation: str
+    place: str
+    characteristic: str
+    value: float
+    verdict: str
+
+
 class Tree(NamedTuple):
     """A unit with what it is made of, or with what it went into."""
 
     unit: Unit
     fate: str
     below: tuple[Tree, ...]
+    lots: tuple[UsedLot, ...] = ()
+
+
+class Held(NamedTuple):
+    """A unit that holds a lot or another unit.
+
+    Attributes:
+        unit: The unit.
+        fate: ``in the line``, ``finished``, ``built in``, ``scrapped``, ``split up`` or
+            ``lost``.
+        released_us: When it came into the line.
+        ended_us: When it left, or None.
+    """
+
+    unit: Unit
+    fate: str
+    released_us: int | None
+    ended_us: int | None
 
 
 class Genealogy:
-    """The units of a journal; see the module's head.
+    """The units of a journal or of a run; see the module's head.
 
     Args:
-        journal: The journal: its file, or its address.
+        path: The journal, its file or address, or the index of a run that was kept.
+
+    Attributes:
+        opening: What the journal says of itself, or would say.
+        run: Replication and end of a run that was simulated; empty for a journal.
 
     Raises:
-        JournalError: It is no journal, or was changed.
+        JournalError: It is neither, or the journal was changed.
     """
 
-    def __init__(self, journal: str | os.PathLike[str] | Place) -> None:
-        reader = open_reader(journal)
-        self.opening = reader.opening
-        self._products = self.opening.names["products"]
-        self._db = _opened(reader.beside("units"), self.opening)
+    def __init__(self, path: str | os.PathLike[str] | Place) -> None:
+        place = place_of(path)
+        is_file = isinstance(place, Path) and place.is_file()
+        kept = read_about(place) if isinstance(place, Path) and is_file else None
+        if kept is not None and kept.run:
+            assert isinstance(place, Path)
+            self._open(place, kept)
+            return
+        reader = open_reader(place)
         try:
-            _follow(self._db, reader)
+            about = IndexAbout(reader.opening, {})
+            self._open(reader.beside("units"), about)
+            follow(
+                self._db,
+                about.opening,
+                lambda n: happened_in(reader, n),
+                reader.orders_that_came,
+            )
         finally:
             reader.close()
+
+    @classmethod
+    def made(
+        cls,
+        about: IndexAbout,
+        happened: Iterable[Happened],
+        path: str | os.PathLike[str] = ":memory:",
+    ) -> Genealogy:
+        """Return the units of all that happened in a run.
+
+        Args:
+            about: Of which run.
+            happened: What happened, from its start.
+            path: File in which the index is kept; what stands there is replaced.
+
+        Raises:
+            JournalError: The file cannot be written.
+        """
+        book = cls.__new__(cls)
+        if str(path) != ":memory:":
+            Path(path).unlink(missing_ok=True)
+        book._open(Path(path), about)  # noqa: SLF001 - our own
+        follow(book._db, about.opening, lambda _: happened)  # noqa: SLF001
+        return book
+
+    def _open(self, path: Path, about: IndexAbout) -> None:
+        self.opening: Opening = about.opening
+        self.run = about.run
+        self._products = self.opening.names["products"]
+        self._materials = list(self.opening.model.get("materials", {}))
+        self._db: sqlite3.Connection = opened_index(path, about)
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    def rows(self, query: str) -> Iterator[tuple[Any, ...]]:
+        """Yield what a query of the index gives, for exports."""
+        yield from self._db.execute(query)
+
+    # ------------------------------------------------------------ units
 
     def unit(self, text: str) -> Unit:
         """Return the unit that a text such as ``trainer:17`` names.
@@ -102,7 +214,7 @@ class Genealogy:
             raise JournalError(msg)
         unit = Unit(product, int(serial))
         if self._fate(unit) is None:
-            msg = f"{unit} is not in the journal"
+            msg = f"{unit} is not in the {'run' if self.run else 'journal'}"
             raise JournalError(msg)
         return unit
 
@@ -128,8 +240,17 @@ class Genealogy:
         )
         return [Step(*row) for row in rows]
 
+    def values(self, unit: Unit) -> list[Value]:
+        """Return what was measured at a unit, in order."""
+        rows = self._db.execute(
+            "SELECT at_us, operation, place, characteristic, value, verdict "
+            "FROM measured WHERE product = ? AND serial = ? ORDER BY rowid",
+            self._key(unit),
+        )
+        return [Value(*row) for row in rows]
+
     def made_of(self, unit: Unit) -> Tree:
-        """Return a unit with its components, theirs, and so on."""
+        """Return a unit with its components and lots, theirs, and so on."""
         return self._tree(unit, _DOWN)
 
     def went_into(self, unit: Unit) -> Tree:
@@ -140,7 +261,115 @@ class Genealogy:
         rows = self._db.execute(query, self._key(unit)).fetchall()
         found = (Unit(self._products[product], serial) for product, serial in rows)
         below = tuple(self._tree(other, query) for other in found)
-        return Tree(unit, self._fate(unit) or "", below)
+        lots = tuple(self.lots_of(unit)) if query is _DOWN else ()
+        return Tree(unit, self._fate(unit) or "", below, lots)
+
+    def lots_of(self, unit: Unit) -> Iterator[UsedLot]:
+        """Yield what a unit itself took from lots, in order."""
+        rows = self._db.execute(
+            "SELECT material, number, name, supplier, lots.quantity, taken, came_us, "
+            "used.quantity, operation, at_us FROM used JOIN lots ON lots.id = used.lot "
+            "WHERE product = ? AND serial = ? ORDER BY at_us, lot, first",
+            self._key(unit),
+        )
+        for *lot, quantity, operation, at_us in rows:
+            yield UsedLot(self._lot(lot), quantity, operation, at_us)
+
+    def _lot(self, row: Iterable[Any]) -> LotFound:
+        material, *rest = row
+        return LotFound(self._materials[material], *rest)
+
+    # ------------------------------------------------------------ lots
+
+    def lots(self, material: str | None = None) -> list[LotFound]:
+        """Return the lots in the order in which they came."""
+        rows = self._db.execute(_LOT + " ORDER BY id")
+        found = (self._lot(row) for row in rows)
+        return [lot for lot in found if material in {None, lot.material}]
+
+    def lot(self, text: str) -> LotFound:
+        """Return the lot that a text names: ``resin:3``, or the supplier's number.
+
+        Raises:
+            JournalError: There is no such lot, or more than one.
+        """
+        material, _, number = text.rpartition(":")
+        if material in self._materials and number.isdecimal():
+            row = self._materials.index(material), int(number)
+            found = self._db.execute(_LOT + " WHERE material = ? AND number = ?", row)
+        else:
+            found = self._db.execute(_LOT + " WHERE name = ? AND name <> ''", (text,))
+        lots = [self._lot(row) for row in found]
+        if len(lots) == 1:
+            return lots[0]
+        if lots:
+            msg = f'"{text}" is more than one lot: {", ".join(map(str, lots))}'
+        else:
+            msg = f'there is no lot "{text}"; {self._known_lots()}'
+        raise JournalError(msg)
+
+    def _known_lots(self) -> str:
+        if not self._materials:
+            return "the line has no materials"
+        rows = self._db.execute(_LOT + " ORDER BY id DESC LIMIT ?", (_NEAR,))
+        found = [self._lot(row) for row in rows]
+        names = ", ".join(f"{lot} {lot.name}".strip() for lot in found)
+        return f"write it like {self._materials[0]}:0; the last ones are {names}"
+
+    def holding(self, what: LotFound | Unit) -> list[Held]:
+        """Return every unit that holds a lot, or a unit, itself or in a component.
+
+        What was built in is there as well as what it was built into; so are pieces of
+        what was split up. A unit holds itself.
+        """
+        if isinstance(what, Unit):
+            begin, values = "SELECT ?, ?", self._key(what)
+        else:
+            begin = (
+                "SELECT product, serial FROM used WHERE lot = "
+                "(SELECT id FROM lots WHERE material = ? AND number = ?)"
+            )
+            values = self._materials.index(what.material), what.number
+        rows = self._db.execute(_HOLDING.format(begin=begin), values)
+        return [
+            Held(Unit(self._products[product], serial), fate, released_us, ended_us)
+            for product, serial, fate, released_us, ended_us in rows
+        ]
+
+    # ------------------------------------------------------------ characteristics
+
+    def verdicts(self) -> dict[tuple[str, str], list[bool]]:
+        """Return by product and inspection whether each unit was rejected, in order."""
+        found: dict[tuple[str, str], list[bool]] = {}
+        for name, product in self.opening.model.get("products", {}).items():
+            for step in product.get("route", ()):
+                if "inspection" in step:
+                    found[name, step.get("operation") or step["station"]] = []
+        rows = self._db.execute(
+            "SELECT product, operation, detail FROM steps WHERE what = 'verdict' "
+            "ORDER BY rowid"
+        )
+        for product, operation, detail in rows:
+            told = found.get((self._products[product], operation))
+            if told is not None:
+                told.append(detail != "pass")
+        return found
+
+    def measured(self) -> list[tuple[str, str, int]]:
+        """Return what was measured: product, characteristic, and how often."""
+        rows = self._db.execute(
+            "SELECT product, characteristic, count(*) FROM measured "
+            "GROUP BY product, characteristic ORDER BY product, min(rowid)"
+        )
+        return [(self._products[product], name, n) for product, name, n in rows]
+
+    def values_of(self, product: str, characteristic: str) -> list[tuple[int, float]]:
+        """Return all values of a characteristic, each with its time, in order."""
+        return self._db.execute(
+            "SELECT at_us, value FROM measured "
+            "WHERE product = ? AND characteristic = ? ORDER BY at_us, rowid",
+            (self._products.index(product), characteristic),
+        ).fetchall()
 
 
 _DOWN = (
@@ -151,137 +380,42 @@ _UP = (
     "SELECT into_product, into_serial FROM made_of WHERE product = ? AND serial = ? "
     "ORDER BY rowid"
 )
+_LOT = "SELECT material, number, name, supplier, quantity, taken, came_us FROM lots"
+_HOLDING = """
+WITH RECURSIVE holding(product, serial) AS (
+    {begin}
+    UNION
+    SELECT into_product, into_serial FROM holding JOIN made_of USING (product, serial)
+)
+SELECT product, serial, coalesce(fate, 'in the line'), released_us, ended_us
+FROM holding LEFT JOIN units USING (product, serial) ORDER BY product, serial
+"""
 
 
-def _opened(path: Path, opening: Opening) -> sqlite3.Connection:
-    """Return the file, new if it is not there, of another journal or another form."""
-    about = (_VERSION, repr(opening))
-    try:
-        db = sqlite3.connect(path, isolation_level=None, timeout=_LONGEST_WAIT_S)
-        if _has(db, about):
-            return db
-        db.close()
-    except sqlite3.Error:
-        pass  # whatever it is, it can be made again
-    for name in (path, path.with_name(path.name + "-wal")):
-        name.unlink(missing_ok=True)
-    db = sqlite3.connect(path, isolation_level=None, timeout=_LONGEST_WAIT_S)
-    db.executescript(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;" + _SCHEMA
-    )
-    db.execute("INSERT INTO about VALUES (?, ?, 0)", about)
-    return db
+class _Records(Protocol):
+    def read(self, from_seq: int) -> Iterator[Stored]: ...
 
 
-def _has(db: sqlite3.Connection, about: tuple[int, str]) -> bool:
-    tables = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'about'")
-    if not tables.fetchone()[0]:
-        return False
-    return bool(db.execute("SELECT version, opening FROM about").fetchone() == about)
-
-
-def _follow(db: sqlite3.Connection, reader: Reader) -> None:
-    """Take in the records that are new; who comes at the same time waits."""
-    reading = _Reading(reader)
-    try:
-        with closing(db.cursor()) as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            [n] = cursor.execute("SELECT next_seq FROM about").fetchone()
-            for stored in reader.read(n):
-                reading.take(stored)
-                n = stored.seq + 1
-                if len(reading.steps) > _AT_ONCE:
-                    reading.write(cursor)
-            reading.write(cursor)
-            cursor.execute("UPDATE about SET next_seq = ?", (n,))
-            cursor.execute("COMMIT")
-    except sqlite3.Error as error:
-        msg = f"what became of the units cannot be written: {error}"
-        raise JournalError(msg) from error
-
-
-_AT_ONCE = 50_000
-
-
-class _Reading:
-    """Turns rows of records into rows of the file."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader, names = reader, reader.opening.names
-        self._servers, self._stations = names["servers"], names["stations"]
-        self._operations, self._orders = names["operations"], names["orders"]
-        self._clear()
-
-    def _clear(self) -> None:
-        self.released: list[tuple[Any, ...]] = []
-        self.ended: list[tuple[Any, ...]] = []
-        self.steps: list[tuple[Any, ...]] = []
-        self.made_of: list[tuple[Any, ...]] = []
-
-    def _order(self, row: int) -> str:
-        """Return the name of an order, also of one that came while the line ran."""
-        n_planned = len(self._reader.opening.names["orders"])
-        if row >= len(self._orders):
-            planned = self._orders[:n_planned]
-            self._orders = planned + self._reader.orders_that_came()
-        return self._orders[row]
-
-    def take(self, stored: Stored) -> None:
-        """Read what happened to units in a record."""
-        at_us, seq = stored.record.at_us, stored.seq
-        for kind, row, product, serial, step, value, other in stored.record.rows:
-            if product < 0 or kind not in _TOLD:
-                continue
-            operation = self._operations[step] if step >= 0 else ""
-            what, place, detail = t.TRACE_NAMES[kind], "", ""
-            if kind == t.T_START:
-                place = self._servers[row]
-            elif kind in {t.T_VERDICT, t.T_REWORK, t.T_SCRAP, t.T_EXIT}:
-                place = self._stations[row] if row >= 0 else ""
-            if kind == t.T_VERDICT:
-                detail = _VERDICTS[value & 3]
-            elif kind == t.T_RELEASE:
-                self.released.append((product, serial, at_us))
-                self.ended.append((at_us, "split up", value, other))
-                detail = self._order(value) if value >= 0 else ""
-            elif kind in _FATES:
-                self.ended.append((at_us, _FATES[kind], product, serial))
-            if kind == t.T_USE:
-                self.made_of.append((product, serial, value, other, at_us))
-            elif kind == t.T_SPLIT:
-                self.made_of.append((value, other, product, serial, at_us))
-                self.released.append((product, serial, at_us))
-            self.steps.append(
-                (product, serial, seq, at_us, what, operation, place, detail)
-            )
-
-    def write(self, cursor: sqlite3.Cursor) -> None:
-        """Write what was read."""
-        many = cursor.executemany
-        many(
-            "INSERT OR IGNORE INTO units VALUES (?, ?, ?, NULL, 'in the line')",
-            self.released,
+def happened_in(reader: _Records, from_seq: int = 0) -> Iterator[Happened]:
+    """Yield what happened in a journal from a record on."""
+    for stored in reader.read(from_seq):
+        record = stored.record
+        data = record.body.get("data", {})
+        yield Happened(
+            stored.seq, record.at_us, record.rows, data, list(_measured(record))
         )
-        many("INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self.steps)
-        many("INSERT INTO made_of VALUES (?, ?, ?, ?, ?)", self.made_of)
-        many(
-            "UPDATE units SET ended_us = ?, fate = ? WHERE product = ? AND serial = ? "
-            "AND fate <> 'split up'",
-            self.ended,
+
+
+def _measured(record: Any) -> Iterator[Measured]:
+    """Yield what a machine has measured, as the record of a job's end has it."""
+    body = record.body
+    found = body.get("data", {}).get("measured", ()) if record.kind == "done" else ()
+    for of, outcome in zip(found, body.get("outcomes", ()), strict=False):
+        product, serial = of["unit"]
+        place = device_of(body["job"])[0]
+        yield Measured(
+            record.at_us, product, serial, of["operation"], place, of["values"], outcome
         )
-        self._clear()
-
-
-_FATES = {
-    t.T_EXIT: "finished",
-    t.T_SCRAP: "scrapped",
-    t.T_USE: "built in",
-    t.T_LOST: "lost",
-}
-_TOLD = {
-    t.T_RELEASE, t.T_START, t.T_VERDICT, t.T_REWORK, t.T_SCRAP, t.T_EXIT, t.T_USE,
-    t.T_SPLIT, t.T_STORE, t.T_LATE, t.T_LOST, t.T_SKIP,
-}  # fmt: skip
 
 
 def flat(tree: Tree, depth: int = 0) -> Iterable[tuple[int, Unit, str]]:

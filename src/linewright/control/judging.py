@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from linewright import tables as t
+from linewright.control.gates import release_problem
 from linewright.control.jobs import BY_NAME, REPORTED, Job, device_of
+from linewright.control.lots import delivery_problem
+from linewright.control.measured import read_measured
 from linewright.control.records import Decision, Record, Signal
+from linewright.model.explain import did_you_mean
 
 if TYPE_CHECKING:
     from linewright.control.core import Core
+    from linewright.lower import StepQuality
 
-__all__ = ["contradiction", "judge"]
+__all__ = ["contradiction", "judge", "measuring_steps"]
 
 _INSPECTS = 2  # `inspected` of a step that can reject
 _KNOWN = Decision(None, known=True)
@@ -50,13 +55,57 @@ def _done(core: Core, signal: Signal) -> dict[str, Any] | str | None:
         return _past(core, signal)
     if 0 <= signal.stamp_us < job.at_us:
         return "it ended before it was commanded; set the sender's clock"
-    outcomes = list(signal.outcomes) or [0] * max(len(job.units), 1)
-    action = BY_NAME[job.action]
+    read = read_measured(
+        job, measuring_steps(core, job), signal.outcomes, signal.data.get("measured")
+    )
+    outcomes, action = read.outcomes, BY_NAME[job.action]
     if action.phase >= 0 and job.row in core.early:
         is_same = core.early[job.row][0] == outcomes
         return None if is_same else "it has ended with another result"
-    why = contradiction(core, job, outcomes)
-    return why or {"job": job.id, "outcomes": outcomes} | _said(signal)
+    why = read.why or contradiction(core, job, outcomes)
+    if not why and action.name == "return":
+        lot = int(core.lowered.tables.stocks["lot"][job.row])
+        why = delivery_problem(signal.data, lot)
+    if why:
+        return why
+    said = _said(signal)
+    if read.measured:
+        said["data"] = signal.data | {"measured": read.measured}
+    return {"job": job.id, "outcomes": outcomes} | said
+
+
+def measuring_steps(core: Core, job: Job) -> list[StepQuality | None]:
+    """Return what is to be measured at each unit of a job when it ends."""
+    if not core.quality or not _has_verdict(core, job):
+        return [None] * max(len(job.units), 1)
+    found, part = [], job.part
+    for _ in job.units:
+        found.append(core.quality.get(core.at.step[part]))
+        part = core.at.mate[part]
+    return found
+
+
+def _has_verdict(core: Core, job: Job) -> bool:
+    """Say whether a job's end is that of an operation, and not only of its work."""
+    if job.action != "process":
+        return job.action == "unload"
+    tables, at = core.lowered.tables, core.at
+    station = int(core.state.servers["station"][job.row])
+    is_inside = int(tables.steps["cascade"][at.step[job.part]]) >= 0
+    return is_inside or int(tables.stations["unload"][station]) < 0
+
+
+def _release(core: Core, signal: Signal) -> dict[str, Any] | str:
+    gates, name = core.gates, signal.subject
+    if name not in gates.names:
+        near = did_you_mean(name, gates.names)
+        return f"there is no such gate{f'; {near}' if near else ''}"
+    if name not in gates.closed:
+        return "it is open"
+    why = release_problem(signal.data)
+    return why or {
+        "gate": name, "who": signal.data["who"], "why": signal.data["why"],
+    }  # fmt: skip
 
 
 def _past(core: Core, signal: Signal) -> str | None:
@@ -148,6 +197,7 @@ _JUDGES = {
     "machine": _machine,
     "kept": _doubtful,
     "redo": _doubtful,
+    "release": _release,
 }
 
 

@@ -8,11 +8,13 @@ simulation, event for event; where it takes its time, what follows comes later.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 
 from linewright import tables as t
+from linewright.control.measuring import Measuring
 from linewright.control.ordering import NewOrder, fitted, parts_of, with_order
 from linewright.control.records import Record
 from linewright.kernel.run import Foreseen, Outside
@@ -20,6 +22,7 @@ from linewright.lower import Lowered, new_draws, new_state, part_capacity
 
 __all__ = ["Nature"]
 
+_MEASURED = "measured"
 _SAID = (1 << t.SKIP_BITS) - 1  # what a machine says of an outcome
 
 
@@ -36,6 +39,7 @@ class Nature:
         self._lowered = self._base = lowered
         self._largest = 0  # parts of the largest order that ever came
         self._draws = new_draws(lowered, seed, replication)
+        self._measuring = Measuring(lowered, seed, replication)
         self._take(new_state(lowered))
 
     def _take(self, state: t.State) -> None:
@@ -63,6 +67,20 @@ class Nature:
         servers["part"][server], servers["step"][server] = first, step
         return tuple(found)
 
+    def measured(
+        self, server: int, outcomes: tuple[int, ...]
+    ) -> list[dict[str, float]]:
+        """Return what is measured at the units of a server whose work ends next."""
+        parts, part = self.state.parts, int(self.state.servers["part"][server])
+        found = []
+        for outcome in outcomes:
+            of = parts[part]
+            unit = int(of["product"]), int(of["serial"])
+            step, loops = int(of["step"]), int(of["visits"])
+            found.append(self._measuring.read(unit, step, loops, outcome))
+            part = int(of["mate"])
+        return found
+
     def timer(self) -> tuple[int, int, int] | None:
         """Return the earliest timer: when, the kind of event, and the leaf."""
         return self._outside.next_timer()
@@ -77,14 +95,19 @@ class Nature:
                 self._base, self.state, order, self._came(1), self._largest
             )
             self._take(state)
-        for kind, row, _, _, _, event, outcome in record.rows:
+        for one in record.rows:
+            kind, row, _, _, _, event, outcome = one
             if kind == t.T_EVENT:
                 self._step(event, row, outcome, record.at_us)
+            elif self._lowered.quality:
+                self._measuring.follow(one)
 
     def saved(self) -> dict[str, Any]:
-        """Return the line's tables; random numbers need no saving."""
+        """Return the line's tables and what is measured; draws need no saving."""
         tables = dict(zip(self.state._fields, self.state, strict=True))
-        return tables | {"largest": np.array([self._largest])}
+        text = json.dumps(self._measuring.saved()).encode()
+        kept = {_MEASURED: np.frombuffer(text, np.uint8)}
+        return tables | kept | {"largest": np.array([self._largest])}
 
     def restore(self, arrays: dict[str, Any]) -> None:
         """Go on from what `saved` returned."""
@@ -93,6 +116,7 @@ class Nature:
         self._largest = int(arrays["largest"][0])
         self._lowered = fitted(self._base, state, self._came(0), self._largest)
         self._take(state)
+        self._measuring.restore(json.loads(arrays[_MEASURED].tobytes()))
 
     def _came(self, n_more: int) -> tuple[str, ...]:
         """Return names for the orders that came; only their number counts here."""

@@ -15,15 +15,18 @@ class Signal:
     Attributes:
         kind: ``done`` (a job has ended), ``failure`` or ``arrival``; ``machine`` (it is
             the start `number` of a device), ``kept`` (a device has a job that was in
-            doubt) or ``redo`` (such a job was not done).
-        subject: The job; the failure with its server; the product; the device.
+            doubt), ``redo`` (such a job was not done) or ``release`` (of a gate).
+        subject: The job; the failure with its server; the product; the device; the
+            gate.
         outcomes: Verdict on each unit of a job, in their order: a code of `tables`,
             with ``BAD`` added where a unit is bad whatever the verdict. None: all
             passed.
         number: Count of a ``failure`` or ``arrival`` by the device that reports it, so
             that one that comes twice is known; -1 where it cannot come twice.
         source: The device that reports a ``failure`` or an ``arrival``.
-        data: What was measured and whatever else goes into the record.
+        data: Whatever else goes into the record. Of work, ``measured``: for each unit
+            its values by characteristic. Of a delivery, its ``lot`` and ``supplier``.
+            Of a release, ``who`` decided, and ``why``.
         stamp_us: Time that the sender gives, microseconds from the line's start, -1 if
             none. It is data: what counts is when the signal is accepted.
     """
@@ -45,7 +48,8 @@ class Record:
         kind: ``begin``, ``done``, ``failure``, ``arrival``, ``due`` (a timer of the
             line itself), ``unit`` (the next of a batch that has ended), ``boot`` (of
             the controller), ``machine`` (one has started), ``kept``, ``redo``,
-            ``refused``; ``request`` (what a person asked was done) or ``declined``.
+            ``release`` (of a gate), ``refused``; ``request`` (what a person asked was
+            done) or ``declined``.
         at_us: When, microseconds from the line's start; never less than before.
         body: What it says, in the values of JSON.
         rows: What happened to units and servers: rows of the kernel's trace without

@@ -96,14 +96,15 @@ def _all_good(line: Line) -> Line:
     def change(step: Step) -> dict[str, Any]:
         test = step.inspection
         if test is None:
-            return {"defect": 0.0}
+            return {"defect": 0.0, "characteristics": {}}
         good: dict[str, Any] = {"false_reject": 0.0}
         if test.pass_ is not None:
             good["pass_"] = 1.0
             for key in ("rework", "scrap"):
                 if getattr(test, key) is not None:
                     good[key] = 0.0
-        return {"defect": 0.0, "inspection": test.model_copy(update=good)}
+        test = test.model_copy(update=good)
+        return {"defect": 0.0, "characteristics": {}, "inspection": test}
 
     return _steps(line, change)
 

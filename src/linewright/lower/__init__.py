@@ -11,6 +11,7 @@ grow. `_state` makes what a run starts from.
 
 from linewright.lower._build import OwnRule, zeros
 from linewright.lower._line import Lowered, lower
+from linewright.lower._quality import Made, StepQuality
 from linewright.lower._state import (
     following_causes,
     longer_chain,
@@ -23,7 +24,9 @@ from linewright.lower._state import (
 
 __all__ = [
     "Lowered",
+    "Made",
     "OwnRule",
+    "StepQuality",
     "following_causes",
     "longer_chain",
     "lower",

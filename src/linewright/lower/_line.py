@@ -14,6 +14,7 @@ from linewright import tables as t
 from linewright.lower._build import Build, OwnRule, records
 from linewright.lower._fleets import lower_fleets, lower_transports
 from linewright.lower._links import link_rows, mark
+from linewright.lower._quality import StepQuality, quality_of
 from linewright.lower._sources import (
     lower_calendars,
     lower_in_process,
@@ -41,6 +42,7 @@ class Lowered(NamedTuple):
         leaf_station: Place of each timer among simultaneous events of one kind.
         own_rules: The rules of one's own, by row.
         functions: What runs them, once that is allowed (`own_rules.permit`).
+        quality: What is made, measured and held at operations, where something is.
     """
 
     tables: t.LineTables
@@ -50,6 +52,7 @@ class Lowered(NamedTuple):
     leaf_station: t.Ints
     own_rules: tuple[OwnRule, ...] = ()
     functions: Any = None
+    quality: tuple[StepQuality, ...] = ()
 
 
 def lower(line: Line, horizon_us: int) -> Lowered:
@@ -224,4 +227,5 @@ def _finish(build: Build) -> Lowered:
     scales = np.array(build.stream_scales, np.float64)
     stations = np.array(build.leaf_station, np.int64)
     own_rules = tuple(build.own_rules)
-    return Lowered(tables, names, kinds, scales, stations, own_rules)
+    quality = tuple(quality_of(line, names.products, build.first_steps))
+    return Lowered(tables, names, kinds, scales, stations, own_rules, quality=quality)

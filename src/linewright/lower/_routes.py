@@ -277,8 +277,8 @@ def _quality(
     asks |= ("time", step.operation) in memory_slots(build, name)
     if inspection is None:
         return {
-            "inspected": 1 if step.defect or asks else 0,
-            "defect": step.defect,
+            "inspected": 1 if step.made_bad or step.characteristics or asks else 0,
+            "defect": step.made_bad,
             "good": 1.0,
         }
     good = inspection.pass_
@@ -288,7 +288,7 @@ def _quality(
     limit, priority = inspection.rework_limit, inspection.rework_priority
     return {
         "inspected": 2,
-        "defect": step.defect,
+        "defect": step.made_bad,
         "good": 1.0 if good is None else good,
         "rework_share": rework_share(inspection),
         "rework_to": build.first_steps[name] + target,

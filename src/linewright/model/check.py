@@ -30,6 +30,7 @@ from linewright.model.origins import with_origins
 from linewright.model.pace_rules import check_pace
 from linewright.model.plan_rules import check_plan, check_plan_names, lint_plan
 from linewright.model.python_rules import check_python
+from linewright.model.quality_rules import check_quality
 from linewright.model.route_rules import check_routes
 from linewright.model.rules import check_nouns
 from linewright.model.source import Node, Scalar
@@ -61,6 +62,7 @@ def check(line: Line, positions: Node | None = None) -> list[Finding]:
         check_stocks(line, notes)
         check_pace(line, notes)
         check_conveyors(line, notes)
+        check_quality(line, notes)
         check_python(line, notes)
         check_vehicles(line, notes)
         check_plan(line, notes)

@@ -25,6 +25,7 @@ _NOT_OF_STEPS = (
     "makes",
     "inspection",
     "defect",
+    "characteristics",
     "cascade",
     "same_server_as",
     "learning",

@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from linewright.model.distribution import Distribution
+from linewright.model.outside import counts_outside, values_outside
 from linewright.model.values import (
     ByProduct,
     ClockTime,
@@ -65,6 +66,7 @@ __all__ = [
     "Calendar",
     "CalendarException",
     "Change",
+    "Characteristic",
     "Charge",
     "CommonFailure",
     "Conveyor",
@@ -74,6 +76,7 @@ __all__ = [
     "EveryNth",
     "Failure",
     "Fleet",
+    "Gate",
     "InProcess",
     "InProcessFile",
     "Inspection",
@@ -84,6 +87,7 @@ __all__ = [
     "Loop",
     "Maintenance",
     "Material",
+    "MaterialLot",
     "Order",
     "OrderFile",
     "Overtime",
@@ -651,8 +655,24 @@ class Late(Noun):
     by: Distribution = Field(description="How much later they come.")
 
 
+class MaterialLot(Noun):
+    """A lot of a bought component that is there at the start."""
+
+    number: Annotated[str, Field(max_length=100)] = Field(
+        "", description="Its number, as the supplier has it."
+    )
+    supplier: Annotated[str, Field(max_length=100)] = Field(
+        "", description="Who made it."
+    )
+    quantity: Count = Field(description="Units in it.")
+
+
 class Material(Noun):
-    """A bought component that is kept in stock and ordered again."""
+    """A bought component that is kept in stock and ordered again.
+
+    What is there at the start is one lot, or the `lots` named; each delivery is one
+    more. Which lots a unit holds is on record.
+    """
 
     stock: Annotated[int, Field(ge=0, le=2**40, strict=True)] = Field(
         description="Units there at the start."
@@ -663,6 +683,13 @@ class Material(Noun):
     lot: Count = Field(description="Units in a delivery.")
     lead_time: Distribution = Field(description="Time from the order to the delivery.")
     late: Late | None = Field(None, description="The risk that a delivery comes late.")
+    lots: tuple[MaterialLot, ...] = _added(
+        (),
+        description="The lots there at the start, oldest first; they sum to `stock`.",
+    )
+    takes: Literal["oldest", "newest"] = _added(
+        "oldest", description="Which lot is taken from, of those that are there."
+    )
 
 
 class Conveyor(Noun):
@@ -915,6 +942,61 @@ class Buffer(Noun):
 # ---------------------------------------------------------------- products
 
 
+Measure = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+
+class Characteristic(Noun):
+    """Something that an operation makes and that can be measured at a unit.
+
+    Values are normal with `mean` and `sd`, or counts (`counted`) as a Poisson number. A
+    unit with a value outside the limits is bad: the chance of that adds to `defect`.
+    """
+
+    unit: Annotated[str, Field(max_length=20)] = Field(
+        "", description="In which it is measured, such as `mm`."
+    )
+    nominal: Measure | None = Field(None, description="What it should be.")
+    lower: Measure | None = Field(None, description="Least that is good.")
+    upper: Measure | None = Field(None, description="Most that is good.")
+    mean: Measure | None = Field(None, description="Its mean; `nominal` by default.")
+    sd: Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)] | None = Field(
+        None, description="Its standard deviation."
+    )
+    counted: Flag = Field(False, description="A count, such as of flaws.")
+
+    @property
+    def center(self) -> float:
+        """Mean of its values."""
+        mean = self.nominal if self.mean is None else self.mean
+        return 0.0 if mean is None else mean
+
+    @property
+    def outside(self) -> float:
+        """Chance that a value is outside the limits."""
+        if self.counted:
+            return counts_outside(self.center, self.lower, self.upper)
+        return values_outside(self.center, self.sd or 0.0, self.lower, self.upper)
+
+
+class Gate(Noun):
+    """When work at an inspection is held until somebody has decided.
+
+    It closes when `rejects` of the last units are rejected, or when the values of a
+    characteristic break a rule of a control chart around its mean. It holds a line that
+    runs; in a simulation nobody waits for a decision.
+    """
+
+    rejects: Annotated[int, Field(ge=1, le=1_000, strict=True)] | None = Field(
+        None, description="Rejected units that close it."
+    )
+    of: Annotated[int, Field(ge=1, le=1_000, strict=True)] | None = Field(
+        None, description="Of how many inspected; `rejects` in a row by default."
+    )
+    signal: Literal["western_electric", "nelson"] | None = Field(
+        None, description="Rules of a control chart that close it."
+    )
+
+
 class Inspection(Noun):
     """The verdict at the end of an operation: pass, rework or scrap.
 
@@ -942,6 +1024,14 @@ class Inspection(Noun):
     )
     false_reject: Probability = Field(
         0.0, description="Chance that a good unit is rejected by mistake."
+    )
+    measures: tuple[Name, ...] | None = _added(
+        None,
+        description="Characteristics that are measured here, made by this operation or "
+        "an earlier one; those of this operation by default.",
+    )
+    gate: Gate | None = _added(
+        None, description="When work here is held until somebody has decided."
     )
 
 
@@ -1013,6 +1103,9 @@ class Step(Noun):
     inspection: Inspection | None = Field(
         None, description="The verdict at the end of this operation."
     )
+    characteristics: dict[Name, Characteristic] = _added(
+        {}, description="What it makes that can be measured."
+    )
     rework_only: Flag = Field(
         False, description="Visited only by parts sent to rework."
     )
@@ -1073,6 +1166,14 @@ class Step(Noun):
     def stations(self) -> tuple[str, ...]:
         """Names of the alternatives, in order of preference."""
         return (self.station,) if isinstance(self.station, str) else tuple(self.station)
+
+    @property
+    def made_bad(self) -> float:
+        """Chance that it makes a part bad: a defect, or a value outside its limits."""
+        good = 1 - self.defect
+        for characteristic in self.characteristics.values():
+            good *= 1 - characteristic.outside
+        return 1 - good if self.characteristics else self.defect
 
 
 class BomItem(Noun):

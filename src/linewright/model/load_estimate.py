@@ -99,7 +99,7 @@ def _outcomes(product: Product) -> list[tuple[float, float, int]]:
     place = {step.operation: i for i, step in enumerate(product.route)}
     outcomes, no_defect = [], 1.0
     for step in product.route:
-        no_defect *= 1 - step.defect
+        no_defect *= 1 - step.made_bad
         test = step.inspection
         if test is None:
             outcomes.append((1.0, 0.0, 0))

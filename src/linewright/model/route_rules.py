@@ -273,7 +273,9 @@ def _inspection(name: str, i: int, product: Product, notes: Notes) -> None:
 
 
 def _can_be_bad(i: int, product: Product) -> bool:
-    return bool(product.bom) or any(step.defect > 0 for step in product.route[: i + 1])
+    return bool(product.bom) or any(
+        step.made_bad > 0 for step in product.route[: i + 1]
+    )
 
 
 def _shares(path: Path, test: Inspection, notes: Notes) -> None:

@@ -14,6 +14,7 @@ from linewright.model.line import (
     Line,
     Loop,
     Maintenance,
+    Material,
     Station,
 )
 from linewright.model.meaning import (
@@ -259,6 +260,20 @@ def _material(line: Line, name: str, notes: Notes) -> None:
     elif not all(item.bought for item in items):
         msg = f'"{name}" is made on the line and kept in stock as bought'
         notes.error("LW227", at, msg, "say bought: true in the bom")
+    _lots(line.materials[name], at, notes)
+
+
+def _lots(material: Material, at: Path, notes: Notes) -> None:
+    total = sum(lot.quantity for lot in material.lots)
+    if material.lots and total != material.stock:
+        msg = f"the lots have {total} units, and {material.stock} are in stock"
+        notes.error("LW227", (*at, "lots"), msg)
+    known: set[str] = set()
+    for i, lot in enumerate(material.lots):
+        if lot.number and lot.number in known:
+            msg = f'"{lot.number}" is the number of two lots'
+            notes.error("LW227", (*at, "lots", i, "number"), msg)
+        known.add(lot.number)
 
 
 def _initial(line: Line, name: str, notes: Notes) -> None:

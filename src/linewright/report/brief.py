@@ -20,13 +20,14 @@ from linewright.report.pages import render
 from linewright.report.parts import Section
 from linewright.report.words import clean
 
-__all__ = ["brief_html", "write_brief"]
+__all__ = ["brief_html", "require_extra", "write_brief"]
 
 Builders = tuple[Callable[[Facts], Section | None], ...]
 _NEEDED = ("jinja2", "matplotlib")
 
 
-def _require_extra() -> None:
+def require_extra() -> None:
+    """Raise if what draws pages is not installed."""
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         msg = (
@@ -37,7 +38,7 @@ def _require_extra() -> None:
 
 
 def _sections(facts: Facts) -> list[Section]:
-    from linewright.report.sections import (  # noqa: PLC0415 - after _require_extra
+    from linewright.report.sections import (  # noqa: PLC0415 - after require_extra
         buffers,
         decided,
         energy_cost,
@@ -101,7 +102,7 @@ def brief_html(result: Source, found: Found = NOTHING_FOUND) -> str:
     Raises:
         LinewrightError: Matplotlib or Jinja2 is not installed.
     """
-    _require_extra()
+    require_extra()
     from linewright.report.sections import appendix, tiles  # noqa: PLC0415
 
     facts = Facts(result, found)

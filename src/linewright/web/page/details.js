@@ -115,7 +115,7 @@ export class Details {
       found.unit,
       el("p", { class: "fate" }, el("span", { class: "pill", data: { fate: found.fate }, text: found.fate })),
       el("div", { class: "scroll", tabindex: "0" }, el("table", { class: "life", data: { life: found.unit } }, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows))),
-      ...(left ? [el("p", { class: "note", text: `${left} steps are not shown here; linewright life shows all.` })] : []),
+      ...(left ? [el("p", { class: "note", text: `${left} steps are not shown here; linewright trace shows all.` })] : []),
       ...(found.fate === "in the line" && mayOperate(this.about.you) ? [el("h3", { text: "Decide" }), askForm(unitChoices(found.unit), { label: "Why" })] : []),
       ...this.tree("Made of", "made-of", found.made_of),
       ...this.tree("Went into", "went-into", found.went_into),
