@@ -46,8 +46,7 @@ from linewright.version import __version__
 EXAMPLES = {
     "init": "linewright init my-line",
     "check": "linewright check plant.yaml\n"
-    "linewright check plant.yaml --overlay saturday-shift.yaml --json\n"
-    "linewright check plant.journal",
+    "linewright check plant.yaml --overlay saturday-shift.yaml --json",
     "expand": "linewright expand plant.yaml\n"
     'linewright expand plant.yaml --set cycle="10 min" --out plain.yaml',
     "schema": "linewright schema > linewright.schema.json",
@@ -227,12 +226,9 @@ def _setting(text: str) -> tuple[str, Any]:
 def _add_model_verbs(verbs: Any) -> None:
     init = _verb(verbs, "init", run_init, "write a first model, with comments")
     init.add_argument("folder", nargs="?", default=".", metavar="FOLDER")
-    text = "find what is wrong with a model, or whether a journal was changed"
-    check = _verb(verbs, "check", run_check, text)
-    check.add_argument("model", metavar="MODEL", help="model or journal")
+    check = _verb(verbs, "check", run_check, "find what is wrong with a model")
+    check.add_argument("model", metavar="MODEL")
     _add_overlay(check, _OVERLAY)
-    text = "hash that a record of the journal has to have, as an earlier check told it"
-    check.add_argument("--has-record", metavar="HASH", help=text)
     expand = _verb(
         verbs, "expand", run_expand, "print a model with all templates copied"
     )

@@ -9,7 +9,6 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from linewright.cli._journal import check_journal, is_journal
 from linewright.cli._say import FOUND, OK, Args, print_json, say, write
 from linewright.errors import Finding, ModelError
 from linewright.version import __version__
@@ -33,11 +32,6 @@ def run_init(args: Args) -> int:
 
 def run_check(args: Args) -> int:
     """Find what is wrong with a model; a finding is data, so it goes to stdout."""
-    if is_journal(args.model):
-        return check_journal(args)
-    if args.has_record is not None:
-        msg = "--has-record is for a journal"
-        raise ValueError(msg)
     from linewright.model.check import check_loaded  # noqa: PLC0415 - slow
     from linewright.model.load import read  # noqa: PLC0415
 
