@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from linewright import tables as t
+from linewright.control.asking import Request
 from linewright.control.controller import Controller
 from linewright.control.core import Core
 from linewright.control.emulation import Emulation
@@ -212,6 +213,17 @@ def test_a_gate_holds_the_work_until_somebody_has_decided() -> None:
     subjects = {alarm.subject for alarm in shop.core.alarms.values()}
     assert f"gate {gate}" not in subjects
     assert shop.core.jobs[shop.job("gauge")].want == "run"
+    shop.again()
+
+    while gate not in shop.core.gates.closed:
+        shop.gauge(BAD)
+    for name, is_accepted in (("gauge of rung", False), (gate, True), (gate, False)):
+        request = Request(
+            f"{name} {is_accepted}", "gate release", "Anna", "", {"gate": name}
+        )
+        [outcome] = shop.controller.step(shop.now_us, [request]).outcomes
+        assert outcome.is_accepted == is_accepted, outcome.text
+    assert not shop.core.gates.closed
     shop.again()
 
 

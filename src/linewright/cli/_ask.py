@@ -55,6 +55,12 @@ def run_decide(args: Args) -> int:
             msg = f'"{args.subject}" is no alarm; write it like alarm:3'
             raise ValueError(msg)
         return _ask(args, [("alarm settled", {"alarm": int(number[:15])})])
+    if args.what == "released":
+        kind, _, gate = args.subject.partition(":")
+        if kind != "gate" or not gate:
+            msg = f'"{args.subject}" is no gate; write it like "gate:test of wing"'
+            raise ValueError(msg)
+        return _ask(args, [("gate release", {"gate": gate})])
     is_job = args.what in {"done", "not-done"}
     for flag, value, what in (
         ("--at", args.at, "here"),
@@ -302,9 +308,10 @@ def add_ask_verbs(verbs: Any, verb: Any) -> None:
     decide = verb(verbs, "decide", run_decide, text)
     add = decide.add_argument
     add("journal", metavar="JOURNAL")
-    text = "as trainer:17, weld#212, or alarm:3"
-    add("subject", metavar="UNIT|JOB|ALARM", help=text)
-    add("what", choices=("here", "scrapped", "good", "done", "not-done", "settled"))
+    text = "as trainer:17, weld#212, alarm:3, or 'gate:test of wing'"
+    add("subject", metavar="UNIT|JOB|ALARM|GATE", help=text)
+    truths = ("here", "scrapped", "good", "done", "not-done", "settled", "released")
+    add("what", choices=truths)
     add("--at", metavar="STATION", help="where the unit is")
     add("--verdict", choices=("pass", "rework", "scrap"), help="of a job that was done")
     _share(decide, has_reason=True)

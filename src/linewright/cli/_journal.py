@@ -10,7 +10,11 @@ _SQLITE = b"SQLite format 3\0"
 
 
 def is_journal(path: str) -> bool:
-    """Say whether a file is a journal or the index of one; else it is a model."""
+    """Say whether it is a journal or the index of one, and not a model."""
+    from linewright.control.places import PgPlace, place_of  # noqa: PLC0415 - slow
+
+    if isinstance(place_of(path), PgPlace):
+        return True
     try:
         with Path(path).open("rb") as file:
             return file.read(len(_SQLITE)) == _SQLITE

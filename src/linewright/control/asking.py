@@ -99,6 +99,7 @@ class Asked:
             "unit scrapped": _unit_scrapped,
             "unit good": _unit_good,
             "unit here": _unit_here,
+            "gate release": _gate_release,
             "job done": _job_done,
             "job not done": _job_not_done,
             "alarm settled": _alarm_settled,
@@ -181,6 +182,8 @@ class Asked:
             del core.alarms[body["alarm"]]
         if "job" in body:
             core.settle_by_hand(body, after)
+        if "gate" in body:
+            core.open_gate(body, after)
         for kind, row, outcome in body.get("acts", ()):
             core.act(kind, row, outcome, after)
 
@@ -541,3 +544,13 @@ def _alarm_settled(core: Core, wish: Any, _: int) -> Body:
 def _job_not_done(core: Core, wish: Any, _: int) -> Body:
     job = _doubtful(core, wish.job)
     return {"job": job.id, "text": f"{job.id} was not done, and is commanded again"}
+
+
+def _gate_release(core: Core, wish: Any, _: int) -> Body:
+    gates, name = core.gates, wish.gate
+    if name not in gates.names:
+        hint = did_you_mean(name, gates.names) or _there_are("gates", (*gates.names,))
+        raise Refused(_joined(f'there is no gate "{name}"', hint))
+    if name not in gates.closed:
+        raise Refused(f"gate {name} is open")
+    return {"gate": name, "text": f"gate {name} is open again"}

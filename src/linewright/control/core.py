@@ -144,7 +144,7 @@ class Core:
             "refused": self._refused,
             "request": lambda body, after: self.asked.apply(self, body, after),
             "declined": lambda body, _: self.asked.declined(body),
-            "release": self._released,
+            "release": self.open_gate,
         }
         self._of_server: list[Job | None] = [None] * len(self.devices.servers)
         failures = range(len(lowered.tables.server_modes))
@@ -345,7 +345,7 @@ class Core:
         self._n_alarms += 1
         self.alarms[self._n_alarms] = Alarm(self._n_alarms, after.at_us, subject, text)
 
-    def _released(self, body: Body, after: _After) -> None:
+    def open_gate(self, body: Body, after: _After) -> None:
         """Open a gate by somebody's decision; what it held goes on."""
         for s in sorted(self.gates.release(body["gate"])):
             self._command_server(s, False, after)

@@ -1,9 +1,9 @@
 """What became of every unit: its work, what it is made of, what it went into.
 
 All of it is in the journal, and in the trace of a run that was simulated. To answer in
-no time it is kept by unit in a file (`unit_index`): beside the journal, or in the user's
-cache where that is on a server; in memory; or where somebody wants to keep that of a
-run. The same questions are asked of all of them.
+no time it is kept by unit in a file (`unit_index`): beside the journal, or in the
+user's cache where that is on a server; in memory; or where somebody wants to keep that
+of a run. The same questions are asked of all of them.
 """
 
 from __future__ import annotations

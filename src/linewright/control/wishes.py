@@ -102,6 +102,10 @@ class _UnitHere(_OfUnit):
     station: Name
 
 
+class _OfGate(Wish):
+    gate: Name
+
+
 class _OfJob(Wish):
     job: Name
 
@@ -125,6 +129,7 @@ WISHES: dict[str, type[Wish]] = {
     "unit scrapped": _OfUnit,
     "unit good": _OfUnit,
     "unit here": _UnitHere,
+    "gate release": _OfGate,
     "job done": _JobDone,
     "job not done": _OfJob,
     "alarm settled": _OfAlarm,
