@@ -19,7 +19,7 @@ from typing import Any
 
 from linewright.control.controller import Controller
 from linewright.control.jobs import device_of
-from linewright.control.links import Link, Message
+from linewright.control.links import EVENTS_OF_BOOT, Link, Message
 from linewright.control.machines import JobList, Reply
 from linewright.control.records import Record, Signal
 from linewright.lower import Lowered, lower
@@ -169,10 +169,10 @@ class Machine:
         self.report()
         self.look()
 
-    def report(self) -> None:
+    def report(self, kind: str = "failure") -> None:
         self.n_failures += 1
-        number = self.jobs.boot * 1_000 + self.n_failures
-        self.jobs.events.append((number, "failure", "torch at weld"))
+        number = self.jobs.boot * EVENTS_OF_BOOT + self.n_failures
+        self.jobs.events.append((number, kind, "torch at weld"))
         self.call()
 
     def mend(self) -> None:
@@ -185,8 +185,9 @@ class Machine:
             del self._since[job_id]
         self.progress.clear()
         self.jobs.restart(remembers=remembers)
+        self.n_failures = 0
         if self.is_down:
-            self.report()
+            self.report("failed")
         self.look()
 
     def answer(self, message: Message) -> Any:
@@ -363,7 +364,11 @@ class World:
         assert self.controller
         if device not in self.links:
             self.links[device] = Link(
-                device, self.controller.core.epoch, TIMEOUT_US, has_guard=True
+                device,
+                self.controller.core.epoch,
+                TIMEOUT_US,
+                has_guard=True,
+                counted=self.controller.core.counts.get(device, -1),
             )
             if self.mutant == "lists are asked for only when a machine calls":
                 self.links[device].ask_every_us = 10**15
@@ -491,7 +496,7 @@ class World:
 def device_of_signal(signal: Signal) -> str:
     return (
         signal.subject
-        if signal.kind == "machine"
+        if signal.kind in {"machine", "alarm"}
         else signal.subject.rpartition("#")[0]
     )
 

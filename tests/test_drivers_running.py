@@ -11,7 +11,8 @@ import pytest
 
 from linewright.control.controller import Controller
 from linewright.control.drawn import cannot_play, generator, sample_us
-from linewright.control.plant import Fault, Plant
+from linewright.control.faults import Fault
+from linewright.control.plant import Plant
 from linewright.drivers.played import Played
 from linewright.drivers.running import Runner
 from linewright.lower import lower

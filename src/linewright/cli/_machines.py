@@ -22,11 +22,14 @@ from linewright.errors import MachineError
 
 if TYPE_CHECKING:
     from linewright.control.controller import Controller
-    from linewright.control.plant import Fault, Plant
+    from linewright.control.faults import Fault
+    from linewright.control.plant import Plant
     from linewright.drivers.emulated import Progress
     from linewright.drivers.opcua_server import MachineServer
     from linewright.drivers.pki import Certificate, Side
+    from linewright.model.line import Line
 
+_SLACK_S = 2.0  # of messages, before work takes too long
 _NEEDED = "machines over OPC UA need asyncua; pip install 'linewright[opcua]'"
 
 
@@ -56,6 +59,7 @@ def run_emulate(args: Args) -> int:
         memory=memory.machines if memory else None,
         done=memory.done if memory else (),
         keep=memory.keep if memory else None,
+        wall_us=lambda: int(time.time() * 1e6),  # noqa: TID251 - a machine's clock
     )
     plant.inject([_fault(text, plant) for text in args.fault])
     try:
@@ -72,7 +76,8 @@ async def _serve(args: Args, plant: Plant, side: Side | None) -> None:
     begun_s = time.monotonic()
 
     def now_us() -> int:
-        return int((time.monotonic() - begun_s) * args.speed * 1e6)
+        passed_s = time.monotonic() - begun_s
+        return plant.begun_us + int(passed_s * args.speed * 1e6)
 
     say(args, "starting; this takes some seconds")
     server = MachineServer(
@@ -112,7 +117,12 @@ def _fault(text: str, plant: Plant) -> Fault:
     Raises:
         ValueError: It is none.
     """
-    from linewright.control.plant import FAULTS, Fault  # noqa: PLC0415 - slow
+    from linewright.control.faults import (  # noqa: PLC0415 - slow
+        FAULTS,
+        LASTING,
+        WITHOUT_DEVICE,
+        Fault,
+    )
     from linewright.units import parse_duration_us  # noqa: PLC0415
 
     what, _, when = text.partition("@")
@@ -124,17 +134,21 @@ def _fault(text: str, plant: Plant) -> Fault:
     if not when:
         msg = f'"{text}" does not say when; write it like stuck:weld@10 min+5 min'
         raise ValueError(msg)
-    if kind == "drop" and device:
-        msg = f'"{text}": drop cuts all sessions; write drop@10 min'
+    if kind in WITHOUT_DEVICE and device:
+        msg = f'"{text}": {kind} is of no machine; write {kind}@10 min'
         raise ValueError(msg)
-    if kind != "drop" and device not in plant.machines:
+    if kind not in WITHOUT_DEVICE and device not in plant.machines:
         import difflib  # noqa: PLC0415 - rarely
 
         near = difflib.get_close_matches(device, plant.machines, 1)
         help_ = f'; did you mean "{near[0]}"?' if near else ""
         msg = f'"{text}": there is no machine "{device}"{help_}'
         raise ValueError(msg)
-    at, _, long = when.partition("+")
+    at, plus, long = when.partition("+")
+    if plus and kind not in LASTING:
+        lasting = ", ".join(sorted(LASTING))
+        msg = f'"{text}": {kind} does not last; those that last are {lasting}'
+        raise ValueError(msg)
     for_us = parse_duration_us(long) if long else 0
     return Fault(kind, device, parse_duration_us(at), for_us)
 
@@ -178,16 +192,21 @@ def side_of(args: Args, name: str) -> Side | None:
 
 
 def run_over_opcua(
-    args: Args, controller: Controller, until_us: int, tell: Any, sold: list[str]
+    args: Args, line: Line, controller: Controller, until_us: int, tell: Any
 ) -> Progress:
     """Run a line on machines over OPC UA."""
+    from linewright.control.watching import Expected, Overdue  # noqa: PLC0415 - slow
     from linewright.drivers.opcua_client import OpcUaWay  # noqa: PLC0415 - slow
     from linewright.drivers.running import Runner, stop_on_signals  # noqa: PLC0415
+    from linewright.model.meaning import leaves_line  # noqa: PLC0415
 
     way = OpcUaWay(args.opcua, side_of(args, "controller"))
 
     async def run() -> Progress:
-        runner = Runner(controller, way, args.speed or 1.0)
+        speed = args.speed or 1.0
+        expected = Expected(line, controller.core.lowered)
+        overdue = Overdue(expected.longest_us, int(_SLACK_S * 1e6 * speed))
+        runner = Runner(controller, way, speed, overdue)
         stop_on_signals(runner)
         told: set[str] = set()
 
@@ -196,6 +215,7 @@ def run_over_opcua(
                 tell(progress)
             _tell_wrong(args, runner.wrong, runner.doubtful(), told)
 
+        sold = [name for name in line.products if leaves_line(line, name)]
         return await runner.run(until_us, on_progress, sold=sold)
 
     return asyncio.run(run())

@@ -64,7 +64,7 @@ def run_run(args: Args) -> int:
         if emulation:
             progress = run_emulated(emulation, until_us, args.speed, tell, sold=sold)
         else:
-            progress = run_over_opcua(args, controller, until_us, tell, sold)
+            progress = run_over_opcua(args, line, controller, until_us, tell)
         if sys.stderr.isatty() and not args.quiet:
             sys.stderr.write("\r\x1b[K")
         controller.save_snapshot()

@@ -123,6 +123,7 @@ class Core:
             "kept": self._settled,
             "redo": self._settled,
             "refused": self._refused,
+            "alarm": self._alarmed,
         }
         self._of_server: list[Job | None] = [None] * len(self.devices.servers)
         failures = range(len(lowered.tables.server_modes))
@@ -272,6 +273,9 @@ class Core:
     def _refused(self, body: Body, after: _After) -> None:
         text = f"{body['signal']} of {body['subject']} was refused: {body['why']}"
         self._raise_alarm(body["subject"], text, after)
+
+    def _alarmed(self, body: Body, after: _After) -> None:
+        self._raise_alarm(body["subject"], body["text"], after)
 
     def _raise_alarm(self, subject: str, text: str, after: _After) -> None:
         self._n_alarms += 1

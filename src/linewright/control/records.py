@@ -13,9 +13,11 @@ class Signal:
     """What somebody tells the controller.
 
     Attributes:
-        kind: ``done`` (a job has ended), ``failure`` or ``arrival``; ``machine`` (it is
+        kind: ``done`` (a job has ended), ``failure``, ``failed`` (a machine that has
+            started says that it was down already) or ``arrival``; ``machine`` (it is
             the start `number` of a device), ``kept`` (a device has a job that was in
-            doubt) or ``redo`` (such a job was not done).
+            doubt) or ``redo`` (such a job was not done); ``alarm`` (somebody has to
+            look; why stands in the `data` as ``text``).
         subject: The job; the failure with its server; the product; the device.
         outcomes: Verdict on each unit of a job, in their order: a code of `tables`,
             with ``BAD`` added where a unit is bad whatever the verdict. None: all
@@ -44,8 +46,8 @@ class Record:
     Attributes:
         kind: ``begin``, ``done``, ``failure``, ``arrival``, ``due`` (a timer of the
             line itself), ``unit`` (the next of a batch that has ended), ``boot`` (of
-            the controller), ``machine`` (one has started), ``kept``, ``redo`` or
-            ``refused``.
+            the controller), ``machine`` (one has started), ``kept``, ``redo``,
+            ``alarm`` or ``refused``.
         at_us: When, microseconds from the line's start; never less than before.
         body: What it says, in the values of JSON.
         rows: What happened to units and servers: rows of the kernel's trace without
@@ -68,10 +70,12 @@ class Decision:
         record: The record to write and apply; None for a signal that was known.
         known: Whether the signal had been accepted before, so that its sender may
             forget it.
+        waits: Whether it can be decided only when something else has been heard.
     """
 
     record: Record | None
     known: bool = False
+    waits: bool = False
 
 
 @dataclass(slots=True)
@@ -100,8 +104,11 @@ class Answer:
         is_accepted: Whether it was accepted, now or before, so that its sender may
             forget it; else it was refused.
         why: Why it was refused, or empty.
+        waits: Whether its sender has to tell it again: it is neither accepted nor
+            refused before something else has been heard.
     """
 
     signal: Signal
     is_accepted: bool
     why: str = ""
+    waits: bool = False

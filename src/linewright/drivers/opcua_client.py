@@ -241,8 +241,8 @@ class OpcUaWay:
             msg = f'{self.url} has no machine "{device}"'
             raise NoAnswerError(msg)
         try:
-            asking = self._ask(client, place, message)
-            return await asyncio.wait_for(asking, _TIMEOUT_S)
+            async with asyncio.timeout(_TIMEOUT_S):
+                return await self._ask(client, place, message)
         except ValueError as error:
             raise NoAnswerError(str(error)) from error
         except (OSError, TimeoutError, UaError) as error:
@@ -324,6 +324,8 @@ async def _place(made: Node, ours: int, jobs: int) -> tuple[_Place, Node]:
     methods = {name: await child(receiver, name, jobs) for name in _OF_RECEIVER}
     methods |= {name: await child(made, name, ours) for name in _OF_MACHINE}
     read = [boot, orders, responses, events, boot]
+    with contextlib.suppress(UaError):  # not every machine has a clock
+        read.append(await child(made, "Clock", ours))
     place = _Place(made, receiver, read, methods, bool(await guard.read_value()))
     return place, changes
 

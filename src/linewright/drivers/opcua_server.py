@@ -23,7 +23,8 @@ from asyncua.server.internal_server import InternalServer
 
 from linewright.control.links import Message
 from linewright.control.machines import Reply
-from linewright.control.plant import Machine, Plant, RestartedError
+from linewright.control.plant import Plant, RestartedError
+from linewright.control.played import Machine, Shown
 from linewright.drivers import opcua_words as words
 from linewright.drivers.pki import Side
 from linewright.drivers.played import play
@@ -243,15 +244,24 @@ class MachineServer:
         self, machine: Machine, made: Node, receiver: Node, provider: Node
     ) -> None:
         """Add what is read of a machine; it is made up when it is read."""
-        device, jobs = machine.device, machine.jobs
-        await self._value(made, "Boot", ua.VariantType.UInt64, lambda: jobs.boot)
-        guard = self._has_memory
+        device, guard = machine.device, self._has_memory
+
+        def shown() -> Shown:
+            return self._plant.shown(device)
+
+        await self._value(made, "Boot", ua.VariantType.UInt64, lambda: shown().boot)
+        await self._value(
+            made,
+            "Clock",
+            ua.VariantType.DateTime,
+            lambda: words.time_of_day(shown().clock_us),
+        )
         await self._value(made, "HasUnitRecord", ua.VariantType.Boolean, lambda: guard)
         await self._value(
             made,
             "Events",
             ua.VariantType.String,
-            lambda: [" ".join(map(str, event)) for event in jobs.events],
+            lambda: [" ".join(map(str, event)) for event in shown().events],
         )
         changes = await made.add_variable(
             self._id(device, "Changes"),
@@ -264,7 +274,7 @@ class MachineServer:
         self._made_up(
             listed.nodeid,
             structures,
-            lambda: [words.order_and_state(e) for e in jobs.jobs.values()],
+            lambda: [words.order_and_state(e) for e in shown().jobs.values()],
         )
         responses = await provider.add_variable(
             self._id(device, "JobResponses", "JobOrderResponseList"),
@@ -277,7 +287,7 @@ class MachineServer:
             structures,
             lambda: [
                 words.response(job, entry)
-                for job, entry in jobs.jobs.items()
+                for job, entry in shown().jobs.items()
                 if entry.status == "ended"
             ],
         )
@@ -324,7 +334,7 @@ class MachineServer:
     async def _show(self, device: str) -> None:
         """Write the state of a machine, on all three levels, where it has changed."""
         machine = self._plant.machines[device]
-        status = [entry.status for entry in machine.jobs.jobs.values()]
+        status = [entry.status for entry in self._plant.shown(device).jobs.values()]
         execute = _IDLE
         if "running" in status:
             execute = _EXECUTE
@@ -407,7 +417,7 @@ class MachineServer:
         return [*_returned(status), is_known, none]
 
     def _respond(self, machine: Machine, _: Any, job: Any) -> list[Any]:
-        entry = machine.jobs.jobs.get(job.Value)
+        entry = self._plant.shown(machine.device).jobs.get(job.Value)
         if entry is None:
             empty = ua.ISA95JobResponseDataType(JobOrderID=job.Value)
             return [ua.Variant(empty), *_returned(words.UNKNOWN_JOB)]
@@ -417,7 +427,7 @@ class MachineServer:
         numbers = {one.StateNumber for one in states.Value or ()}
         found = [
             words.response(job, entry)
-            for job, entry in machine.jobs.jobs.items()
+            for job, entry in self._plant.shown(machine.device).jobs.items()
             if words.STATES[entry.status][0] in numbers
         ]
         kind = ua.VariantType.ExtensionObject

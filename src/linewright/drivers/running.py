@@ -21,7 +21,9 @@ from typing import Any, Protocol
 
 from linewright.control.controller import Controller, Step
 from linewright.control.links import Link, Message
-from linewright.control.records import Answer
+from linewright.control.machines import Listing
+from linewright.control.records import Answer, Signal
+from linewright.control.watching import Overdue, Watch
 from linewright.drivers.emulated import Progress, progress_of
 
 __all__ = ["NoAnswerError", "Runner", "Way", "Wrong"]
@@ -31,6 +33,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 _LONGEST_WAIT_S = 0.25
 _TELL_EVERY_S = 0.25
 _UNREACHED_AFTER_S = 3.0
+_LOOK_EVERY_S = 1.0
 
 Wrong = dict[str, str]
 """What is wrong with a device, by its name."""
@@ -67,13 +70,22 @@ class Runner:
         controller: The controller, at the time of its journal.
         way: How its machines are reached.
         speed: Seconds of the line in a second.
+        overdue: Says which jobs take too long; nobody looks if None.
 
     Attributes:
         wrong: Devices that do not answer, and what they said last.
     """
 
-    def __init__(self, controller: Controller, way: Way, speed: float = 1.0) -> None:
+    def __init__(
+        self,
+        controller: Controller,
+        way: Way,
+        speed: float = 1.0,
+        overdue: Overdue | None = None,
+    ) -> None:
         self.controller, self._way, self._speed = controller, way, speed
+        self._overdue, self._looked_s = overdue, 0.0
+        self._watches: dict[str, Watch] = {}
         self._links: dict[str, Link] = {}
         self._pauses: dict[str, float] = {}
         self._not_before: dict[str, float] = {}
@@ -139,6 +151,7 @@ class Runner:
         controller = self.controller
         due = controller.next_due_us()
         now_us = self.now_us()
+        self._look_at_jobs(now_us)
         if controller.has_signals or (due is not None and due <= now_us):
             self._settle(controller.step(now_us))
             if controller.has_signals:
@@ -146,6 +159,22 @@ class Runner:
         to_poll, self._to_poll = self._to_poll, set()
         for device in sorted(to_poll):
             self._poll(device)
+
+    def _look_at_jobs(self, now_us: int) -> None:
+        """Tell now and then of jobs that take too long."""
+        if self._overdue is None or time.monotonic() - self._looked_s < _LOOK_EVERY_S:
+            return
+        self._looked_s = time.monotonic()
+        core = self.controller.core
+        self._overdue.forget(set(core.jobs))
+        for job in core.jobs.values():
+            text = self._overdue.look(job, core.worked_us(job, now_us))
+            if text:
+                self._alarm(job.device, text)
+
+    def _alarm(self, device: str, text: str) -> None:
+        self.controller.tell(Signal("alarm", device, data={"text": text}))
+        self._came.set()
 
     def _settle(self, step: Step) -> None:
         self._to_poll |= step.devices
@@ -157,8 +186,14 @@ class Runner:
     def _link(self, device: str) -> Link:
         link = self._links.get(device)
         if link is None:
-            epoch, guard = self.controller.core.epoch, self._way.has_guard(device)
-            link = Link(device, epoch, _TIMEOUT_US, has_guard=guard)
+            core = self.controller.core
+            link = Link(
+                device,
+                core.epoch,
+                _TIMEOUT_US,
+                has_guard=self._way.has_guard(device),
+                counted=core.counts.get(device, -1),
+            )
             self._links[device] = link
             self._heard[device] = time.monotonic()
         return link
@@ -195,9 +230,8 @@ class Runner:
     async def _exchange(self, link: Link, message: Message) -> None:
         device = link.device
         try:
-            answer = await asyncio.wait_for(
-                self._way.send(device, message), _TIMEOUT_US / 1e6
-            )
+            async with asyncio.timeout(_TIMEOUT_US / 1e6):
+                answer = await self._way.send(device, message)
         except (NoAnswerError, TimeoutError) as error:
             link.lost()
             self._leave_alone(device, str(error) or "no answer in time")
@@ -205,6 +239,10 @@ class Runner:
         finally:
             self._to_poll.add(device)
             self._came.set()
+        if message.kind == "list" and not self._is_believed(device, answer):
+            link.lost()
+            self._leave_alone(device, "what is read of it stands still")
+            return
         self._pauses.pop(device, None)
         self._not_before.pop(device, None)
         self._heard[device] = time.monotonic()
@@ -212,6 +250,14 @@ class Runner:
         jobs = self.controller.core.of_device.get(device, {})
         for told in link.answered(message, answer, jobs, _real_us()):
             self.controller.tell(told)
+
+    def _is_believed(self, device: str, listing: Listing) -> bool:
+        """Look at the machine's clock, and tell what is wrong with it."""
+        watch = self._watches.setdefault(device, Watch())
+        look = watch.look(listing.clock_us, _wall_us(), _real_us())
+        if look.trouble:
+            self._alarm(device, look.trouble)
+        return look.is_believed
 
     def _leave_alone(self, device: str, why: str) -> None:
         """Ask a machine again after a while, longer each time."""
@@ -276,6 +322,10 @@ def stop_on_signals(runner: Runner) -> None:
         loop.add_signal_handler(one, runner.stop)
 
 
+def _wall_us() -> int:
+    return int(time.time() * 1e6)  # compared with machines' clocks, and no more
+
+
 def _real_us() -> int:
     return int(time.monotonic() * 1e6)
 
@@ -284,4 +334,6 @@ def _device_of(answer: Answer) -> str:
     told = answer.signal
     if told.source:
         return told.source
-    return told.subject if told.kind == "machine" else told.subject.rpartition("#")[0]
+    if told.kind in {"machine", "alarm"}:
+        return told.subject
+    return told.subject.rpartition("#")[0]
