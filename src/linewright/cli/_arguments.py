@@ -557,17 +557,25 @@ def _add_machine_verbs(verbs: Any) -> None:
     add("--memory", metavar="FILE", help=text)
     text = "something that goes wrong, such as `stuck:weld@10 min+5 min`; several times"
     add("--fault", metavar="FAULT", action="append", default=[], help=text)
+    text = (
+        "serve a machine as tags, such as `weld=packml` or `pack=bits`; several times"
+    )
+    add("--profile", metavar="PROFILE", action="append", default=[], help=text)
     _add_security(emulate)
     text = "make certificates for machines and controller, trust them, show them"
     pki = _verb(verbs, "pki", run_pki, text)
-    does = pki.add_subparsers(dest="do", metavar="init|trust|show", required=True)
-    for name in ("init", "trust", "show"):
+    does = pki.add_subparsers(dest="do", metavar="init|trust|user|show", required=True)
+    for name in ("init", "trust", "user", "show"):
         one = does.add_parser(name)
         for flag in ("--json", "--quiet"):
             one.add_argument(flag, action="store_true", default=argparse.SUPPRESS)
         if name == "trust":
             one.add_argument("side", choices=("controller", "machines"))
             one.add_argument("certificate", metavar="CERTIFICATE")
+        if name == "user":
+            one.add_argument("name", metavar="NAME", help="who comes in by a password")
+            text = "how long it is good; 90 days by default"
+            one.add_argument("--days", metavar="N", type=int, default=90, help=text)
         one.add_argument(
             "--pki", metavar="FOLDER", default="pki", help="pki by default"
         )
@@ -581,6 +589,11 @@ def _add_run_verbs(verbs: Any) -> None:
     add("--emulate", action="store_true", help="play the machines")
     text = "run it on the machines there, such as opc.tcp://127.0.0.1:4840"
     add("--opcua", metavar="ADDRESS", help=text)
+    text = "run it on machines each of which is where FILE says, as its profile says"
+    add("--machines", metavar="FILE", help=text)
+    add("--user", metavar="NAME", help="name at the machines, where they ask for one")
+    text = "file with the password of that name, which you alone can read"
+    add("--password-file", metavar="FILE", help=text)
     add("--journal", metavar="FILE", help="MODEL.journal by default; goes on with it")
     text = "seconds of the line in a second; by default as fast as it goes with "
     text += "--emulate, and 1 with --opcua"

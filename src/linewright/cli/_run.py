@@ -35,15 +35,9 @@ def run_run(args: Args) -> int:
     from linewright.lower import lower  # noqa: PLC0415
     from linewright.model.meaning import leaves_line  # noqa: PLC0415
 
-    if args.emulate == (args.opcua is not None):
-        msg = "say on what it runs: with --emulate machines are played, with --opcua "
-        msg += "ADDRESS they are reached"
-        raise ValueError(msg)
-    if args.opcua is not None:
+    _check_arguments(args)
+    if not args.emulate:
         need_opcua()
-    if args.speed is not None and not args.speed > 0:
-        msg = f"speed is {args.speed:g}; it is above zero"
-        raise ValueError(msg)
     line = load_line(args, args.model, args.overlay)
     until_us = line.study.horizon if args.until is None else instant(args.until, line)
     seed = line.study.seed if args.seed is None else args.seed
@@ -79,6 +73,25 @@ def run_run(args: Args) -> int:
         what = "nothing is left to do" if is_over else "run it again to go on"
         say(args, f"stopped at {_when(line, progress.now_us)}; {what}")
     return OK
+
+
+def _check_arguments(args: Args) -> None:
+    """Refuse what cannot be meant.
+
+    Raises:
+        ValueError: There are none or several ways to run the line, or no such speed.
+    """
+    ways = [args.emulate, args.opcua is not None, args.machines is not None]
+    if sum(ways) != 1:
+        msg = (
+            "say on what it runs, by one of three: with --emulate machines are played, "
+            "with --opcua ADDRESS they are reached there, with --machines FILE each "
+            "where the file says"
+        )
+        raise ValueError(msg)
+    if args.speed is not None and not args.speed > 0:
+        msg = f"speed is {args.speed:g}; it is above zero"
+        raise ValueError(msg)
 
 
 def _when(line: Line, at_us: int) -> str:

@@ -173,6 +173,7 @@ class PackTags:
         "Status.Outcomes": Tag("Int32[]"),
         "Status.EventCount": Tag("UInt64", wakes=True),
         "Status.Event": Tag("String"),
+        "Status.Changes": Tag("UInt32", is_needed=False, wakes=True),
         "Status.Clock": Tag("DateTime", is_needed=False),
         "Status.StateCurrent": Tag("Int32", is_needed=False),
     }
@@ -274,6 +275,7 @@ class Bits:
             "Done": Tag("Boolean", wakes=True),
             "Good": Tag("Boolean", is_needed=False),
             "Fault": Tag("Boolean", is_needed=False, wakes=True),
+            "Changes": Tag("UInt32", is_needed=False, wakes=True),
         }
     )
     _job: str = ""

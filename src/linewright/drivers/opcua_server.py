@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import ipaddress
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -26,8 +27,10 @@ from linewright.control.machines import Reply
 from linewright.control.plant import Plant, RestartedError
 from linewright.control.played import Machine, Shown
 from linewright.drivers import opcua_words as words
+from linewright.drivers.opcua_fronts import ServedFront, front_of
 from linewright.drivers.pki import Side
 from linewright.drivers.played import play
+from linewright.drivers.users import Users
 from linewright.errors import MachineError
 
 __all__ = ["MachineServer", "is_loopback"]
@@ -58,8 +61,8 @@ class _Users:
     names when it makes a session, which may be none.
     """
 
-    def __init__(self, side: Side | None) -> None:
-        self._side = side
+    def __init__(self, side: Side | None, users: Users | None) -> None:
+        self._side, self._users = side, users
 
     def get_user(
         self,
@@ -69,14 +72,27 @@ class _Users:
         certificate: Any = None,
     ) -> User | None:
         """Return the user of a channel, or None to refuse it."""
-        del iserver, username, password
+        del iserver
         if self._side is None:
             return User(role=UserRole.User)
         if certificate is not None and not isinstance(certificate, bytes):
             certificate = der_from_x509(certificate)
         if not self._side.trusts(certificate):
+            _log.warning("refused: %s", _unknown(certificate))
             return None
-        return User(role=UserRole.User)
+        if self._users is not None and self._users.are_asked_for:
+            why = self._users.refusal(username, password)
+            if why:
+                _log.warning("refused: %s", why)
+                return None
+        return User(role=UserRole.User, name=username)
+
+
+def _unknown(certificate: bytes | None) -> str:
+    if not certificate:
+        return "somebody came without a certificate"
+    thumbprint = hashlib.sha256(certificate).hexdigest()
+    return f"the certificate {thumbprint} is not trusted, or has expired"
 
 
 class MachineServer:
@@ -91,6 +107,8 @@ class MachineServer:
         side: Certificate of the machines, and whom they trust; None for no security,
             which is served on the loopback alone.
         has_memory: Whether units keep what was done to them over a start of the plant.
+        profiles: Profile of each device that has tags and no job list.
+        users: Names that may come in, where names are asked for.
 
     Raises:
         MachineError: Without security it would be open to others.
@@ -106,6 +124,8 @@ class MachineServer:
         port: int = 4840,
         side: Side | None,
         has_memory: bool,
+        profiles: Mapping[str, str] | None = None,
+        users: Users | None = None,
     ) -> None:
         if side is None and not is_loopback(host):
             msg = (
@@ -121,7 +141,10 @@ class MachineServer:
         self._packml: dict[str, tuple[tuple[str, int], ...]] = {}
         self._dropped = 0
         self._told: dict[str, int] = {}
-        self._server = Server(user_manager=_Users(side))
+        self._profiles = dict(profiles or {})
+        self._fronts: dict[str, ServedFront] = {}
+        self._names = bool(side and users and users.are_asked_for)
+        self._server = Server(user_manager=_Users(side, users))
 
     # ------------------------------------------------------------ making
 
@@ -136,7 +159,8 @@ class MachineServer:
         server.set_endpoint(self.url)
         server.set_server_name("Linewright machines")
         server.allow_remote_admin(False)
-        server.set_identity_tokens([ua.AnonymousIdentityToken])
+        token = ua.UserNameIdentityToken if self._names else ua.AnonymousIdentityToken
+        server.set_identity_tokens([token])
         await self._secure()
         for name in words.NODESETS:
             await server.import_xml(xmlstring=words.nodeset(name))
@@ -176,12 +200,23 @@ class MachineServer:
         made = await folder.add_object(
             self._id(device), ua.QualifiedName(device, self._index)
         )
+        if device in self._profiles:
+            await self._add_front(made, device)
+            return
         receiver = await self._of_type(made, "JobOrders", self._jobs, _RECEIVER)
         provider = await self._of_type(made, "JobResponses", self._jobs, _PROVIDER)
         await self._add_methods(machine, made, receiver, provider)
         await self._add_values(machine, made, receiver, provider)
         if device in self._plant.servers:
             await self._add_packml(made, device)
+
+    async def _add_front(self, made: Node, device: str) -> None:
+        """Add the tags of a machine that has no job list."""
+        profile = self._profiles[device]
+        front = front_of(profile, self._plant, device, self._now_us)
+        served = ServedFront(self._server, front, profile, self._came.set)
+        await served.add(made, self._index)
+        self._fronts[device] = served
 
     async def _of_type(self, parent: Node, name: str, index: int, number: int) -> Node:
         return await parent.add_object(
@@ -463,6 +498,9 @@ class MachineServer:
         count = self._plant.machines[device].changes
         if self._told.get(device) != count:  # every write wakes the clients
             self._told[device] = count
+            if device in self._fronts:
+                await self._fronts[device].tell()
+                return
             value = ua.Variant(count, ua.VariantType.UInt32)
             await self._server.write_attribute_value(
                 self._changes[device], ua.DataValue(value)

@@ -21,6 +21,7 @@ __all__ = [
     "NAMESPACE",
     "NODESETS",
     "PACKML",
+    "clock_us_of",
     "command_of",
     "job_order",
     "listing_of",
@@ -186,7 +187,7 @@ def time_of_day(clock_us: int) -> datetime:
     return _EPOCH + timedelta(microseconds=clock_us)
 
 
-def _clock_us(time: datetime | None) -> int:
+def clock_us_of(time: datetime | None) -> int:
     """Return a machine's time in microseconds since 1970, or -1 if it gives none."""
     if time is None:
         return -1
@@ -232,4 +233,4 @@ def listing_of(
     except (KeyError, IndexError, TypeError, ValueError) as error:
         msg = f"its list cannot be understood: {error!r}"
         raise ValueError(msg) from error
-    return Listing(boot, jobs, tuple(numbered), _clock_us(clock))
+    return Listing(boot, jobs, tuple(numbered), clock_us_of(clock))
