@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import signal
@@ -32,6 +33,7 @@ from linewright.control.records import Signal
 from linewright.errors import MachineError, PkiError
 from linewright.lower import Lowered, lower
 from linewright.model.load import load
+from tests.foreign import FOREIGN, HAS_NODE, NODE
 from tests.test_drivers_running import HOUR, LINE, N_UNITS, hold_against
 
 asyncua = pytest.importorskip("asyncua")
@@ -204,6 +206,39 @@ def test_who_is_trusted_commands_machines_and_changes_nothing_else(
         await way.close()
 
     asyncio.run(try_it())
+
+
+@pytest.mark.skipif(not HAS_NODE, reason="node-opcua is not installed")
+def test_a_client_on_another_stack_has_a_machine_do_a_job(machines: Machines) -> None:
+    """It takes the job once, keeps the result, and takes it never again."""
+    controller = machines.pki / "controller"
+    options = {
+        "url": machines.url,
+        "pki": str(machines.folder / "node"),
+        "uri": machines.side().uri,
+        "certificate": str(controller / "own.pem"),
+        "key": str(controller / "own-key.pem"),
+        "trust": str(machines.pki / "machines" / "own.pem"),
+        "user": machines.login.name,
+        "password": machines.login.password,
+        "device": "way out",
+        "job": "way out#1",
+        "action": "move",
+        "operation": "",
+        "product": "frame",
+    }
+    said = subprocess.run(
+        [NODE or "", "client.js", json.dumps(options)],
+        cwd=FOREIGN, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    assert json.loads(said.stdout.splitlines()[-1]) == {
+        "first": words.GOOD,
+        "again": words.REFUSED | words.KNOWN,
+        "ended": ["way out#1"],
+        "clear": words.GOOD,
+        "late": words.REFUSED | words.OLD,
+    }
 
 
 def test_without_security_machines_are_served_on_this_computer_alone() -> None:

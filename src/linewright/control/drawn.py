@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Protocol
 
 import numpy as np
@@ -157,6 +157,34 @@ class Drawn:
             return False
         unload = self._lowered.tables.stations["unload"][self._stations[station]]
         return action == "unload" or bool(unload < 0)
+
+    def check(self, device: str, command: dict[str, Any]) -> None:
+        """Refuse what is no work of a device.
+
+        Raises:
+            ValueError: It is none, and why.
+        """
+        action = command["action"]
+        try:
+            if action == "repair":
+                self._modes[device.removeprefix("repair of ")]
+            elif action == "return":
+                self._stocks[device.removeprefix("stock of ")]
+            elif action == "move":
+                [_, *_] = command["units"]
+                known = {"way out", *(f"way to {name}" for name in self._stations)}
+                _check_known(device, known)
+            elif action in {"process", "setup", "load", "unload"}:
+                station = device.partition("/")[0]
+                _check_known(station, self._stations)
+                self._step(command, station)
+            else:
+                msg = f'there is no work "{action}"'
+                raise ValueError(msg)
+        except (KeyError, ValueError) as error:
+            job = command["job"]
+            msg = f"{job} is no work of {device}: {str(error) or 'it has no units'}"
+            raise ValueError(msg) from error
 
     def duration_us(
         self, device: str, number: int, command: dict[str, Any], now_us: int
@@ -405,6 +433,17 @@ def cannot_play(line: Line, lowered: Lowered) -> list[str]:
         *_each("dated changes", _where(names.modes, dated)),
         *_each("wear", _where(names.modes, wearing)),
     ]
+
+
+def _check_known(name: str, known: Collection[str]) -> None:
+    """Refuse a name that is not known.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if name not in known:
+        msg = f'there is no "{name}"'
+        raise ValueError(msg)
 
 
 def _where(names: Iterable[str], holds: Any) -> list[str]:

@@ -159,6 +159,7 @@ class Plant:
         Raises:
             RestartedError: It was meant for the machine before its last start.
             KeyError: There is no such device.
+            ValueError: It is no work of the device.
         """
         machine = self.machines[device]
         self.advance(now_us)
@@ -184,6 +185,8 @@ class Plant:
         return self.machines[device].shown(self._wall_us())
 
     def _put(self, machine: Machine, message: Message) -> Reply:
+        if "action" in message.body and message.body["job"] not in machine.jobs.jobs:
+            self._drawn.check(machine.device, message.body)
         reply = machine.jobs.put(message.body, message.epoch, message.boot)
         if reply.code == "accepted":
             self._look(machine)

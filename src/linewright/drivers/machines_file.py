@@ -146,7 +146,8 @@ def read_machines(
         if at := reader.machine(device, node, machines.keys[device]):
             found[device] = at
     if whole is not None:
-        _check_others(root, whole, set(devices) - set(found), findings)
+        said = set(machines.value) if machines else set()  # type: ignore[arg-type]
+        _check_others(root, whole, set(devices) - said, findings)
     if findings:
         raise ModelError(sorted(findings, key=lambda f: (f.file, f.line, f.column)))
     assert whole is not None

@@ -81,6 +81,8 @@ class Played:
         except RestartedError as error:
             msg = "it has started again"
             raise NoAnswerError(msg) from error
+        except ValueError as error:
+            raise NoAnswerError(str(error)) from error
         finally:
             self._came.set()
 
