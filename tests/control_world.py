@@ -211,7 +211,9 @@ class Machine:
         profile = PackTags(self.device)
         if message.kind != "list":
             free = {"Status.Sequence": 0, "Status.JobState": 0}
-            self.front.write(profile.writes(message, free) or {})
+            for written in profile.writes(message, free):
+                for name, value in written.items():  # one after another, at the worst
+                    self.front.write({name: value})
             try:
                 return profile.answer(message, self.front.values())
             except ValueError:

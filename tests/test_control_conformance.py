@@ -81,8 +81,9 @@ class Bench:
         if message.kind == "list":
             return self.tags.listing(self.front.values())
         try:
-            written = self.tags.writes(message, self.front.values())
-            self.front.write(written or {})
+            for written in self.tags.writes(message, self.front.values()):
+                for name, value in written.items():  # one after another, at the worst
+                    self.front.write({name: value})
             return self.tags.answer(message, self.front.values())
         except ValueError:
             return None

@@ -66,7 +66,7 @@ def test_the_light_aircraft_plant_is_played_as_it_is_simulated(tmp_path: Path) -
         (r"servers: \d+", "servers: 1"),
         (r"every: [\d.]+ h", lambda found: quicker(found[0])),
     ):
-        text = re.sub(pattern, by, text)  # type: ignore[arg-type]
+        text = re.sub(pattern, by, text)
     (tmp_path / "orders.csv").write_text((PLANT / "orders.csv").read_text())
     (tmp_path / "plant.yaml").write_text(text)
     played = same_as_simulated(load(tmp_path / "plant.yaml"), 21 * DAY)

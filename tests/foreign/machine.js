@@ -24,7 +24,7 @@ const RUN = 1, HOLD = 2, CANCEL = 3;
 
 const command = {
   Action: "", Operation: "", Units: "", Epoch: 0, Boot: 0, Want: 0, Version: 0,
-  Sequence: 0, Acknowledge: 0, EventAcknowledge: 0,
+  SequenceCopy: 0, Sequence: 0, Acknowledge: 0, EventAcknowledge: 0,
 };
 let memory = {
   boot: Date.now(), epoch: 0, sequence: 0, version: 0, state: NONE, left_ms: 0,
@@ -83,6 +83,7 @@ function cycle() {
 }
 
 function obey() {
+  if (command.Sequence === 0 || command.SequenceCopy !== command.Sequence) return;
   const known = command.Sequence === memory.sequence;
   if (known ? command.Version <= memory.version : command.Sequence < memory.sequence) return;
   if (!known && memory.state !== NONE) return;

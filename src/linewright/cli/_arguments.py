@@ -12,6 +12,7 @@ from typing import Any
 from linewright.cli._animate import run_animate
 from linewright.cli._balance import run_balance
 from linewright.cli._compare import run_compare
+from linewright.cli._conformance import run_conformance
 from linewright.cli._estimate import run_estimate
 from linewright.cli._improve import (
     run_allocate,
@@ -101,6 +102,8 @@ EXAMPLES = {
     'linewright run plant.yaml --emulate --until "2 weeks" --journal plant.journal',
     "forecast": "linewright forecast plant.journal\n"
     "linewright forecast plant.journal --replications 400 --json",
+    "conformance": "linewright conformance line.yaml weld --machines machines.yaml "
+    "--works",
     "emulate": "linewright emulate line.yaml --speed 10 --memory machines.jsonl\n"
     "linewright emulate line.yaml --fault 'stuck:weld@10 min+5 min'",
     "pki": "linewright pki init\nlinewright pki trust controller press.der",
@@ -562,6 +565,18 @@ def _add_machine_verbs(verbs: Any) -> None:
     )
     add("--profile", metavar="PROFILE", action="append", default=[], help=text)
     _add_security(emulate)
+    text = "have a machine do work, and say whether it keeps the contract"
+    conform = _verb(verbs, "conformance", run_conformance, text)
+    conform.add_argument("model", metavar="MODEL")
+    conform.add_argument("machine", metavar="MACHINE", help="such as weld or cut/2")
+    _add_overlay(conform, _OVERLAY)
+    add = conform.add_argument
+    text = "where it is and how it is spoken with"
+    add("--machines", metavar="FILE", required=True, help=text)
+    text = "it may do real work, and forgets its jobs before it joins a line"
+    add("--works", action="store_true", help=text)
+    add("--first", metavar="N", type=int, default=1, help="number of the first job")
+    _add_security(conform)
     text = "make certificates for machines and controller, trust them, show them"
     pki = _verb(verbs, "pki", run_pki, text)
     does = pki.add_subparsers(dest="do", metavar="init|trust|user|show", required=True)

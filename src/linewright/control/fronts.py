@@ -112,6 +112,8 @@ class PackFront(Front):
         if seen:
             self._answer(Message("clear_events", seen, 0, shown.boot))
         others = [one for one in self._shown().jobs if one != job]
+        if number != command.get("Command.SequenceCopy"):
+            return
         if not number or others or command.get("Command.Want") not in _WANT_OF:
             return
         order = {
@@ -132,6 +134,7 @@ _NUMBERS = (
     "Command.Boot",
     "Command.Want",
     "Command.Version",
+    "Command.SequenceCopy",
     "Command.Sequence",
     "Command.Acknowledge",
     "Command.EventAcknowledge",

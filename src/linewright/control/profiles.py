@@ -78,8 +78,8 @@ class Profile(Protocol):
 
     tags: Mapping[str, Tag]
 
-    def writes(self, message: Message, before: Values) -> Values | None:
-        """Return what to write for a message, or None where there is nothing to write.
+    def writes(self, message: Message, before: Values) -> list[Values]:
+        """Return what to write for a message, each when the one before is done.
 
         Args:
             message: The message, other than ``list``.
@@ -151,7 +151,8 @@ _WRITTEN = {
     "Command.Boot": "UInt64",
     "Command.Want": "Int32",
     "Command.Version": "UInt32",
-    "Command.Sequence": "UInt32",  # the last: with it the machine looks at the others
+    "Command.SequenceCopy": "UInt32",
+    "Command.Sequence": "UInt32",
     "Command.Acknowledge": "UInt32",
     "Command.EventAcknowledge": "UInt64",
 }
@@ -181,12 +182,16 @@ class PackTags:
     def __init__(self, device: str) -> None:
         self._device = device
 
-    def writes(self, message: Message, before: Values) -> Values | None:
-        """Return what to write; see `Profile`."""
+    def writes(self, message: Message, before: Values) -> list[Values]:
+        """Return what to write; see `Profile`.
+
+        The machine does not look at a command while its number is 0, so that it never
+        sees half of one; the copy of the number tells one that comes late.
+        """
         if message.kind == "clear":
-            return {"Command.Acknowledge": device_of(message.body)[1]}
+            return [{"Command.Acknowledge": device_of(message.body)[1]}]
         if message.kind == "clear_events":
-            return {"Command.EventAcknowledge": message.body}
+            return [{"Command.EventAcknowledge": message.body}]
         if message.kind != "put":
             msg = "it has no records of units that could be asked for"
             raise ValueError(msg)
@@ -196,7 +201,7 @@ class PackTags:
         if number > has and state != JOB_STATES["none"]:
             msg = f"it has job {has} still, and takes one at a time"
             raise ValueError(msg)
-        return {
+        said = {
             "Command.Action": command.get("action", ""),
             "Command.Operation": command.get("operation", ""),
             "Command.Units": units_text(command.get("units", ())),
@@ -204,8 +209,9 @@ class PackTags:
             "Command.Boot": message.boot,
             "Command.Want": WANTS[command["want"]],
             "Command.Version": command["version"],
-            "Command.Sequence": number,
+            "Command.SequenceCopy": number,
         }
+        return [{"Command.Sequence": 0}, said, {"Command.Sequence": number}]
 
     def answer(self, message: Message, after: Values) -> Any:
         """Return what it answers; see `Profile`."""
@@ -286,44 +292,42 @@ class Bits:
     _had_fault: bool = False
     _event: int = 0
 
-    def writes(self, message: Message, before: Values) -> Values | None:
+    def writes(self, message: Message, before: Values) -> list[Values]:
         """Return what to write; see `Profile`."""
         if message.kind == "clear":
-            return {"Start": False}
+            return [{"Start": False}]
         if message.kind == "clear_events":
             self._event = 0 if message.body >= self._event else self._event
-            return None
+            return []
         if message.kind != "put":
             msg = "it has no records of units that could be asked for"
             raise ValueError(msg)
         command = message.body
         if message.boot != self.boot:
-            return None
+            return []
         if command["job"] == self._job:
             return self._change(command)
-        return self._begin(command, before) if "action" in command else None
+        return self._begin(command, before) if "action" in command else []
 
-    def _begin(self, command: dict[str, Any], before: Values) -> Values:
+    def _begin(self, command: dict[str, Any], before: Values) -> list[Values]:
         if before["Busy"] or before["Done"] or before["Start"]:
             if before["Done"] and not before["Busy"] and not self._job:
-                return {"Start": False}  # a person has decided about that work
+                return [{"Start": False}]  # a person has decided about that work
             msg = "its bits say that it has work still"
             raise ValueError(msg)
         self._job, self._n_units = command["job"], max(len(command["units"]), 1)
         self._version, self._want = command["version"], command["want"]
-        return {
-            "Program": program_text(command),
-            "Hold": command["want"] == "hold",
-            "Start": True,
-        }
+        is_held = command["want"] == "hold"
+        said = {"Program": program_text(command), "Hold": is_held}
+        return [said, {"Start": True}]
 
-    def _change(self, command: dict[str, Any]) -> Values | None:
+    def _change(self, command: dict[str, Any]) -> list[Values]:
         if command["version"] <= self._version:
-            return None
+            return []
         self._version, self._want = command["version"], command["want"]
         if command["want"] == "cancel":
-            return {"Start": False}
-        return {"Hold": command["want"] == "hold"}
+            return [{"Start": False}]
+        return [{"Hold": command["want"] == "hold"}]
 
     def answer(self, message: Message, after: Values) -> Any:
         """Return what it answers; see `Profile`."""

@@ -35,8 +35,13 @@ _TAKES_S, _BETWEEN_S = 1.0, 0.02  # until a control has looked at what was writt
 class Place(Protocol):
     """A machine at a server; see the module's head."""
 
-    has_guard: bool
-    wakes: Sequence[Node]
+    @property
+    def has_guard(self) -> bool:
+        """Say whether its units know what was done to them."""
+
+    @property
+    def wakes(self) -> Sequence[Node]:
+        """Return the nodes whose change is worth a look at it."""
 
     async def ask(self, client: Client, message: Message) -> Any:
         """Return what it answers to a message.
@@ -191,8 +196,7 @@ class TagPlace:
         before = await self._values(client)
         if message.kind == "list":
             return self._profile.listing(before)
-        written = self._profile.writes(message, before)
-        if written:
+        for written in self._profile.writes(message, before):
             await self._write(client, written)
         loop = asyncio.get_running_loop()
         end_s = loop.time() + _TAKES_S
@@ -212,12 +216,13 @@ class TagPlace:
         }
 
     async def _write(self, client: Client, written: Values) -> None:
-        """Write in one go, and in the order of the profile."""
         there = {name: value for name, value in written.items() if name in self._nodes}
         values = [
             ua.DataValue(variant(self._profile.tags[name], value))
             for name, value in there.items()
         ]
+        if not there:  # the machine does without
+            return
         await client.write_values([self._nodes[name] for name in there], values)
 
     @classmethod
