@@ -133,10 +133,12 @@ class OpcUaWay:
             if self._client is None:
                 client = Client(self.url, timeout=_LIBRARY_S)
                 try:
-                    await asyncio.wait_for(self._connect(client), _CONNECT_S)
+                    async with asyncio.timeout(_CONNECT_S):
+                        await self._connect(client)
                 except BaseException as error:
                     with contextlib.suppress(Exception):
-                        await asyncio.wait_for(client.disconnect(), _TIMEOUT_S)
+                        async with asyncio.timeout(_TIMEOUT_S):
+                            await client.disconnect()
                     if isinstance(error, TimeoutError | OSError | UaError):
                         raise _AbsentError(self._absent(error)) from error
                     raise
@@ -246,7 +248,8 @@ class OpcUaWay:
         client, self._client = self._client, None
         if client is not None:
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(client.disconnect(), _TIMEOUT_S)
+                async with asyncio.timeout(_TIMEOUT_S):
+                    await client.disconnect()
 
     # ------------------------------------------------------------ messages
 

@@ -291,8 +291,10 @@ class Runner:
             if at_s <= wait_s:
                 wait_s = at_s
                 self._to_poll.add(device)
+        await asyncio.sleep(0)  # others come to their turn, however much there is to do
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._came.wait(), max(wait_s, 0.0))
+            async with asyncio.timeout(max(wait_s, 0.0)):
+                await self._came.wait()
 
     def _is_over(self) -> bool:
         """Say whether nothing is left that could happen."""
