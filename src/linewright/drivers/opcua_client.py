@@ -136,9 +136,7 @@ class OpcUaWay:
                     async with asyncio.timeout(_CONNECT_S):
                         await self._connect(client)
                 except BaseException as error:
-                    with contextlib.suppress(Exception):
-                        async with asyncio.timeout(_TIMEOUT_S):
-                            await client.disconnect()
+                    await _leave(client)
                     if isinstance(error, TimeoutError | OSError | UaError):
                         raise _AbsentError(self._absent(error)) from error
                     raise
@@ -247,9 +245,7 @@ class OpcUaWay:
     async def _throw_away(self) -> None:
         client, self._client = self._client, None
         if client is not None:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(_TIMEOUT_S):
-                    await client.disconnect()
+            await _leave(client)
 
     # ------------------------------------------------------------ messages
 
@@ -276,6 +272,17 @@ class OpcUaWay:
             if client is self._client:
                 await self._throw_away()
             raise NoAnswerError(str(error) or type(error).__name__) from error
+
+
+async def _leave(client: Client) -> None:
+    """Say goodbye to a server, and close the line also where nobody answers."""
+    protocol = client.uaclient.protocol
+    transport = None if protocol is None else protocol.transport
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(_TIMEOUT_S):
+            await client.disconnect()
+    if transport is not None:
+        transport.abort()  # what nobody has taken yet would keep it open
 
 
 def _host(url: str) -> str:
