@@ -283,6 +283,7 @@ async def _leave(client: Client) -> None:
             await client.disconnect()
     if transport is not None:
         transport.abort()  # what nobody has taken yet would keep it open
+        await asyncio.sleep(0)  # in which it is closed
 
 
 def _host(url: str) -> str:
