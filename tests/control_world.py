@@ -20,9 +20,12 @@ from typing import Any
 
 from linewright.control.asking import Outcome, Request
 from linewright.control.controller import Controller
+from linewright.control.fronts import PackFront
 from linewright.control.jobs import device_of
-from linewright.control.links import Link, Message
+from linewright.control.links import EVENTS_OF_BOOT, Link, Message
 from linewright.control.machines import JobList, Reply
+from linewright.control.played import Shown
+from linewright.control.profiles import PackTags
 from linewright.control.records import Record, Signal
 from linewright.lower import Lowered, lower
 from linewright.model.load import loads
@@ -69,6 +72,8 @@ PLACES = {
     "pack": {"pack"},
 }
 
+SERVERS = set().union(*PLACES.values())
+
 MUTANTS = (
     "commands leave before the journal",
     "the journal forgets the last write when killed",
@@ -109,6 +114,12 @@ class Machine:
         self.progress: dict[str, int] = {}
         self.n_failures = 0
         self._since: dict[str, int] = {}
+        self.front = PackFront(
+            device,
+            self.answer_itself,
+            lambda: Shown(self.jobs.boot, self.jobs.jobs, self.jobs.events, -1),
+            lambda: self.jobs.highest.get(device, 0),
+        )
 
     def time_of(self, command: dict[str, Any]) -> int:
         times = {"cut": 4, "weld": 3, "test": 2, "pack": 1}
@@ -174,10 +185,10 @@ class Machine:
         self.report()
         self.look()
 
-    def report(self) -> None:
+    def report(self, kind: str = "failure") -> None:
         self.n_failures += 1
-        number = self.jobs.boot * 1_000 + self.n_failures
-        self.jobs.events.append((number, "failure", "torch at weld"))
+        number = self.jobs.boot * EVENTS_OF_BOOT + self.n_failures
+        self.jobs.events.append((number, kind, "torch at weld"))
         self.call()
 
     def mend(self) -> None:
@@ -190,11 +201,31 @@ class Machine:
             del self._since[job_id]
         self.progress.clear()
         self.jobs.restart(remembers=remembers)
+        self.n_failures = 0
         if self.is_down:
-            self.report()
+            self.report("failed")
         self.look()
 
     def answer(self, message: Message) -> Any:
+        if self.world.has_tags and self.device in SERVERS:
+            return self.answer_by_tags(message)
+        return self.answer_itself(message)
+
+    def answer_by_tags(self, message: Message) -> Any:
+        """Answer as one with tags: whatever came before, values are written now."""
+        profile = PackTags(self.device)
+        if message.kind != "list":
+            free = {"Status.Sequence": 0, "Status.JobState": 0}
+            for written in profile.writes(message, free):
+                for name, value in written.items():  # one after another, at the worst
+                    self.front.write({name: value})
+            try:
+                return profile.answer(message, self.front.values())
+            except ValueError:
+                return None
+        return profile.listing(self.front.values())
+
+    def answer_itself(self, message: Message) -> Any:
         jobs = self.jobs
         if message.kind == "list":
             return jobs.list()
@@ -216,8 +247,10 @@ class Machine:
 class World:
     """Everything, from one seed."""
 
-    def __init__(self, lowered: Lowered, seed: int, mutant: str = "") -> None:
-        self.lowered, self.mutant = lowered, mutant
+    def __init__(
+        self, lowered: Lowered, seed: int, mutant: str = "", *, has_tags: bool = False
+    ) -> None:
+        self.lowered, self.mutant, self.has_tags = lowered, mutant, has_tags
         self.random = random.Random(seed)
         self.now = 0
         self.done: list[tuple[int, str, dict[str, Any], tuple[int, ...]]] = []
@@ -227,7 +260,7 @@ class World:
         self.journal = MemoryJournal()
         self.controller: Controller | None = None
         self.links: dict[str, Link] = {}
-        self.n_kills = self.n_restarts = 0
+        self.n_kills = self.n_restarts = self.n_decided = 0
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._n = 0
         self._polls: dict[str, int] = {}
@@ -239,6 +272,8 @@ class World:
         self.faults()
         self.wishes()
         self.jumps(random.Random(f"clock of {seed}"))
+        if has_tags:
+            self.at(SECOND, self.person)
 
     def at(self, when: int, what: Callable[[], None]) -> None:
         self._n += 1
@@ -377,6 +412,23 @@ class World:
         machine = self.random.choice(list(self.machines.values()))
         machine.unreachable_until = self.now + self.random.randrange(1, 10) * SECOND
 
+    def person(self) -> None:
+        """Look at the units of jobs in doubt, and say what was done to them."""
+        self.at(self.now + 2 * SECOND, self.person)
+        if self.controller is None:
+            return
+        for job in list(self.controller.core.jobs.values()):
+            has_it = job.id in self.machine(job.device).jobs.jobs
+            if not job.in_doubt or job.device not in SERVERS or has_it:
+                continue
+            self.n_decided += 1
+            outcomes = self.tags.get(job.id)
+            kind = "redo" if outcomes is None else "done"
+            self.controller.tell(Signal(kind, job.id, outcomes=outcomes or ()))
+            self.guarded(self.step)
+            if self.controller is None:
+                return
+
     # ------------------------------------------------------------ network
 
     def send(self, device: str, deliver: Callable[[], None]) -> None:
@@ -452,7 +504,11 @@ class World:
         assert self.controller
         if device not in self.links:
             self.links[device] = Link(
-                device, self.controller.core.epoch, TIMEOUT_US, has_guard=True
+                device,
+                self.controller.core.epoch,
+                TIMEOUT_US,
+                has_guard=not (self.has_tags and device in SERVERS),
+                counted=self.controller.core.counts.get(device, -1),
             )
             if self.mutant == "lists are asked for only when a machine calls":
                 self.links[device].ask_every_us = 10**15
@@ -583,7 +639,7 @@ class World:
 def device_of_signal(signal: Signal) -> str:
     return (
         signal.subject
-        if signal.kind == "machine"
+        if signal.kind in {"machine", "alarm"}
         else signal.subject.rpartition("#")[0]
     )
 

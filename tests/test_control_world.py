@@ -29,6 +29,16 @@ def test_nothing_is_lost_or_done_twice_whatever_fails(block: int) -> None:
     assert n_kills > N_WORLDS / 2
 
 
+def test_machines_with_tags_and_a_handshake_lose_nothing_either() -> None:
+    lowered, n_decided = lowered_world(), 0
+    for seed in range(N_WORLDS // 6):
+        world = World(lowered, seed, has_tags=True)
+        world.run()
+        assert judge(world) == [], f"world {seed}"
+        n_decided += world.n_decided
+    assert n_decided > 0  # a machine has forgotten, and a person was asked
+
+
 def first_found(mutant: str) -> int:
     """Return the seed of the first world in which a broken protocol does harm."""
     lowered = lowered_world()

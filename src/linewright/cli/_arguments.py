@@ -13,6 +13,7 @@ from linewright.cli._animate import run_animate
 from linewright.cli._ask import add_ask_verbs
 from linewright.cli._balance import run_balance
 from linewright.cli._compare import run_compare
+from linewright.cli._conformance import run_conformance
 from linewright.cli._estimate import run_estimate
 from linewright.cli._improve import (
     run_allocate,
@@ -123,6 +124,8 @@ EXAMPLES = {
     "hold": 'linewright hold plant.journal weld --reason "fixture is loose"\n'
     'linewright hold plant.journal --now --reason "fire drill"',
     "resume": "linewright resume plant.journal weld",
+    "conformance": "linewright conformance line.yaml weld --machines machines.yaml "
+    "--works",
     "emulate": "linewright emulate line.yaml --speed 10 --memory machines.jsonl\n"
     "linewright emulate line.yaml --fault 'stuck:weld@10 min+5 min'",
     "pki": "linewright pki init\nlinewright pki trust controller press.der",
@@ -640,17 +643,37 @@ def _add_machine_verbs(verbs: Any) -> None:
     add("--memory", metavar="FILE", help=text)
     text = "something that goes wrong, such as `stuck:weld@10 min+5 min`; several times"
     add("--fault", metavar="FAULT", action="append", default=[], help=text)
+    text = (
+        "serve a machine as tags, such as `weld=packml` or `pack=bits`; several times"
+    )
+    add("--profile", metavar="PROFILE", action="append", default=[], help=text)
     _add_security(emulate)
+    text = "have a machine do work, and say whether it keeps the contract"
+    conform = _verb(verbs, "conformance", run_conformance, text)
+    conform.add_argument("model", metavar="MODEL")
+    conform.add_argument("machine", metavar="MACHINE", help="such as weld or cut/2")
+    _add_overlay(conform, _OVERLAY)
+    add = conform.add_argument
+    text = "where it is and how it is spoken with"
+    add("--machines", metavar="FILE", required=True, help=text)
+    text = "it may do real work, and forgets its jobs before it joins a line"
+    add("--works", action="store_true", help=text)
+    add("--first", metavar="N", type=int, default=1, help="number of the first job")
+    _add_security(conform)
     text = "make certificates for machines and controller, trust them, show them"
     pki = _verb(verbs, "pki", run_pki, text)
-    does = pki.add_subparsers(dest="do", metavar="init|trust|show", required=True)
-    for name in ("init", "trust", "show"):
+    does = pki.add_subparsers(dest="do", metavar="init|trust|user|show", required=True)
+    for name in ("init", "trust", "user", "show"):
         one = does.add_parser(name)
         for flag in ("--json", "--quiet"):
             one.add_argument(flag, action="store_true", default=argparse.SUPPRESS)
         if name == "trust":
             one.add_argument("side", choices=("controller", "machines"))
             one.add_argument("certificate", metavar="CERTIFICATE")
+        if name == "user":
+            one.add_argument("name", metavar="NAME", help="who comes in by a password")
+            text = "how long it is good; 90 days by default"
+            one.add_argument("--days", metavar="N", type=int, default=90, help=text)
         one.add_argument(
             "--pki", metavar="FOLDER", default="pki", help="pki by default"
         )
@@ -664,6 +687,11 @@ def _add_run_verbs(verbs: Any) -> None:
     add("--emulate", action="store_true", help="play the machines")
     text = "run it on the machines there, such as opc.tcp://127.0.0.1:4840"
     add("--opcua", metavar="ADDRESS", help=text)
+    text = "run it on machines each of which is where FILE says, as its profile says"
+    add("--machines", metavar="FILE", help=text)
+    add("--user", metavar="NAME", help="name at the machines, where they ask for one")
+    text = "file with the password of that name, which you alone can read"
+    add("--password-file", metavar="FILE", help=text)
     text = "MODEL.journal by default; goes on with it. A file, or an address such as "
     text += "postgresql://host/database#name"
     add("--journal", metavar="JOURNAL", help=text)
@@ -676,13 +704,7 @@ def _add_run_verbs(verbs: Any) -> None:
     add("--stay", action="store_true", help=text)
     _add_security(run)
     _add_machine_verbs(verbs)
-    text = "say when the orders of a running line will be done"
-    ahead = _verb(verbs, "forecast", run_forecast, text)
-    ahead.add_argument("journal", metavar="JOURNAL")
-    add = ahead.add_argument
-    add("--until", metavar="TIME", help="how far; the study's horizon by default")
-    add("--replications", metavar="N", type=int, default=100, help="100 by default")
-    add("--seed", metavar="N", type=int, help="as in the journal")
+    _add_forecast(verbs)
     _add_verify(verbs)
     serve = _verb(verbs, "serve", run_serve, "show a line that runs, in a browser")
     add = serve.add_argument
@@ -706,6 +728,16 @@ def _add_run_verbs(verbs: Any) -> None:
     text = "file to which logins, refusals and requests are added"
     add("--audit", metavar="FILE", help=text)
     _add_keys(verbs)
+
+
+def _add_forecast(verbs: Any) -> None:
+    text = "say when the orders of a running line will be done"
+    ahead = _verb(verbs, "forecast", run_forecast, text)
+    ahead.add_argument("journal", metavar="JOURNAL")
+    add = ahead.add_argument
+    add("--until", metavar="TIME", help="how far; the study's horizon by default")
+    add("--replications", metavar="N", type=int, default=100, help="100 by default")
+    add("--seed", metavar="N", type=int, help="as in the journal")
 
 
 def _add_verify(verbs: Any) -> None:

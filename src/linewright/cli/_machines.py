@@ -8,6 +8,7 @@ import functools
 import logging
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,19 +25,23 @@ from linewright.errors import MachineError
 
 if TYPE_CHECKING:
     from linewright.control.controller import Controller
-    from linewright.control.plant import Fault, Plant
+    from linewright.control.faults import Fault
+    from linewright.control.plant import Plant
     from linewright.drivers.emulated import Progress
     from linewright.drivers.inbox import Inbox
     from linewright.drivers.opcua_server import MachineServer
     from linewright.drivers.pki import Certificate, Side
+    from linewright.drivers.running import Way
+    from linewright.lower import Lowered
+    from linewright.model.line import Line
 
+_SLACK_S = 2.0  # of messages, before work takes too long
 _NEEDED = "machines over OPC UA need asyncua; pip install 'linewright[opcua]'"
 
 
 def run_emulate(args: Args) -> int:
     """Serve the machines of a line over OPC UA until stopped."""
-    from linewright.control.drawn import cannot_play  # noqa: PLC0415 - slow
-    from linewright.control.plant import Plant  # noqa: PLC0415
+    from linewright.control.plant import Plant  # noqa: PLC0415 - slow
     from linewright.drivers.machine_memory import MachineMemory  # noqa: PLC0415
     from linewright.lower import lower  # noqa: PLC0415
 
@@ -45,10 +50,7 @@ def run_emulate(args: Args) -> int:
     line = load_line(args, args.model, args.overlay)
     seed = line.study.seed if args.seed is None else args.seed
     lowered = lower(line, line.study.horizon)
-    if found := cannot_play(line, lowered):
-        text = "\n  ".join(found)
-        msg = f"{args.model} has what emulated machines cannot do yet:\n  {text}"
-        raise MachineError(msg)
+    _check_playable(args.model, line, lowered)
     memory = MachineMemory(Path(args.memory)) if args.memory else None
     boot = int(time.time() * 1000)  # noqa: TID251 - another number after each start
     plant = Plant(
@@ -59,23 +61,29 @@ def run_emulate(args: Args) -> int:
         memory=memory.machines if memory else None,
         done=memory.done if memory else (),
         keep=memory.keep if memory else None,
+        wall_us=lambda: int(time.time() * 1e6),  # noqa: TID251 - a machine's clock
     )
     plant.inject([_fault(text, plant) for text in args.fault])
+    profiles = dict(_profile(text, plant) for text in args.profile)
     try:
-        asyncio.run(_serve(args, plant, side_of(args, "machines")))
+        asyncio.run(_serve(args, plant, side_of(args, "machines"), profiles))
     finally:
         if memory:
             memory.close()
     return OK
 
 
-async def _serve(args: Args, plant: Plant, side: Side | None) -> None:
+async def _serve(
+    args: Args, plant: Plant, side: Side | None, profiles: dict[str, str]
+) -> None:
     from linewright.drivers.opcua_server import MachineServer  # noqa: PLC0415 - slow
+    from linewright.drivers.users import Users  # noqa: PLC0415
 
     begun_s = time.monotonic()
 
     def now_us() -> int:
-        return int((time.monotonic() - begun_s) * args.speed * 1e6)
+        passed_s = time.monotonic() - begun_s
+        return plant.begun_us + int(passed_s * args.speed * 1e6)
 
     say(args, "starting; this takes some seconds")
     server = MachineServer(
@@ -86,6 +94,8 @@ async def _serve(args: Args, plant: Plant, side: Side | None) -> None:
         port=args.port,
         side=side,
         has_memory=bool(args.memory),
+        profiles=profiles,
+        users=Users(Path(args.pki)),
     )
     await server.open()
     begun_s = time.monotonic()
@@ -115,7 +125,12 @@ def _fault(text: str, plant: Plant) -> Fault:
     Raises:
         ValueError: It is none.
     """
-    from linewright.control.plant import FAULTS, Fault  # noqa: PLC0415 - slow
+    from linewright.control.faults import (  # noqa: PLC0415 - slow
+        FAULTS,
+        LASTING,
+        WITHOUT_DEVICE,
+        Fault,
+    )
     from linewright.units import parse_duration_us  # noqa: PLC0415
 
     what, _, when = text.partition("@")
@@ -127,19 +142,46 @@ def _fault(text: str, plant: Plant) -> Fault:
     if not when:
         msg = f'"{text}" does not say when; write it like stuck:weld@10 min+5 min'
         raise ValueError(msg)
-    if kind == "drop" and device:
-        msg = f'"{text}": drop cuts all sessions; write drop@10 min'
+    if kind in WITHOUT_DEVICE and device:
+        msg = f'"{text}": {kind} is of no machine; write {kind}@10 min'
         raise ValueError(msg)
-    if kind != "drop" and device not in plant.machines:
-        import difflib  # noqa: PLC0415 - rarely
-
-        near = difflib.get_close_matches(device, plant.machines, 1)
-        help_ = f'; did you mean "{near[0]}"?' if near else ""
-        msg = f'"{text}": there is no machine "{device}"{help_}'
+    if kind not in WITHOUT_DEVICE and device not in plant.machines:
+        raise ValueError(f'"{text}": ' + _no_machine(device, plant))
+    at, plus, long = when.partition("+")
+    if plus and kind not in LASTING:
+        lasting = ", ".join(sorted(LASTING))
+        msg = f'"{text}": {kind} does not last; those that last are {lasting}'
         raise ValueError(msg)
-    at, _, long = when.partition("+")
     for_us = parse_duration_us(long) if long else 0
     return Fault(kind, device, parse_duration_us(at), for_us)
+
+
+def _profile(text: str, plant: Plant) -> tuple[str, str]:
+    """Return a device and its profile from ``weld=packml``.
+
+    Raises:
+        ValueError: It is none.
+    """
+    from linewright.drivers.opcua_fronts import FRONTS  # noqa: PLC0415 - slow
+
+    device, _, profile = text.rpartition("=")
+    if profile not in FRONTS:
+        msg = f'"{text}": there is no profile "{profile}" of tags; there are '
+        raise ValueError(msg + ", ".join(FRONTS))
+    if device not in plant.machines:
+        raise ValueError(f'"{text}": ' + _no_machine(device, plant))
+    if not (device in plant.servers or device.startswith("repair of ")):
+        msg = f'"{text}": at "{device}" several jobs go on at once, which needs a job '
+        raise ValueError(msg + "list")
+    return device, profile
+
+
+def _no_machine(device: str, plant: Plant) -> str:
+    import difflib  # noqa: PLC0415 - rarely
+
+    near = difflib.get_close_matches(device, plant.machines, 1)
+    help_ = f'; did you mean "{near[0]}"?' if near else ""
+    return f'there is no machine "{device}"{help_}'
 
 
 def _check_speed(speed: float | None) -> None:
@@ -182,23 +224,28 @@ def side_of(args: Args, name: str) -> Side | None:
 
 def run_over_opcua(
     args: Args,
+    line: Line,
     controller: Controller,
     until_us: int,
     tell: Any,
-    sold: list[str],
     inbox: Inbox,
 ) -> Progress:
     """Run a line on machines over OPC UA."""
-    from linewright.drivers.opcua_client import OpcUaWay  # noqa: PLC0415 - slow
+    from linewright.control.watching import Expected, Overdue  # noqa: PLC0415 - slow
     from linewright.drivers.running import Runner, stop_on_signals  # noqa: PLC0415
+    from linewright.model.meaning import leaves_line  # noqa: PLC0415
 
-    way = OpcUaWay(args.opcua, side_of(args, "controller"))
+    speed = args.speed or 1.0
+    make_way = _way_of(args, line, controller, speed)
 
     async def run() -> Progress:
+        way = make_way()
+        expected = Expected(line, controller.core.lowered)
         runner = Runner(
             controller,
             way,
-            args.speed or 1.0,
+            speed,
+            overdue=Overdue(expected.longest_us, int(_SLACK_S * 1e6 * speed)),
             inbox=inbox,
             stays=args.stay,
             on_stalled=functools.partial(say_stalled, args),
@@ -211,9 +258,76 @@ def run_over_opcua(
                 tell(progress)
             _tell_wrong(args, runner.wrong, runner.doubtful(), told)
 
+        sold = [name for name in line.products if leaves_line(line, name)]
         return await runner.run(until_us, on_progress, sold=sold)
 
     return asyncio.run(run())
+
+
+def _way_of(
+    args: Args, line: Line, controller: Controller, speed: float
+) -> Callable[[], Way]:
+    """Return what makes the way to the machines, where the loop runs.
+
+    Raises:
+        ModelError: The file of machines is wrong.
+        MachineError: An address is open to others, or played machines cannot do it.
+    """
+    from linewright.control.plant import devices_of  # noqa: PLC0415 - slow
+    from linewright.drivers.machines_file import read_machines  # noqa: PLC0415
+    from linewright.drivers.opcua_client import Login, OpcUaWay  # noqa: PLC0415
+    from linewright.drivers.routing import ways_of  # noqa: PLC0415
+    from linewright.drivers.users import read_secret  # noqa: PLC0415
+
+    side = side_of(args, "controller")
+    if args.opcua is not None:
+        login = None
+        if args.user is not None:
+            secret = Path(args.password_file) if args.password_file else None
+            login = Login(args.user, read_secret(secret) if secret else "")
+        way = OpcUaWay(args.opcua, side, login=login)
+        return lambda: way
+    lowered = controller.core.lowered
+    devices = devices_of(lowered)
+    file = read_machines(args.machines, devices, list(controller.core.failures))
+    is_played = not file.others and bool(set(devices) - set(file.at))
+    if is_played:
+        _check_playable(args.model, line, lowered)
+    seed = line.study.seed if args.seed is None else args.seed
+    boot = int(time.time() * 1000)  # noqa: TID251 - another number at each start
+
+    def make() -> Way:
+        played = _played(line, lowered, seed, boot, speed) if is_played else None
+        return ways_of(file, side, boot, played)
+
+    return make
+
+
+def _played(line: Line, lowered: Lowered, seed: int, boot: int, speed: float) -> Way:
+    """Return the way to machines that are played in this process."""
+    from linewright.control.plant import Plant  # noqa: PLC0415 - slow
+    from linewright.drivers.played import Played  # noqa: PLC0415
+
+    begun_s = time.monotonic()
+
+    def now_us() -> int:
+        return int((time.monotonic() - begun_s) * speed * 1e6)
+
+    return Played(Plant(line, lowered, seed, boot=boot), now_us, speed)
+
+
+def _check_playable(model: str, line: Line, lowered: Lowered) -> None:
+    """Refuse a line with what played machines cannot do.
+
+    Raises:
+        MachineError: It has such things; all are named.
+    """
+    from linewright.control.drawn import cannot_play  # noqa: PLC0415 - slow
+
+    if found := cannot_play(line, lowered):
+        text = "\n  ".join(found)
+        msg = f"{model} has what emulated machines cannot do yet:\n  {text}"
+        raise MachineError(msg)
 
 
 def _tell_wrong(
@@ -239,7 +353,8 @@ def _tell_wrong(
 def run_pki(args: Args) -> int:
     """Make, trust or show certificates."""
     need_opcua()
-    return {"init": _init, "trust": _trust, "show": _show}[args.do](args)
+    does = {"init": _init, "trust": _trust, "show": _show, "user": _user}
+    return does[args.do](args)
 
 
 def _init(args: Args) -> int:
@@ -257,6 +372,14 @@ def _trust(args: Args) -> int:
 
     one = pki.trust(Path(args.pki), args.side, Path(args.certificate))
     write(f"{args.side} trusts {one.name}, {one.thumbprint}\n")
+    return OK
+
+
+def _user(args: Args) -> int:
+    from linewright.drivers.users import add_user  # noqa: PLC0415 - slow
+
+    write(add_user(Path(args.pki), args.name, args.days) + "\n")
+    say(args, f"the password of {args.name} for {args.days} days; it is shown once")
     return OK
 
 

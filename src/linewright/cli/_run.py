@@ -86,8 +86,8 @@ def run_run(args: Args) -> int:
 def _check_run(args: Args) -> None:
     from linewright.cli._machines import need_opcua  # noqa: PLC0415 - slow
 
-    _check(args)
-    if args.opcua is not None:
+    _check_arguments(args)
+    if not args.emulate:
         need_opcua()
 
 
@@ -132,21 +132,11 @@ def _run_line(it: _Running) -> tuple[Progress, bool]:
             on_stalled=lambda why: say_stalled(args, why),
         )
     else:
-        progress = run_over_opcua(args, controller, it.until_us, tell, sold, it.inbox)
+        progress = run_over_opcua(args, line, controller, it.until_us, tell, it.inbox)
     if sys.stderr.isatty() and not args.quiet:
         sys.stderr.write("\r\x1b[K")
     controller.save_snapshot()
     return progress, not controller.core.jobs and controller.next_due_us() is None
-
-
-def _check(args: Args) -> None:
-    if args.emulate == (args.opcua is not None):
-        msg = "say on what it runs: with --emulate machines are played, with --opcua "
-        msg += "ADDRESS they are reached"
-        raise ValueError(msg)
-    if args.speed is not None and not args.speed > 0:
-        msg = f"speed is {args.speed:g}; it is above zero"
-        raise ValueError(msg)
 
 
 def _laid_out(args: Args, line: Line, until_us: int) -> Lowered:
@@ -156,11 +146,30 @@ def _laid_out(args: Args, line: Line, until_us: int) -> Lowered:
     tell_compiling(args)
     lowered = lower(line, max(line.study.horizon, until_us))
     measuring = [of.operation for of in lowered.quality if of.read]
-    if args.opcua is not None and measuring:
+    if not args.emulate and measuring:
         msg = "machines over OPC UA cannot say what they measure yet, and there is "
         msg += f"something to be measured at {', '.join(measuring)}; use --emulate"
         raise ValueError(msg)
     return lowered
+
+
+def _check_arguments(args: Args) -> None:
+    """Refuse what cannot be meant.
+
+    Raises:
+        ValueError: There are none or several ways to run the line, or no such speed.
+    """
+    ways = [args.emulate, args.opcua is not None, args.machines is not None]
+    if sum(ways) != 1:
+        msg = (
+            "say on what it runs, by one of three: with --emulate machines are played, "
+            "with --opcua ADDRESS they are reached there, with --machines FILE each "
+            "where the file says"
+        )
+        raise ValueError(msg)
+    if args.speed is not None and not args.speed > 0:
+        msg = f"speed is {args.speed:g}; it is above zero"
+        raise ValueError(msg)
 
 
 def _when(line: Line, at_us: int) -> str:

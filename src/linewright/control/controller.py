@@ -203,7 +203,8 @@ class Controller:
         """Decide and apply a signal; its answer counts when `flush` has returned."""
         decision = self.core.decide(signal, now_us)
         if decision.record is None:
-            return Answer(signal, is_accepted=True)
+            waits = decision.waits
+            return Answer(signal, is_accepted=not waits, waits=waits)
         self.do(decision.record)
         if decision.record.kind == "refused":
             return Answer(signal, is_accepted=False, why=decision.record.body["why"])

@@ -145,6 +145,7 @@ class Core:
             "request": lambda body, after: self.asked.apply(self, body, after),
             "declined": lambda body, _: self.asked.declined(body),
             "release": self.open_gate,
+            "alarm": self._alarmed,
         }
         self._of_server: list[Job | None] = [None] * len(self.devices.servers)
         failures = range(len(lowered.tables.server_modes))
@@ -340,6 +341,9 @@ class Core:
             self._done(body, after)
         else:
             self._settled(body, after)
+
+    def _alarmed(self, body: Body, after: _After) -> None:
+        self._raise_alarm(body["subject"], body["text"], after)
 
     def _raise_alarm(self, subject: str, text: str, after: _After) -> None:
         self._n_alarms += 1

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Collection, Iterable
+from typing import Any, Protocol
 
 import numpy as np
 
 from linewright import tables as t
-from linewright.control.jobs import Devices
+from linewright.control.experience import Experience, ramp_share
+from linewright.control.jobs import Devices, device_of
 from linewright.lower import Lowered
 from linewright.model.distribution import KINDS
 from linewright.model.line import Line
@@ -77,6 +78,22 @@ def sample_us(  # noqa: C901, PLR0912 - one case for each kind of distribution
     return round(x)
 
 
+class Past(Protocol):
+    """Work that was done; see `linewright.control.plant.Done`."""
+
+    @property
+    def job(self) -> str:
+        """Its identity."""
+
+    @property
+    def command(self) -> dict[str, Any]:
+        """What was commanded."""
+
+    @property
+    def outcomes(self) -> tuple[int, ...]:
+        """Verdicts on its units."""
+
+
 class Drawn:
     """What the jobs of a line take, and what becomes of units.
 
@@ -99,6 +116,8 @@ class Drawn:
             devices.failure(row): int(lowered.tables.server_modes["mode"][row])
             for row in range(len(lowered.tables.server_modes))
         }
+        self._stocks = {name: k for k, name in enumerate(lowered.names.stocks)}
+        self._experience = Experience(lowered.tables)
         self._set_up: dict[str, str] = {}
         self._last: dict[tuple[str, int], tuple[str, int]] = {}
         self._bad: set[tuple[str, int]] = set()
@@ -111,7 +130,65 @@ class Drawn:
         """Return a draw of a row of the distributions, microseconds."""
         return sample_us(self._lowered.tables, dist, rng) if dist >= 0 else 0
 
-    def duration_us(self, device: str, number: int, command: dict[str, Any]) -> int:
+    def remember(self, done: Iterable[Past]) -> None:
+        """Take up what was set up, learned and made, from before a start."""
+        for one in done:
+            device, _ = device_of(one.job)
+            station = device.partition("/")[0]
+            if one.command["action"] in {"setup", "process", "unload"}:
+                self._work_on(device, station, one.command)
+            if one.command["action"] in {"process", "unload"}:
+                self._remember_work(one, station)
+
+    def _remember_work(self, one: Past, station: str) -> None:
+        row = self._step(one.command, station)
+        is_later = not self.is_finished_by(one.command["action"], station)
+        units = zip(one.command["units"], one.outcomes, strict=True)
+        for (product, serial), outcome in units:
+            self._last[product, serial] = (station, row)
+            if not is_later:
+                self._judged((product, serial), outcome)
+        if not is_later:
+            self._learn(one.command, station, 0)
+
+    def is_finished_by(self, action: str, station: str) -> bool:
+        """Say whether work on units is finished by a job, or by the unloading later."""
+        if action not in {"process", "unload"}:
+            return False
+        unload = self._lowered.tables.stations["unload"][self._stations[station]]
+        return action == "unload" or bool(unload < 0)
+
+    def check(self, device: str, command: dict[str, Any]) -> None:
+        """Refuse what is no work of a device.
+
+        Raises:
+            ValueError: It is none, and why.
+        """
+        action = command["action"]
+        try:
+            if action == "repair":
+                self._modes[device.removeprefix("repair of ")]
+            elif action == "return":
+                self._stocks[device.removeprefix("stock of ")]
+            elif action == "move":
+                [_, *_] = command["units"]
+                known = {"way out", *(f"way to {name}" for name in self._stations)}
+                _check_known(device, known)
+            elif action in {"process", "setup", "load", "unload"}:
+                station = device.partition("/")[0]
+                _check_known(station, self._stations)
+                self._step(command, station)
+            else:
+                msg = f'there is no work "{action}"'
+                raise ValueError(msg)
+        except (KeyError, ValueError) as error:
+            job = command["job"]
+            msg = f"{job} is no work of {device}: {str(error) or 'it has no units'}"
+            raise ValueError(msg) from error
+
+    def duration_us(
+        self, device: str, number: int, command: dict[str, Any], now_us: int
+    ) -> int:
         """Return how long a job takes its device, microseconds."""
         rng, tables = self.stream("time", device, number), self._lowered.tables
         action = command["action"]
@@ -120,13 +197,25 @@ class Drawn:
             return self.sample(int(tables.modes["repair"][mode]), rng)
         if action == "move":
             return self._move_us(device, command, rng)
+        if action == "return":
+            return self._return_us(device, rng)
         station = device.partition("/")[0]
         if action == "setup":
             return self._setup_us(station, device, command, rng)
         row = tables.stations[self._stations[station]]
         if action in {"load", "unload"}:
             return self.sample(int(row[action]), rng)
-        return self._process_us(station, command, rng)
+        return self._process_us(station, command, rng, now_us)
+
+    def _return_us(self, device: str, rng: np.random.Generator) -> int:
+        """Return how long something takes to be back in a stock, or to be delivered."""
+        stock = self._lowered.tables.stocks[
+            self._stocks[device.removeprefix("stock of ")]
+        ]
+        total = self.sample(int(stock["dist"]), rng)
+        if rng.random() < float(stock["late_share"]):
+            total += self.sample(int(stock["late"]), rng)
+        return total
 
     def _step(self, command: dict[str, Any], station: str) -> int:
         """Return the step that a job is about, at its station where there are more."""
@@ -143,8 +232,21 @@ class Drawn:
         found = np.flatnonzero(targets == self._stations[station])
         return int(found[0]) if len(found) else -1
 
+    def _work_dist(self, row: int, station: str) -> int:
+        """Return the distribution of a step's work at a station."""
+        tables = self._lowered.tables
+        step = tables.steps[row]
+        if int(step["only_station"]) >= 0:
+            return int(step["only_dist"])
+        place = int(step["first_work"]) + max(self._place(row, station), 0)
+        return int(tables.work["dist"][place])
+
     def _process_us(
-        self, station: str, command: dict[str, Any], rng: np.random.Generator
+        self,
+        station: str,
+        command: dict[str, Any],
+        rng: np.random.Generator,
+        now_us: int,
     ) -> int:
         row = self._step(command, station)
         step = self._lowered.tables.steps[row]
@@ -153,15 +255,42 @@ class Drawn:
             return round(rng.exponential(float(scale)))
         if int(step["only_us"]) >= 0:
             return int(step["only_us"])
-        dist = int(step["only_dist"])
-        if int(step["only_station"]) < 0:
-            place = int(step["first_work"]) + max(self._place(row, station), 0)
-            dist = int(self._lowered.tables.work["dist"][place])
         n = int(step["per_unit"])
+        if int(step["scaled"]):
+            return self._scaled_us(station, command, rng, now_us)
+        dist = self._work_dist(row, station)
         if n == 1:
             return self.sample(dist, rng)
         n_parts = len(command["units"]) if n < 0 else 1
         return sum(self.sample(dist, rng) for _ in range(abs(n) * n_parts))
+
+    def _scaled_us(
+        self,
+        station: str,
+        command: dict[str, Any],
+        rng: np.random.Generator,
+        now_us: int,
+    ) -> int:
+        """Return the time of work that is learned, or at a station that ramps up."""
+        tables, total = self._lowered.tables, 0.0
+        row = self._step(command, station)
+        step = tables.steps[row]
+        dist, curve = self._work_dist(row, station), int(step["curve"])
+        lot = int(step["per_unit"])
+        is_whole = int(step["batch_group"]) >= 0 and lot > 0
+        n_parts = 1 if is_whole else len(command["units"])
+        for ahead in range(abs(lot) * n_parts):
+            share = self._experience.share(curve, ahead, now_us) if curve >= 0 else 1.0
+            total += self.sample(dist, rng) * share
+        speed = int(tables.stations["speed"][self._stations[station]])
+        return round(total / max(ramp_share(tables, speed, now_us), 1e-9))
+
+    def _learn(self, command: dict[str, Any], station: str, now_us: int) -> None:
+        """Count what was done as experience, where the operation is learned."""
+        step = self._lowered.tables.steps[self._step(command, station)]
+        if int(step["curve"]) >= 0:
+            n = max(abs(int(step["per_unit"])), 1) * len(command["units"])
+            self._experience.learn(int(step["curve"]), n, now_us)
 
     def _move_us(
         self, device: str, command: dict[str, Any], rng: np.random.Generator
@@ -195,7 +324,7 @@ class Drawn:
         tables, names = self._lowered.tables, self._lowered.names
         n = int(tables.settings[t.S_N_FAMILIES] + tables.settings[t.S_N_PRODUCTS])
         [product, _], *_ = command["units"]
-        wanted = self._kind(station, product, command)
+        wanted = self._kind(station, product)
         kinds = (*names.families, *names.products)
         before = self._set_up.get(device)
         row = n if before is None else kinds.index(before)
@@ -204,7 +333,7 @@ class Drawn:
         dist = int(tables.setups[first + row * n + kinds.index(wanted)])
         return self.sample(dist, rng)
 
-    def _kind(self, station: str, product: str, command: dict[str, Any]) -> str:
+    def _kind(self, station: str, product: str) -> str:
         """Return what a setup is for: the product or its family."""
         setup = self._line.stations[station].setup
         if setup is not None and setup.by == "family":
@@ -213,39 +342,63 @@ class Drawn:
         return product
 
     def outcomes(
-        self, device: str, number: int, command: dict[str, Any]
+        self, device: str, number: int, command: dict[str, Any], now_us: int
     ) -> tuple[int, ...]:
         """Return the verdict on each unit of a job that ends now, and remember it."""
         action, station = command["action"], device.partition("/")[0]
         if action not in {"process", "unload"}:
             return ()
+        self._work_on(device, station, command)
         row, found = self._step(command, station), []
-        unloads = int(self._lowered.tables.stations["unload"][self._stations[station]])
+        is_later = not self.is_finished_by(action, station)
         rng = self.stream("verdict", device, number)
         for product, serial in command["units"]:
             unit = (product, serial)
             self._last[unit] = (station, row)
-            is_later = action == "process" and unloads >= 0
-            found.append(0 if is_later else self._verdict(row, unit, rng))
+            share = self._good_share(station, now_us)
+            found.append(0 if is_later else self._verdict(row, unit, rng, share))
+        if not is_later:
+            self._learn(command, station, now_us)
         return tuple(found)
 
+    def _work_on(self, device: str, station: str, command: dict[str, Any]) -> None:
+        """Know what a device is set up for, whether or not that took a setup."""
+        [product, _], *_ = command["units"]
+        self._set_up[device] = self._kind(station, product)
+
+    def _good_share(self, station: str, now_us: int) -> float:
+        """Return the share of its yield that a station has reached."""
+        tables = self._lowered.tables
+        curve = int(tables.stations["good"][self._stations[station]])
+        return ramp_share(tables, curve, now_us)
+
     def _verdict(
-        self, row: int, unit: tuple[str, int], rng: np.random.Generator
+        self, row: int, unit: tuple[str, int], rng: np.random.Generator, share: float
     ) -> int:
         """Draw a verdict; see `linewright.kernel.run.verdict`, which has the rules."""
         step = self._lowered.tables.steps[row]
         is_bad, out = unit in self._bad, t.PASS
-        is_bad |= rng.random() < float(step["defect"])
+        defect, good = float(step["defect"]), float(step["good"])
+        if int(step["scaled_good"]):
+            good *= share
+        else:
+            defect = 1 - (1 - defect) * share
+        is_bad |= rng.random() < defect
         if int(step["inspected"]) == _REJECTS:
-            is_bad |= rng.random() > float(step["good"])
+            is_bad |= rng.random() > good
             wrong = step["false_accept"] if is_bad else step["false_reject"]
             if is_bad != (rng.random() < float(wrong)):
                 is_rework = rng.random() < float(step["rework_share"])
                 out = t.REWORK if is_rework else t.SCRAP
+        outcome = out | (t.BAD if is_bad else 0)
+        self._judged(unit, outcome)
+        return outcome
+
+    def _judged(self, unit: tuple[str, int], outcome: int) -> None:
+        """Remember a unit that is bad and was not found to be."""
         self._bad.discard(unit)
-        if is_bad and out == t.PASS:
+        if outcome & t.BAD and outcome & 3 == t.PASS:
             self._bad.add(unit)
-        return out | (t.BAD if is_bad else 0)
 
 
 _REJECTS = 2
@@ -255,17 +408,11 @@ def cannot_play(line: Line, lowered: Lowered) -> list[str]:
     """Return what of a line played machines cannot do yet, all of it."""
     tables, names = lowered.tables, lowered.names
     modes = tables.modes
-    moving = (modes["n_members"] > 1) | (modes["planned"] >= t.AWAY)
-    wearing = (modes["steps"] > 1) | (modes["stock"] >= 0) | (modes["worn"] >= 0)
-    # a machine does not know when it is on shift
-    timed = (modes["clock"] == t.CLOCK_OPERATING) & ~moving
+    dated = modes["planned"] >= t.AWAY
+    wearing = (modes["steps"] > 1) | (modes["worn"] >= 0)
     return [
         *_each("vehicles", names.fleets),
         *_each("people who walk", _where(names.pools, tables.pools["walk"] >= 0)),
-        *_each(
-            "deliveries and things that come back",
-            _where(names.stocks, tables.stocks["dist"] >= 0),
-        ),
         *_each(
             "arrivals",
             _where(names.products, tables.products["kind"] == t.ARRIVALS),
@@ -280,27 +427,27 @@ def cannot_play(line: Line, lowered: Lowered) -> list[str]:
             ],
         ),
         *_each(
-            "ramp-ups",
-            _where(
-                names.stations,
-                (tables.stations["speed"] >= 0) | (tables.stations["good"] >= 0),
-            ),
-        ),
-        *_each(
             "measured characteristics",
             [f"{of.operation} of {of.product}" for of in lowered.quality if of.read],
         ),
-        *_each("learning", _where(names.operations, tables.steps["curve"] >= 0)),
         *_each(
             "work that goes on inside",
             _where(names.operations, tables.steps["cascade"] >= 0),
         ),
-        *_each(
-            "stops of several servers, and dated changes", _where(names.modes, moving)
-        ),
-        *_each("wear and spares", _where(names.modes, wearing)),
-        *_each("failures by operating time", _where(names.modes, timed)),
+        *_each("dated changes", _where(names.modes, dated)),
+        *_each("wear", _where(names.modes, wearing)),
     ]
+
+
+def _check_known(name: str, known: Collection[str]) -> None:
+    """Refuse a name that is not known.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if name not in known:
+        msg = f'there is no "{name}"'
+        raise ValueError(msg)
 
 
 def _where(names: Iterable[str], holds: Any) -> list[str]:

@@ -49,8 +49,15 @@ BY_QUESTION = {action.question: action for action in ACTIONS}
 BY_EVENT = {action.event: action for action in ACTIONS}
 BY_PHASE = {action.phase: action for action in ACTIONS if action.phase >= 0}
 
-REPORTED: dict[str, int] = {"failure": t.FAILURE, "arrival": t.ARRIVAL}
-"""What is reported without a job: a failure of a machine, a unit at the line's door."""
+REPORTED: dict[str, int] = {
+    "failure": t.FAILURE,
+    "failed": t.FAILURE,
+    "arrival": t.ARRIVAL,
+}
+"""What is reported without a job: a failure of a machine, a unit at the line's door.
+
+A machine that was down already when it started says ``failed``.
+"""
 
 
 class Unit(NamedTuple):

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["contradiction", "judge", "measuring_steps"]
 
 _INSPECTS = 2  # `inspected` of a step that can reject
+_COUNTED = (t.CLOCK_CYCLES, t.CLOCK_UNITS)
 _KNOWN = Decision(None, known=True)
+_WAITS: dict[str, Any] = {"waits": True}
 
 
 def judge(core: Core, signal: Signal, now_us: int) -> Decision:
@@ -42,7 +44,10 @@ def judge(core: Core, signal: Signal, now_us: int) -> Decision:
         return Decision(Record("refused", at_us, body | _said(signal)))
     if found is None:
         return _KNOWN
-    return Decision(Record(signal.kind, at_us, found))
+    if found == _WAITS:
+        return Decision(None, waits=True)
+    kind = "failure" if signal.kind == "failed" else signal.kind
+    return Decision(Record(kind, at_us, found))
 
 
 def _nothing(_: Core, signal: Signal) -> str:
@@ -171,7 +176,12 @@ def _reported(core: Core, signal: Signal) -> dict[str, Any] | str | None:
         server = int(core.lowered.tables.server_modes["server"][row])
         is_down = int(core.state.servers["down"][server]) == row
         if is_down or core.state.modes["active"][row]:
-            return None  # a machine that has started again says what it finds
+            # It fails again just when it was repaired, which is not written yet. One
+            # that the line counts itself is known, and so is what was down before.
+            mode = int(core.lowered.tables.server_modes["mode"][row])
+            is_counted = core.lowered.tables.modes["clock"][mode] in _COUNTED
+            is_old = signal.kind == "failed" or signal.number < 0
+            return None if is_counted or is_old else _WAITS
     return {
         "row": row,
         "subject": signal.subject,
@@ -191,6 +201,15 @@ def _doubtful(core: Core, signal: Signal) -> dict[str, Any] | None:
     return {"job": job.id} if job is not None and job.in_doubt else None
 
 
+def _alarm(core: Core, signal: Signal) -> dict[str, Any] | None:
+    """Return an alarm, if the same does not wait for somebody already."""
+    text = str(signal.data.get("text", ""))
+    for alarm in core.alarms.values():
+        if (alarm.subject, alarm.text) == (signal.subject, text):
+            return None
+    return {"subject": signal.subject, "text": text}
+
+
 _JUDGES = {
     "done": _done,
     "reported": _reported,
@@ -198,6 +217,7 @@ _JUDGES = {
     "kept": _doubtful,
     "redo": _doubtful,
     "release": _release,
+    "alarm": _alarm,
 }
 
 

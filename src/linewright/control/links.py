@@ -17,9 +17,12 @@ from linewright.control.jobs import REPORTED, Job
 from linewright.control.machines import Listing, Reply
 from linewright.control.records import Answer, Signal
 
-__all__ = ["Link", "Message"]
+__all__ = ["EVENTS_OF_BOOT", "Link", "Message"]
 
 ASK_EVERY_US = 5_000_000
+GAP_US, AGAIN_US = 8_000_000, 200_000
+EVENTS_OF_BOOT = 1_000
+"""Events are numbered in turn from the start's number times this, plus one."""
 
 
 class Message(NamedTuple):
@@ -53,10 +56,17 @@ class Link:
         timeout_us: How long an answer may take.
         has_guard: Whether the machine can tell of a unit what was done to it, even
             after it has forgotten its jobs (a tag on the carrier, a scan).
+        counted: Number of the last event of the device that is in the journal, or -1.
     """
 
     def __init__(
-        self, device: str, epoch: int, timeout_us: int, *, has_guard: bool
+        self,
+        device: str,
+        epoch: int,
+        timeout_us: int,
+        *,
+        has_guard: bool,
+        counted: int = -1,
     ) -> None:
         self.device, self.epoch = device, epoch
         self._timeout_us, self._has_guard = timeout_us, has_guard
@@ -71,6 +81,9 @@ class Link:
         self._refused: set[tuple[str, tuple[int, ...]]] = set()
         self.ask_every_us = ASK_EVERY_US
         self.in_doubt = True
+        self._counted = counted
+        self._gap_since_us = -1
+        self._asks_again = False
 
     @property
     def is_waiting(self) -> bool:
@@ -95,6 +108,9 @@ class Link:
             boot: Start of the machine as the journal has it.
             now_us: The time.
         """
+        if self._asks_again:
+            self._asks_again = False
+            self._ask_at_us = min(self._ask_at_us, now_us + AGAIN_US)
         if self._sent is not None:
             if now_us < self._sent.until_us:
                 return None
@@ -195,14 +211,40 @@ class Link:
                 told.append(Signal("done", job_id, outcomes))
             elif job.in_doubt:
                 told.append(Signal("kept", job_id))
-        for number, kind, subject in listing.events:
-            told.append(Signal(kind, subject, number=number, source=self.device))
+        told += self._events(listing, now_us)
         if self._has_guard:
             self._to_check = [
                 job.id
                 for job in jobs.values()
                 if job.in_doubt and job.id not in listing.jobs
             ]
+        return told
+
+    def _events(self, listing: Listing, now_us: int) -> list[Signal]:
+        """Return what happened beside jobs, in its order.
+
+        After a gap in the numbers of one start nothing is told: what is missing may
+        still come, and nothing is lost meanwhile, for what was not told stays on the
+        machine's list. When it has not come after a while, that is an alarm.
+        """
+        first = listing.boot * EVENTS_OF_BOOT + 1
+        next_number = max(self._counted + 1, first)
+        told: list[Signal] = []
+        for number, kind, subject in sorted(set(listing.events)):
+            if number > next_number:
+                if self._gap_since_us < 0:
+                    self._gap_since_us = now_us
+                if now_us - self._gap_since_us < GAP_US:
+                    self._ask_at_us = min(self._ask_at_us, now_us + GAP_US // 4)
+                    return told
+                text = (
+                    f"{number - next_number} of its events are missing, the last of "
+                    "them just before what it says now; look what happened there"
+                )
+                told.append(Signal("alarm", self.device, data={"text": text}))
+            told.append(Signal(kind, subject, number=number, source=self.device))
+            next_number = max(next_number, number + 1)
+        self._gap_since_us = -1
         return told
 
     def settled(self, answer: Answer) -> None:
@@ -212,8 +254,11 @@ class Link:
         not told again.
         """
         signal = answer.signal
-        if signal.kind in REPORTED:
+        if answer.waits:
+            self._asks_again = True
+        elif signal.kind in REPORTED:
             self._clear_events = max(self._clear_events, signal.number)
+            self._counted = max(self._counted, signal.number)
         elif signal.kind == "done" and not answer.is_accepted:
             self._refused.add((signal.subject, signal.outcomes))
         elif signal.kind == "done" and signal.subject not in self._to_clear:

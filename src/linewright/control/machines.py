@@ -43,11 +43,13 @@ class Listing(NamedTuple):
         jobs: Each job's version, status (``running``, ``held``, ``ended``,
             ``cancelled``) and, when it has ended, the outcomes.
         events: What else happened and was not acknowledged: number, kind, subject.
+        clock_us: Its time of day, microseconds since 1970, or -1 if it has none.
     """
 
     boot: int
     jobs: dict[str, tuple[int, str, tuple[int, ...]]]
     events: tuple[tuple[int, str, str], ...]
+    clock_us: int = -1
 
 
 @dataclass(slots=True)

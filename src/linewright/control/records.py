@@ -13,9 +13,11 @@ class Signal:
     """What somebody tells the controller.
 
     Attributes:
-        kind: ``done`` (a job has ended), ``failure`` or ``arrival``; ``machine`` (it is
+        kind: ``done`` (a job has ended), ``failure``, ``failed`` (a machine that has
+            started says that it was down already) or ``arrival``; ``machine`` (it is
             the start `number` of a device), ``kept`` (a device has a job that was in
-            doubt), ``redo`` (such a job was not done) or ``release`` (of a gate).
+            doubt), ``redo`` (such a job was not done), ``release`` (of a gate) or
+            ``alarm`` (somebody has to look; why stands in the `data` as ``text``).
         subject: The job; the failure with its server; the product; the device; the
             gate.
         outcomes: Verdict on each unit of a job, in their order: a code of `tables`,
@@ -48,8 +50,8 @@ class Record:
         kind: ``begin``, ``done``, ``failure``, ``arrival``, ``due`` (a timer of the
             line itself), ``unit`` (the next of a batch that has ended), ``boot`` (of
             the controller), ``machine`` (one has started), ``kept``, ``redo``,
-            ``release`` (of a gate), ``refused``; ``request`` (what a person asked was
-            done) or ``declined``.
+            ``release`` (of a gate), ``alarm``, ``refused``; ``request`` (what a person
+            asked was done) or ``declined``.
         at_us: When, microseconds from the line's start; never less than before.
         body: What it says, in the values of JSON.
         rows: What happened to units and servers: rows of the kernel's trace without
@@ -72,10 +74,12 @@ class Decision:
         record: The record to write and apply; None for a signal that was known.
         known: Whether the signal had been accepted before, so that its sender may
             forget it.
+        waits: Whether it can be decided only when something else has been heard.
     """
 
     record: Record | None
     known: bool = False
+    waits: bool = False
 
 
 @dataclass(slots=True)
@@ -104,8 +108,11 @@ class Answer:
         is_accepted: Whether it was accepted, now or before, so that its sender may
             forget it; else it was refused.
         why: Why it was refused, or empty.
+        waits: Whether its sender has to tell it again: it is neither accepted nor
+            refused before something else has been heard.
     """
 
     signal: Signal
     is_accepted: bool
     why: str = ""
+    waits: bool = False

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from asyncua import Client, Node, ua
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
+from asyncua.ua import uaerrors
 from asyncua.ua.uaerrors import UaError
 
 from linewright.control.links import Message
-from linewright.drivers import opcua_words as words
+from linewright.drivers.opcua_places import Place, find_line
 from linewright.drivers.opcua_server import is_loopback
 from linewright.drivers.pki import Side
 from linewright.drivers.running import NoAnswerError
 from linewright.errors import MachineError
 
-__all__ = ["OpcUaWay"]
+__all__ = ["Finder", "Login", "OpcUaWay"]
 
 _TIMEOUT_S = 3.0
 _CONNECT_S = 30.0
@@ -32,14 +33,17 @@ _TRIES, _BETWEEN_S = 3, 1.0
 _PUBLISH_MS = 20.0
 
 
-class _Place(NamedTuple):
-    """Where a machine's things are."""
+_NEEDS_NAME = (uaerrors.BadIdentityTokenRejected, uaerrors.BadIdentityTokenInvalid)
+_NOT_THIS_NAME = (*_NEEDS_NAME, uaerrors.BadUserAccessDenied)
 
-    made: Node
-    receiver: Node
-    read: list[Node]
-    methods: dict[str, Node]
-    has_guard: bool
+Finder = Callable[[Client, str], Awaitable[dict[str, Place]]]
+
+
+class Login(NamedTuple):
+    """Name and password of the controller at a server."""
+
+    name: str
+    password: str
 
 
 class _AbsentError(MachineError):
@@ -66,13 +70,23 @@ class OpcUaWay:
         url: Where they are, as ``opc.tcp://127.0.0.1:4840``.
         side: Certificate of the controller, and whom it trusts; None for no security,
             on the loopback alone.
+        finder: Finds the machines of the server; by default all of a line of ours.
+        login: Name and password that the server asks for, if it does.
 
     Raises:
         MachineError: It is no such address, or is open to others without security.
     """
 
-    def __init__(self, url: str, side: Side | None) -> None:
+    def __init__(
+        self,
+        url: str,
+        side: Side | None,
+        *,
+        finder: Finder = find_line,
+        login: Login | None = None,
+    ) -> None:
         self.url, self._side = url, side
+        self._finder, self._login = finder, login
         host = _host(url)
         if side is None and not is_loopback(host):
             msg = (
@@ -82,7 +96,7 @@ class OpcUaWay:
             raise MachineError(msg)
         self._call: Callable[[str], None] = lambda _: None
         self._client: Client | None = None
-        self._places: dict[str, _Place] = {}
+        self._places: dict[str, Place] = {}
         self._connecting = asyncio.Lock()
         self._guards: dict[str, bool] = {}
         self._has_types = False
@@ -119,10 +133,10 @@ class OpcUaWay:
             if self._client is None:
                 client = Client(self.url, timeout=_LIBRARY_S)
                 try:
-                    await asyncio.wait_for(self._connect(client), _CONNECT_S)
+                    async with asyncio.timeout(_CONNECT_S):
+                        await self._connect(client)
                 except BaseException as error:
-                    with contextlib.suppress(Exception):
-                        await asyncio.wait_for(client.disconnect(), _TIMEOUT_S)
+                    await _leave(client)
                     if isinstance(error, TimeoutError | OSError | UaError):
                         raise _AbsentError(self._absent(error)) from error
                     raise
@@ -136,6 +150,10 @@ class OpcUaWay:
         client.name = "Linewright controller"
         if self._side is not None:
             client.application_uri = self._side.uri
+        if self._login is not None:
+            client.set_user(self._login.name)
+            client.set_password(self._login.password)
+        if self._side is not None:
             await self._secure(client, self._side)
         try:
             await client.connect()
@@ -186,6 +204,18 @@ class OpcUaWay:
     def _refused(self, error: BaseException) -> str:
         side = self._side
         own = f" (thumbprint {side.own.thumbprint})" if side else ""
+        if self._login is not None and isinstance(error, _NOT_THIS_NAME):
+            return (
+                f"the machines at {self.url} refuse {self._login.name}, or the "
+                f"controller's certificate{own}: the password is wrong or has expired, "
+                "or the certificate is not trusted. Who runs them can see why, and "
+                f"makes another password with `linewright pki user {self._login.name}`"
+            )
+        if self._login is None and isinstance(error, _NEEDS_NAME):
+            return (
+                f"the machines at {self.url} ask for a name; give --user and "
+                "--password-file"
+            )
         return (
             f"the machines at {self.url} refuse the controller: "
             f"{error or type(error).__name__}. Let them trust its certificate{own}: "
@@ -197,32 +227,25 @@ class OpcUaWay:
 
     async def _find(self, client: Client) -> None:
         """Find every machine and what belongs to it."""
-        try:
-            ours = await client.get_namespace_index(words.NAMESPACE)
-            jobs = await client.get_namespace_index(words.JOB_CONTROL)
-            line = await client.nodes.objects.get_child(ua.QualifiedName("Line", ours))
-        except (UaError, ValueError) as error:
-            msg = f"{self.url} has no machines of a line that take job orders: {error}"
-            raise MachineError(msg) from error
-        places, changes = {}, {}
-        for made in await line.get_children():
-            device = (await made.read_browse_name()).Name
-            places[device], change = await _place(made, ours, jobs)
-            changes[change.nodeid] = device
-        self._places = places
+        self._places = places = await self._finder(client, self.url)
         self._guards = {device: place.has_guard for device, place in places.items()}
+        changes = {
+            node.nodeid: device
+            for device, place in places.items()
+            for node in place.wakes
+        }
         handler = _Handler(self._call, changes)
         subscription = await client.create_subscription(_PUBLISH_MS, handler)
         nodes = [client.get_node(node) for node in changes]
-        await subscription.subscribe_data_change(
-            nodes, queuesize=1, sampling_interval=0.0
-        )
+        if nodes:
+            await subscription.subscribe_data_change(
+                nodes, queuesize=1, sampling_interval=0.0
+            )
 
     async def _throw_away(self) -> None:
         client, self._client = self._client, None
         if client is not None:
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(client.disconnect(), _TIMEOUT_S)
+            await _leave(client)
 
     # ------------------------------------------------------------ messages
 
@@ -241,8 +264,8 @@ class OpcUaWay:
             msg = f'{self.url} has no machine "{device}"'
             raise NoAnswerError(msg)
         try:
-            asking = self._ask(client, place, message)
-            return await asyncio.wait_for(asking, _TIMEOUT_S)
+            async with asyncio.timeout(_TIMEOUT_S):
+                return await place.ask(client, message)
         except ValueError as error:
             raise NoAnswerError(str(error)) from error
         except (OSError, TimeoutError, UaError) as error:
@@ -250,82 +273,17 @@ class OpcUaWay:
                 await self._throw_away()
             raise NoAnswerError(str(error) or type(error).__name__) from error
 
-    async def _ask(self, client: Client, place: _Place, message: Message) -> Any:
-        kind, body = message.kind, message.body
-        if kind == "list":
-            return words.listing_of(*await client.read_values(place.read))
-        if kind == "put":
-            return await self._put(place, message)
-        number = ua.VariantType.UInt64
-        if kind == "clear":
-            await _call(
-                place, "Clear", ua.Variant(body, ua.VariantType.String), _SILENT
-            )
-            return True
-        boot = ua.Variant(message.boot, number)
-        if kind == "clear_events":
-            status = await _call(place, "ClearEvents", ua.Variant(body, number), boot)
-            return _good(status, True)
-        status, is_known, outcomes = await _call(
-            place, "RequestUnitRecord", ua.Variant(body, ua.VariantType.String), boot
-        )
-        return _good(status, tuple(outcomes or ()) if is_known else None)
 
-    async def _put(self, place: _Place, message: Message) -> Any:
-        """Give a job order; one that was given before is updated."""
-        command = message.body
-        order = ua.Variant(words.job_order(command, message.epoch, message.boot))
-        if command["version"] > 1:
-            status = await _call(place, "Update", order, _SILENT)
-            if status & words.UNKNOWN_JOB == 0 or "action" not in command:
-                return words.reply_of(_as_old(status), message.boot)
-        method = "StoreAndStart" if command["want"] == "run" else "Store"
-        status = await _call(place, method, order, _SILENT)
-        return words.reply_of(status, message.boot)
-
-
-_SILENT = ua.Variant([], ua.VariantType.LocalizedText, is_array=True)
-
-
-def _as_old(status: int) -> int:
-    """Return the status of an update of a job that is gone as that of an old one."""
-    return words.REFUSED | words.OLD if status & words.UNKNOWN_JOB else status
-
-
-def _good(status: int, answer: Any) -> Any:
-    if status != words.GOOD:
-        msg = f"it returned status {status}"
-        raise ValueError(msg)
-    return answer
-
-
-async def _call(place: _Place, method: str, *arguments: ua.Variant) -> Any:
-    parent = place.receiver if method in _OF_RECEIVER else place.made
-    return await parent.call_method(place.methods[method], *arguments)
-
-
-_OF_RECEIVER = ("Store", "StoreAndStart", "Update", "Clear")
-_OF_MACHINE = ("ClearEvents", "RequestUnitRecord")
-
-
-async def _place(made: Node, ours: int, jobs: int) -> tuple[_Place, Node]:
-    """Find what belongs to a machine, by the names of the standard and our own."""
-
-    async def child(parent: Node, name: str, index: int) -> Node:
-        return await parent.get_child(ua.QualifiedName(name, index))
-
-    receiver = await child(made, "JobOrders", ours)
-    provider = await child(made, "JobResponses", ours)
-    boot, events, guard, changes = await asyncio.gather(
-        *(child(made, n, ours) for n in ("Boot", "Events", "HasUnitRecord", "Changes"))
-    )
-    orders = await child(receiver, "JobOrderList", jobs)
-    responses = await child(provider, "JobOrderResponseList", jobs)
-    methods = {name: await child(receiver, name, jobs) for name in _OF_RECEIVER}
-    methods |= {name: await child(made, name, ours) for name in _OF_MACHINE}
-    read = [boot, orders, responses, events, boot]
-    place = _Place(made, receiver, read, methods, bool(await guard.read_value()))
-    return place, changes
+async def _leave(client: Client) -> None:
+    """Say goodbye to a server, and close the line also where nobody answers."""
+    protocol = client.uaclient.protocol
+    transport = None if protocol is None else protocol.transport
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(_TIMEOUT_S):
+            await client.disconnect()
+    if transport is not None:
+        transport.abort()  # what nobody has taken yet would keep it open
+        await asyncio.sleep(0)  # in which it is closed
 
 
 def _host(url: str) -> str:

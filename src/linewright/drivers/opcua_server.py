@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import ipaddress
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -23,10 +24,13 @@ from asyncua.server.internal_server import InternalServer
 
 from linewright.control.links import Message
 from linewright.control.machines import Reply
-from linewright.control.plant import Machine, Plant, RestartedError
+from linewright.control.plant import Plant, RestartedError
+from linewright.control.played import Machine, Shown
 from linewright.drivers import opcua_words as words
+from linewright.drivers.opcua_fronts import ServedFront, front_of
 from linewright.drivers.pki import Side
 from linewright.drivers.played import play
+from linewright.drivers.users import Users
 from linewright.errors import MachineError
 
 __all__ = ["MachineServer", "is_loopback"]
@@ -57,8 +61,8 @@ class _Users:
     names when it makes a session, which may be none.
     """
 
-    def __init__(self, side: Side | None) -> None:
-        self._side = side
+    def __init__(self, side: Side | None, users: Users | None) -> None:
+        self._side, self._users = side, users
 
     def get_user(
         self,
@@ -68,14 +72,27 @@ class _Users:
         certificate: Any = None,
     ) -> User | None:
         """Return the user of a channel, or None to refuse it."""
-        del iserver, username, password
+        del iserver
         if self._side is None:
             return User(role=UserRole.User)
         if certificate is not None and not isinstance(certificate, bytes):
             certificate = der_from_x509(certificate)
         if not self._side.trusts(certificate):
+            _log.warning("refused: %s", _unknown(certificate))
             return None
-        return User(role=UserRole.User)
+        if self._users is not None and self._users.are_asked_for:
+            why = self._users.refusal(username, password)
+            if why:
+                _log.warning("refused: %s", why)
+                return None
+        return User(role=UserRole.User, name=username)
+
+
+def _unknown(certificate: bytes | None) -> str:
+    if not certificate:
+        return "somebody came without a certificate"
+    thumbprint = hashlib.sha256(certificate).hexdigest()
+    return f"the certificate {thumbprint} is not trusted, or has expired"
 
 
 class MachineServer:
@@ -90,6 +107,8 @@ class MachineServer:
         side: Certificate of the machines, and whom they trust; None for no security,
             which is served on the loopback alone.
         has_memory: Whether units keep what was done to them over a start of the plant.
+        profiles: Profile of each device that has tags and no job list.
+        users: Names that may come in, where names are asked for.
 
     Raises:
         MachineError: Without security it would be open to others.
@@ -105,6 +124,8 @@ class MachineServer:
         port: int = 4840,
         side: Side | None,
         has_memory: bool,
+        profiles: Mapping[str, str] | None = None,
+        users: Users | None = None,
     ) -> None:
         if side is None and not is_loopback(host):
             msg = (
@@ -120,7 +141,10 @@ class MachineServer:
         self._packml: dict[str, tuple[tuple[str, int], ...]] = {}
         self._dropped = 0
         self._told: dict[str, int] = {}
-        self._server = Server(user_manager=_Users(side))
+        self._profiles = dict(profiles or {})
+        self._fronts: dict[str, ServedFront] = {}
+        self._names = bool(side and users and users.are_asked_for)
+        self._server = Server(user_manager=_Users(side, users))
 
     # ------------------------------------------------------------ making
 
@@ -135,7 +159,8 @@ class MachineServer:
         server.set_endpoint(self.url)
         server.set_server_name("Linewright machines")
         server.allow_remote_admin(False)
-        server.set_identity_tokens([ua.AnonymousIdentityToken])
+        token = ua.UserNameIdentityToken if self._names else ua.AnonymousIdentityToken
+        server.set_identity_tokens([token])
         await self._secure()
         for name in words.NODESETS:
             await server.import_xml(xmlstring=words.nodeset(name))
@@ -175,12 +200,23 @@ class MachineServer:
         made = await folder.add_object(
             self._id(device), ua.QualifiedName(device, self._index)
         )
+        if device in self._profiles:
+            await self._add_front(made, device)
+            return
         receiver = await self._of_type(made, "JobOrders", self._jobs, _RECEIVER)
         provider = await self._of_type(made, "JobResponses", self._jobs, _PROVIDER)
         await self._add_methods(machine, made, receiver, provider)
         await self._add_values(machine, made, receiver, provider)
         if device in self._plant.servers:
             await self._add_packml(made, device)
+
+    async def _add_front(self, made: Node, device: str) -> None:
+        """Add the tags of a machine that has no job list."""
+        profile = self._profiles[device]
+        front = front_of(profile, self._plant, device, self._now_us)
+        served = ServedFront(self._server, front, profile, self._came.set)
+        await served.add(made, self._index)
+        self._fronts[device] = served
 
     async def _of_type(self, parent: Node, name: str, index: int, number: int) -> Node:
         return await parent.add_object(
@@ -243,15 +279,24 @@ class MachineServer:
         self, machine: Machine, made: Node, receiver: Node, provider: Node
     ) -> None:
         """Add what is read of a machine; it is made up when it is read."""
-        device, jobs = machine.device, machine.jobs
-        await self._value(made, "Boot", ua.VariantType.UInt64, lambda: jobs.boot)
-        guard = self._has_memory
+        device, guard = machine.device, self._has_memory
+
+        def shown() -> Shown:
+            return self._plant.shown(device)
+
+        await self._value(made, "Boot", ua.VariantType.UInt64, lambda: shown().boot)
+        await self._value(
+            made,
+            "Clock",
+            ua.VariantType.DateTime,
+            lambda: words.time_of_day(shown().clock_us),
+        )
         await self._value(made, "HasUnitRecord", ua.VariantType.Boolean, lambda: guard)
         await self._value(
             made,
             "Events",
             ua.VariantType.String,
-            lambda: [" ".join(map(str, event)) for event in jobs.events],
+            lambda: [" ".join(map(str, event)) for event in shown().events],
         )
         changes = await made.add_variable(
             self._id(device, "Changes"),
@@ -264,7 +309,7 @@ class MachineServer:
         self._made_up(
             listed.nodeid,
             structures,
-            lambda: [words.order_and_state(e) for e in jobs.jobs.values()],
+            lambda: [words.order_and_state(e) for e in shown().jobs.values()],
         )
         responses = await provider.add_variable(
             self._id(device, "JobResponses", "JobOrderResponseList"),
@@ -277,7 +322,7 @@ class MachineServer:
             structures,
             lambda: [
                 words.response(job, entry)
-                for job, entry in jobs.jobs.items()
+                for job, entry in shown().jobs.items()
                 if entry.status == "ended"
             ],
         )
@@ -324,7 +369,7 @@ class MachineServer:
     async def _show(self, device: str) -> None:
         """Write the state of a machine, on all three levels, where it has changed."""
         machine = self._plant.machines[device]
-        status = [entry.status for entry in machine.jobs.jobs.values()]
+        status = [entry.status for entry in self._plant.shown(device).jobs.values()]
         execute = _IDLE
         if "running" in status:
             execute = _EXECUTE
@@ -407,7 +452,7 @@ class MachineServer:
         return [*_returned(status), is_known, none]
 
     def _respond(self, machine: Machine, _: Any, job: Any) -> list[Any]:
-        entry = machine.jobs.jobs.get(job.Value)
+        entry = self._plant.shown(machine.device).jobs.get(job.Value)
         if entry is None:
             empty = ua.ISA95JobResponseDataType(JobOrderID=job.Value)
             return [ua.Variant(empty), *_returned(words.UNKNOWN_JOB)]
@@ -417,7 +462,7 @@ class MachineServer:
         numbers = {one.StateNumber for one in states.Value or ()}
         found = [
             words.response(job, entry)
-            for job, entry in machine.jobs.jobs.items()
+            for job, entry in self._plant.shown(machine.device).jobs.items()
             if words.STATES[entry.status][0] in numbers
         ]
         kind = ua.VariantType.ExtensionObject
@@ -453,6 +498,9 @@ class MachineServer:
         count = self._plant.machines[device].changes
         if self._told.get(device) != count:  # every write wakes the clients
             self._told[device] = count
+            if device in self._fronts:
+                await self._fronts[device].tell()
+                return
             value = ua.Variant(count, ua.VariantType.UInt32)
             await self._server.write_attribute_value(
                 self._changes[device], ua.DataValue(value)

@@ -8,6 +8,7 @@ bits of `ReturnStatus` that are left to the implementation.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
@@ -20,12 +21,14 @@ __all__ = [
     "NAMESPACE",
     "NODESETS",
     "PACKML",
+    "clock_us_of",
     "command_of",
     "job_order",
     "listing_of",
     "reply_of",
     "state",
     "status_of",
+    "time_of_day",
 ]
 
 JOB_CONTROL = "http://opcfoundation.org/UA/ISA95-JOBCONTROL_V2/"
@@ -179,8 +182,29 @@ def response(job: str, entry: Any) -> Any:
     )
 
 
+def time_of_day(clock_us: int) -> datetime:
+    """Return the time of a machine's clock, microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=clock_us)
+
+
+def clock_us_of(time: datetime | None) -> int:
+    """Return a machine's time in microseconds since 1970, or -1 if it gives none."""
+    if time is None:
+        return -1
+    time = time if time.tzinfo else time.replace(tzinfo=UTC)
+    return (time - _EPOCH) // timedelta(microseconds=1)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def listing_of(
-    boot: int, orders: Any, responses: Any, events: Any, boot_after: int
+    boot: int,
+    orders: Any,
+    responses: Any,
+    events: Any,
+    boot_after: int,
+    clock: datetime | None = None,
 ) -> Listing:
     """Return what was read of a machine as its list.
 
@@ -209,4 +233,4 @@ def listing_of(
     except (KeyError, IndexError, TypeError, ValueError) as error:
         msg = f"its list cannot be understood: {error!r}"
         raise ValueError(msg) from error
-    return Listing(boot, jobs, tuple(numbered))
+    return Listing(boot, jobs, tuple(numbered), clock_us_of(clock))

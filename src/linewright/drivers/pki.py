@@ -21,7 +21,17 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from linewright.errors import PkiError
 
-__all__ = ["SIDES", "Certificate", "Side", "init", "load", "read", "side", "trust"]
+__all__ = [
+    "SIDES",
+    "Certificate",
+    "Side",
+    "init",
+    "load",
+    "read",
+    "side",
+    "trust",
+    "write_private",
+]
 
 SIDES = ("controller", "machines")
 _DAYS = 3 * 365
@@ -108,6 +118,11 @@ def _make(place: Path, name: str) -> Certificate:
     _write(place / "own-key.pem", dump_private_key_as_pem(key), 0o600)
     _write(place / "own.pem", made.public_bytes(Encoding.PEM), 0o644)
     return read(place / "own.pem")
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write something for its owner's eyes alone."""
+    _write(path, content, 0o600)
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:

@@ -43,7 +43,8 @@ async def play(
         if next_us is not None:
             wait_s = min(max(next_us - now_us(), 0) / 1e6 / speed, wait_s)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(came.wait(), wait_s)
+            async with asyncio.timeout(wait_s):
+                await came.wait()
 
 
 class Played:
@@ -81,6 +82,8 @@ class Played:
         except RestartedError as error:
             msg = "it has started again"
             raise NoAnswerError(msg) from error
+        except ValueError as error:
+            raise NoAnswerError(str(error)) from error
         finally:
             self._came.set()
 

@@ -22,7 +22,9 @@ from typing import Any, Protocol
 from linewright.control.asking import Request
 from linewright.control.controller import Controller, Step
 from linewright.control.links import Link, Message
-from linewright.control.records import Answer
+from linewright.control.machines import Listing
+from linewright.control.records import Answer, Signal
+from linewright.control.watching import Overdue, Watch
 from linewright.drivers.emulated import Progress, is_held, progress_of
 from linewright.drivers.inbox import Inbox
 from linewright.errors import JournalStalledError
@@ -34,8 +36,9 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 _LONGEST_WAIT_S = 0.25
 _JOURNAL_PAUSE_S = 0.5
 _TELL_EVERY_S = 0.25
-_LOOK_EVERY_S = 0.1
+_ASK_EVERY_S = 0.1
 _UNREACHED_AFTER_S = 3.0
+_LOOK_EVERY_S = 1.0
 
 Wrong = dict[str, str]
 """What is wrong with a device, by its name."""
@@ -72,6 +75,7 @@ class Runner:
         controller: The controller, at the time of its journal.
         way: How its machines are reached.
         speed: Seconds of the line in a second.
+        overdue: Says which jobs take too long; nobody looks if None.
         inbox: Where people ask for something.
         stays: Wait for what people ask when nothing is left to do. A line of which
             something is held does so anyway.
@@ -82,19 +86,22 @@ class Runner:
         stalled: Why the journal takes nothing for now, or empty.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         controller: Controller,
         way: Way,
         speed: float = 1.0,
         *,
+        overdue: Overdue | None = None,
         inbox: Inbox | None = None,
         stays: bool = False,
         on_stalled: Callable[[str], None] | None = None,
     ) -> None:
         self.controller, self._way, self._speed = controller, way, speed
-        self._inbox, self._stays, self._looked_s = inbox, stays, 0.0
+        self._inbox, self._stays, self._asked_s = inbox, stays, 0.0
         self._on_stalled, self.stalled = on_stalled, ""
+        self._overdue, self._looked_s = overdue, 0.0
+        self._watches: dict[str, Watch] = {}
         self._links: dict[str, Link] = {}
         self._pauses: dict[str, float] = {}
         self._not_before: dict[str, float] = {}
@@ -166,6 +173,7 @@ class Runner:
         due = controller.next_due_us()
         now_us = self.now_us()
         requests = self._requests()
+        self._look_at_jobs(now_us)
         if controller.has_signals or requests or (due is not None and due <= now_us):
             step = controller.step(now_us, requests)
             self._settle(step)
@@ -179,9 +187,9 @@ class Runner:
 
     def _requests(self) -> list[Request]:
         """Return what people have asked for, a few times a second."""
-        if self._inbox is None or time.monotonic() - self._looked_s < _LOOK_EVERY_S:
+        if self._inbox is None or time.monotonic() - self._asked_s < _ASK_EVERY_S:
             return []
-        self._looked_s = time.monotonic()
+        self._asked_s = time.monotonic()
         return self._inbox.waiting()
 
     async def _wait_for_journal(self, why: str) -> None:
@@ -197,6 +205,22 @@ class Runner:
             link.wake()
             self._to_poll.add(device)
 
+    def _look_at_jobs(self, now_us: int) -> None:
+        """Tell now and then of jobs that take too long."""
+        if self._overdue is None or time.monotonic() - self._looked_s < _LOOK_EVERY_S:
+            return
+        self._looked_s = time.monotonic()
+        core = self.controller.core
+        self._overdue.forget(set(core.jobs))
+        for job in core.jobs.values():
+            text = self._overdue.look(job, core.worked_us(job, now_us))
+            if text:
+                self._alarm(job.device, text)
+
+    def _alarm(self, device: str, text: str) -> None:
+        self.controller.tell(Signal("alarm", device, data={"text": text}))
+        self._came.set()
+
     def _settle(self, step: Step) -> None:
         self._to_poll |= step.devices
         for answer in step.answers:
@@ -207,8 +231,14 @@ class Runner:
     def _link(self, device: str) -> Link:
         link = self._links.get(device)
         if link is None:
-            epoch, guard = self.controller.core.epoch, self._way.has_guard(device)
-            link = Link(device, epoch, _TIMEOUT_US, has_guard=guard)
+            core = self.controller.core
+            link = Link(
+                device,
+                core.epoch,
+                _TIMEOUT_US,
+                has_guard=self._way.has_guard(device),
+                counted=core.counts.get(device, -1),
+            )
             self._links[device] = link
             self._heard[device] = time.monotonic()
         return link
@@ -245,9 +275,8 @@ class Runner:
     async def _exchange(self, link: Link, message: Message) -> None:
         device = link.device
         try:
-            answer = await asyncio.wait_for(
-                self._way.send(device, message), _TIMEOUT_US / 1e6
-            )
+            async with asyncio.timeout(_TIMEOUT_US / 1e6):
+                answer = await self._way.send(device, message)
         except (NoAnswerError, TimeoutError) as error:
             link.lost()
             self._leave_alone(device, str(error) or "no answer in time")
@@ -255,6 +284,10 @@ class Runner:
         finally:
             self._to_poll.add(device)
             self._came.set()
+        if message.kind == "list" and not self._is_believed(device, answer):
+            link.lost()
+            self._leave_alone(device, "what is read of it stands still")
+            return
         self._pauses.pop(device, None)
         self._not_before.pop(device, None)
         self._heard[device] = time.monotonic()
@@ -266,6 +299,14 @@ class Runner:
             return
         for told in link.answered(message, answer, jobs, _real_us()):
             self.controller.tell(told)
+
+    def _is_believed(self, device: str, listing: Listing) -> bool:
+        """Look at the machine's clock, and tell what is wrong with it."""
+        watch = self._watches.setdefault(device, Watch())
+        look = watch.look(listing.clock_us, _wall_us(), _real_us())
+        if look.trouble:
+            self._alarm(device, look.trouble)
+        return look.is_believed
 
     def _leave_alone(self, device: str, why: str) -> None:
         """Ask a machine again after a while, longer each time."""
@@ -299,8 +340,10 @@ class Runner:
             if at_s <= wait_s:
                 wait_s = at_s
                 self._to_poll.add(device)
+        await asyncio.sleep(0)  # others come to their turn, however much there is to do
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._came.wait(), max(wait_s, 0.0))
+            async with asyncio.timeout(max(wait_s, 0.0)):
+                await self._came.wait()
 
     def _is_over(self) -> bool:
         """Say whether nothing is left that could happen."""
@@ -332,6 +375,10 @@ def stop_on_signals(runner: Runner) -> None:
         loop.add_signal_handler(one, runner.stop)
 
 
+def _wall_us() -> int:
+    return int(time.time() * 1e6)  # compared with machines' clocks, and no more
+
+
 def _real_us() -> int:
     return int(time.monotonic() * 1e6)
 
@@ -340,4 +387,6 @@ def _device_of(answer: Answer) -> str:
     told = answer.signal
     if told.source:
         return told.source
-    return told.subject if told.kind == "machine" else told.subject.rpartition("#")[0]
+    if told.kind in {"machine", "alarm"}:
+        return told.subject
+    return told.subject.rpartition("#")[0]

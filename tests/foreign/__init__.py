@@ -1,0 +1,15 @@
+"""Machine and client on node-opcua; they are there after `npm ci` in this folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+__all__ = ["FOREIGN", "HAS_NODE", "NODE"]
+
+FOREIGN = Path(__file__).parent
+NODE = shutil.which("node")
+HAS_NODE = NODE is not None and (FOREIGN / "node_modules" / "node-opcua").is_dir()
+if "node" in os.environ.get("LINEWRIGHT_REQUIRE", "").split(","):
+    assert HAS_NODE, "node-opcua was asked for and is not there; npm ci"
