@@ -1,0 +1,1 @@
+"""Schedules: which order, where and when."""
