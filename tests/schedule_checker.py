@@ -79,7 +79,9 @@ def _operations(problem, schedule):
         if not _is_on(spans, begin):
             yield f"{name} begins off shift"
         if spans is not None and mode.shift_end == "interrupt" and work:
-            if not any(b < end <= e for b, e in spans):
+            waits = bool(mode.unload_us or (mode.load_us and not mode.process_us))
+            inside = [b <= end < e if waits else b < end <= e for b, e in spans]
+            if not any(inside):
                 yield f"{name} ends off shift"
         if mode.shift_end == "fit" and spans is not None:
             row = problem.stations[mode.station].calendar
@@ -218,18 +220,21 @@ def _phase(problem, schedule, o, need):
     begin = int(schedule.begin_us[o])
     spans = _station_spans(problem, mode) if mode.shift_end == "interrupt" else None
 
-    def at(work: int) -> int:
+    def at(work: int, n_phases: int) -> int:
         if work == 0 or spans is None:
             return begin + work
+        ends_with = max(i for i in range(n_phases) if lengths[i])
         left = work
         for b, e in spans:
             room = max(0, e - max(b, begin))
-            if left <= room:
+            # loading and unloading (1 and 3) are not over at the end of a span
+            if left < room or (left == room and room and ends_with in (0, 2)):
                 return max(b, begin) + left
             left -= room
         return NEVER
 
-    return at(before), at(before + inside)
+    last = max(i for i, bit in enumerate(PHASES) if need.phases & bit)
+    return at(before, first), at(before + inside, last + 1)
 
 
 def _resources(problem, schedule):

@@ -328,16 +328,17 @@ class CpModel:
     def _time_off(self, o: int, begin: Any, end: Any) -> Any:
         """Return the time that an operation stands still, and keep it to its shifts."""
         operation = self.problem.operations[o]
-        kinds: dict[tuple[int, str, int], list[int]] = defaultdict(list)
+        kinds: dict[tuple[int, str, int, bool], list[int]] = defaultdict(list)
         for m, mode in enumerate(operation.modes):
             row = self.problem.stations[mode.station].calendar if mode.station >= 0 else -1
             if row >= 0:
                 fits = mode.process_us if mode.shift_end == "fit" else 0
                 how = "interrupt" if mode.shift_end == "interrupt" else "finish"
-                kinds[row, how, fits].append(m)
+                waits = how == "interrupt" and mode.last_phase != PROCESS
+                kinds[row, how, fits, waits].append(m)
         off: Any = 0
         low, high = self._low[o], self._high[o]
-        for (row, how, fits), modes in kinds.items():
+        for (row, how, fits, waits), modes in kinds.items():
             spans = self._spans[row]
             here = spans.begins(low, high, self._ticks(fits) if fits else None)
             every = len(modes) == len(operation.modes)
@@ -349,7 +350,7 @@ class CpModel:
                     self._inside(begin, here, (self._mode[o, m],))
                 continue
             group: Any = 1 if every else sum(self._mode[o, m] for m in modes)
-            off += self._stands_still(o, row, begin, end, group)
+            off += self._stands_still(o, row, begin, end, group, waits)
         return off
 
     def _inside(
@@ -362,8 +363,14 @@ class CpModel:
         if literals:
             constraint.only_enforce_if(literals)
 
-    def _stands_still(self, o: int, row: int, begin: Any, end: Any, group: Any) -> Any:
-        """Return the time off between begin and end of work that stops off shift."""
+    def _stands_still(  # noqa: PLR0913
+        self, o: int, row: int, begin: Any, end: Any, group: Any, waits: bool
+    ) -> Any:
+        """Return the time off between begin and end of work that stops off shift.
+
+        What `waits` is not over at the end of a span, but when the next one begins.
+        """
+        early, late = (0, 1) if waits else (1, 0)
         spans = self._spans[row]
         hint = self._hint
         low, high = self._low[o], self._high[o]
@@ -378,8 +385,8 @@ class CpModel:
             if spans.end[i] > low:
                 first[i] = self._bool(f"b{o}@{i}", known)
             if end_at is not None:
-                known = spans.begin[i] < end_at <= spans.end[i]
-            if spans.begin[i] < high:
+                known = spans.begin[i] + early <= end_at <= spans.end[i] - late
+            if spans.begin[i] + early <= high:
                 last[i] = self._bool(f"e{o}@{i}", known)
         self._begin_lits[o, row] = first
         for literals in (first, last):
@@ -387,15 +394,17 @@ class CpModel:
         if isinstance(group, int):
             self.model.add(begin >= sum(spans.begin[i] * x for i, x in first.items()))
             self.model.add(begin <= sum((spans.end[i] - 1) * x for i, x in first.items()))
-            self.model.add(end >= sum((spans.begin[i] + 1) * x for i, x in last.items()))
-            self.model.add(end <= sum(spans.end[i] * x for i, x in last.items()))
+            self.model.add(
+                end >= sum((spans.begin[i] + early) * x for i, x in last.items())
+            )
+            self.model.add(end <= sum((spans.end[i] - late) * x for i, x in last.items()))
         else:
             for i, x in first.items():
                 self.model.add(begin >= spans.begin[i]).only_enforce_if(x)
                 self.model.add(begin <= spans.end[i] - 1).only_enforce_if(x)
             for i, x in last.items():
-                self.model.add(end >= spans.begin[i] + 1).only_enforce_if(x)
-                self.model.add(end <= spans.end[i]).only_enforce_if(x)
+                self.model.add(end >= spans.begin[i] + early).only_enforce_if(x)
+                self.model.add(end <= spans.end[i] - late).only_enforce_if(x)
         return sum(spans.off[i] * x for i, x in last.items()) - sum(
             spans.off[i] * x for i, x in first.items()
         )
@@ -1042,13 +1051,18 @@ class CpModel:
             return None
         begin, end = self._begin[o], self._end[o]
         if not (isinstance(before, int) and before == 0):
-            begin = self._reached(o, m, mode, before, f"{lowest}")
+            phase = LOAD if mode.load_us and lowest > LOAD else SETUP
+            if mode.process_us and lowest > PROCESS:
+                phase = PROCESS
+            begin = self._reached(o, m, mode, before, phase)
         if not (isinstance(behind, int) and behind == 0):
-            end = self._reached(o, m, mode, before + inside, f"{bits}to")
+            phase = max(bit for bit, _ in lengths if bit & bits)
+            end = self._reached(o, m, mode, before + inside, phase)
         return begin, end
 
-    def _reached(self, o: int, m: int, mode: Mode, work: Any, name: str) -> Any:
-        """Return when so much of an operation's work is done."""
+    def _reached(self, o: int, m: int, mode: Mode, work: Any, phase: int) -> Any:
+        """Return when so much of an operation's work is done, up to a phase's end."""
+        name = str(phase)
         model = self.model
         row = self.problem.stations[mode.station].calendar if mode.station >= 0 else -1
         at = self._int(self._low[o], self._high[o], f"r{o},{m},{name}")
@@ -1065,9 +1079,10 @@ class CpModel:
             for i in spans.between(self._low[o], self._high[o])
         }
         model.add(sum(last.values()) == self._mode[o, m])
+        late = 1 if phase in (LOAD, UNLOAD) else 0
         for i, x in last.items():
-            model.add(at >= spans.begin[i]).only_enforce_if(x)
-            model.add(at <= spans.end[i]).only_enforce_if(x)
+            model.add(at >= spans.begin[i] + 1 - late).only_enforce_if(x)
+            model.add(at <= spans.end[i] - late).only_enforce_if(x)
         off = sum(spans.off[i] * x for i, x in last.items()) - sum(
             spans.off[i] * x for i, x in first.items()
         )

@@ -203,7 +203,7 @@ class _Reader:
             if caller is not None and until_us < horizon_us:
                 caller.wake(state, draws, until_us)
                 self._take(state, batches)
-        return self._read(batches, status)
+        return self._read(batches, status, as_built=caller is None)
 
     def _trace_rows(self) -> int:
         return _N_ROWS + 16 * int(self.lowered.tables.settings[t.S_MARGIN])
@@ -257,7 +257,7 @@ class _Reader:
 
     # ------------------------------------------------------------ reading
 
-    def _read(self, batches: list[t.Ints], status: int) -> Run:
+    def _read(self, batches: list[t.Ints], status: int, *, as_built: bool) -> Run:
         width = len(t.TRACE_COLUMNS)
         rows = np.concatenate([np.zeros((0, width), np.int64), *batches])
         del batches[:]
@@ -270,6 +270,9 @@ class _Reader:
         operation = self._operations(rows)
         self._starts(rows, operation, out)
         self._ends(rows, operation, out)
+        if as_built:
+            rows_of = self._built_in(rows, out)
+            out = {name: values[rows_of] for name, values in out.items()}
         solution = Solution(
             out["mode"], out["server"], out["begin"], out["setup"], out["end"],
             out["leave"], out["batch"],
@@ -280,6 +283,67 @@ class _Reader:
             self._finished(rows),
             status,
         )
+
+    def _built_in(self, rows: t.Ints, out: dict[str, t.Ints]) -> t.Ints:
+        """Return for each operation which one stands for it: in the line any unit serves.
+
+        A job that goes into another is the part that was built into that one. Where the
+        line took one from stock instead, those that are left over are shared out in the
+        order in which they were done and needed.
+        """
+        compiled = self._compiled
+        jobs = compiled.jobs
+        physical = np.full(len(jobs), -1, np.int64)
+        used: dict[tuple[int, str], list[int]] = {}
+        uses = rows[rows[:, 1] == t.T_USE]
+        number = self._job_of_part
+        for row in uses.tolist():
+            part, parent = number.get((row[3], row[4])), number.get((row[6], row[7]))
+            if part is not None and parent is not None:
+                used.setdefault((parent, jobs[part].product), []).append(part)
+        left: list[int] = []
+        for j, job in enumerate(jobs):
+            if job.parent < 0:
+                physical[j] = j
+                continue
+            found = used.get((int(physical[job.parent]), job.product), [])
+            if found:
+                physical[j] = found.pop(0)
+            else:
+                left.append(j)
+        self._share_out(left, physical, out)
+        rows_of = np.arange(len(compiled.problem.operations))
+        ends = np.append(compiled.first_of[1:], len(rows_of))
+        for j, part in enumerate(physical.tolist()):
+            if part != j:
+                first, end = int(compiled.first_of[j]), int(ends[j])
+                start = int(compiled.first_of[part])
+                rows_of[first:end] = np.arange(start, start + end - first)
+        return rows_of
+
+    def _share_out(
+        self, left: list[int], physical: t.Ints, out: dict[str, t.Ints]
+    ) -> None:
+        """Give jobs without a part of their own what is left over."""
+        compiled = self._compiled
+        jobs = compiled.jobs
+        taken = set(physical.tolist())
+        last = np.append(compiled.first_of[1:], len(out["end"])) - 1
+        for product in {jobs[j].product for j in left}:
+            needs = [j for j in left if jobs[j].product == product]
+            spare = [
+                j
+                for j, job in enumerate(jobs)
+                if job.product == product and j not in taken
+            ]
+            needs.sort(
+                key=lambda j: int(
+                    out["begin"][compiled.first_of[max(physical[jobs[j].parent], 0)]]
+                )
+            )
+            spare.sort(key=lambda j: int(out["end"][last[j]]))
+            for j, part in zip(needs, spare, strict=True):
+                physical[j] = part
 
     def _finished(self, rows: t.Ints) -> t.Ints:
         """Return when the last part of each order had left the line."""
@@ -305,6 +369,13 @@ class _Reader:
         job_of = np.full(len(self.lowered.names.products) * most, -1, np.int64)
         key = np.where(product >= 0, product * most + serial, 0)
         job_of[key[comes]] = self.job_of_order[rows[comes, 6]]
+        self._job_of_part = {
+            (p, n): int(job)
+            for p, n, job in zip(
+                product[comes].tolist(), serial[comes].tolist(),
+                job_of[key[comes]].tolist(), strict=True,
+            )
+        }  # fmt: skip
         jobs = np.where(product >= 0, job_of[key], -1)
         place = np.where(step >= 0, self.place_of_step[np.maximum(step, 0)], -1)
         known = (jobs >= 0) & (place >= 0)

@@ -28,7 +28,7 @@ from linewright.schedule.problem import (
     Solution,
 )
 
-__all__ = ["PRIORITIES", "can_be_placed", "listed", "placed", "tightened"]
+__all__ = ["PRIORITIES", "can_be_placed", "listed", "placed", "replaced", "tightened"]
 
 
 def can_be_placed(problem: Problem) -> bool:
@@ -262,15 +262,22 @@ def phase_of(  # noqa: PLR0913
         (UNLOAD, mode.unload_us),
     )  # fmt: skip
     before = inside = behind = 0
+    before_phase = last_phase = SETUP
     for bit, length in lengths:
         if need.phases & bit:
             inside += length
-        elif inside == 0 and bit < (need.phases & -need.phases):
+            last_phase = bit if length else last_phase
+        elif bit < (need.phases & -need.phases):
             before += length
+            before_phase = bit if length else before_phase
         else:
             behind += length
-    first = begin if before == 0 else problem.end_of(mode, begin, before)
-    last = end if behind == 0 else problem.end_of(mode, begin, before + inside)
+    first = begin
+    if before:
+        first = problem.end_of(mode, begin, before, before_phase)
+    last = end
+    if behind:
+        last = problem.end_of(mode, begin, before + inside, last_phase)
     return first, last
 
 
@@ -290,8 +297,10 @@ def placed(
     """
     builder = _Builder(problem)
     builder.batch = like.batch.copy()
+    n_placed = 0
     for members in order:
         o = members[0]
+        n_placed += len(members)
         m, server = int(like.mode[o]), int(like.server[o])
         at = max(builder.ready_at(i, m) for i in members)
         fixed = problem.operations[o].fixed
@@ -301,36 +310,77 @@ def placed(
         if found[0] >= NEVER or (fixed is not None and found[0] != fixed.begin_us):
             return None
         builder.put(members, m, server, found)
+    if n_placed < len(problem.operations):
+        return None  # batches that wait for each other
     return builder.solution()
+
+
+def replaced(problem: Problem, solution: Solution) -> Solution | None:
+    """Return a schedule with the same servers, in the order of the same begins.
+
+    What is given may break rules of the problem; what comes out does not.
+
+    Returns:
+        The schedule; none, if the rules of the problem are not all known here.
+    """
+    if not can_be_placed(problem) or (solution.begin_us < 0).any():
+        return None
+    members: dict[int, list[int]] = {}
+    for o, number in enumerate(solution.batch.tolist()):
+        if number >= 0:
+            members.setdefault(number, []).append(o)
+    return placed(problem, _in_turn(problem, solution, members), solution)
+
+
+def _in_turn(
+    problem: Problem, solution: Solution, members: dict[int, list[int]]
+) -> list[list[int]]:
+    """Return the operations by their begins, batches whole, none before its components.
+
+    An operation whose predecessors come later waits for them.
+    """
+    rank = {o: i for i, o in enumerate(problem.in_order())}
+    waits = [0] * len(rank)
+    for link in problem.links:
+        waits[link.after] += 1
+    after = problem.successors()
+
+    def group(o: int) -> list[int]:
+        return members.get(int(solution.batch[o]), [o])
+
+    def key(o: int) -> tuple[int, int, int]:
+        return int(solution.begin_us[o]), int(solution.end_us[o]), rank[o]
+
+    ready = {o for o, n in enumerate(waits) if n == 0}
+    heap = [key(o) + (o,) for o in ready]
+    heapq.heapify(heap)
+    out = []
+    done: set[int] = set()
+    while heap:
+        *_, o = heapq.heappop(heap)
+        mates = group(o)
+        if o in done or not all(i in ready for i in mates):
+            continue  # the last of its batch to get ready brings them all
+        out.append(mates)
+        done.update(mates)
+        for i in mates:
+            for row in after[i]:
+                following = problem.links[row].after
+                waits[following] -= 1
+                if waits[following] == 0:
+                    ready.add(following)
+                    heapq.heappush(heap, key(following) + (following,))
+    return out
 
 
 def tightened(problem: Problem, solution: Solution) -> Solution | None:
     """Return a schedule again, each operation as early as the order of begins allows.
 
     Returns:
-        The schedule; none, if the rules of the problem are not all known here, or
-        nothing is gained.
+        The schedule; none, if the rules of the problem are not all known here, or an
+        operation would end later.
     """
-    if not can_be_placed(problem):
-        return None
-    members: dict[int, list[int]] = {}
-    for o, number in enumerate(solution.batch.tolist()):
-        if number >= 0:
-            members.setdefault(number, []).append(o)
-    rank = {o: i for i, o in enumerate(problem.in_order())}
-    order = sorted(
-        range(len(problem.operations)),
-        key=lambda o: (int(solution.begin_us[o]), int(solution.end_us[o]), rank[o]),
-    )
-    groups, seen = [], set()
-    for o in order:
-        number = int(solution.batch[o])
-        if number < 0:
-            groups.append([o])
-        elif number not in seen:
-            seen.add(number)
-            groups.append(members[number])
-    found = placed(problem, groups, solution)
+    found = replaced(problem, solution)
     if found is None or (found.end_us > solution.end_us).any():
         return None
     return found

@@ -11,7 +11,9 @@ The rules of a schedule:
   a stop but those of the calendar. The server has it from `begin_us`, when the part is
   taken and the setup begins, to `leave_us`; the work is over at `end_us`, and it leaves
   later only where the storage ahead is full (blocking).
-* `interrupt`: work stands still while the station is off. `finish`: it begins while the
+* `interrupt`: work stands still while the station is off. Loading and unloading that
+  come to their end at the very instant at which a span ends are over when the next one
+  begins, as in the kernel; setups and processing are over at once. `finish`: it begins while the
   station is on, and then goes on. `fit`: as `finish`, and what is left of the shift is
   as long as its processing time.
 * A link says that one operation comes after another: not before what is `min_us` after
@@ -196,6 +198,13 @@ class Mode:
         """Loading, processing and unloading."""
         return self.load_us + self.process_us + self.unload_us
 
+    @property
+    def last_phase(self) -> int:
+        """The phase that it ends with."""
+        if self.unload_us:
+            return UNLOAD
+        return LOAD if self.load_us and not self.process_us else PROCESS
+
 
 @dataclass(frozen=True, slots=True)
 class Batching:
@@ -350,12 +359,24 @@ class Problem:
         row = self.stations[station].calendar if station >= 0 else -1
         return self.calendars[row] if row >= 0 else None
 
-    def end_of(self, mode: Mode, begin_us: int, work_us: int) -> int:
-        """Return when work of a mode is over that begins at an instant."""
+    def end_of(
+        self, mode: Mode, begin_us: int, work_us: int, phase: int | None = None
+    ) -> int:
+        """Return when work of a mode is over that begins at an instant.
+
+        Args:
+            mode: The mode.
+            begin_us: When it begins; the station is on then.
+            work_us: How much of it.
+            phase: The phase that it ends with; the last one by default.
+        """
         calendar = self.calendar_of(mode.station)
         if calendar is None or mode.shift_end != "interrupt":
             return begin_us + work_us
-        return calendar.after_work(begin_us, work_us)
+        at_us = calendar.after_work(begin_us, work_us)
+        if phase is None:
+            phase = mode.last_phase
+        return calendar.next_on(at_us) if phase in (LOAD, UNLOAD) else at_us
 
     def may_begin(self, mode: Mode, at_us: int) -> int:
         """Return the first instant from `at_us` on at which a mode may begin."""
