@@ -28,7 +28,7 @@ from linewright.schedule.problem import (
     Solution,
 )
 
-__all__ = ["PRIORITIES", "can_be_placed", "listed", "placed", "replaced", "tightened"]
+__all__ = ["PRIORITIES", "can_be_placed", "listed", "one_by_one", "placed", "replaced", "tightened"]
 
 
 def can_be_placed(problem: Problem) -> bool:
@@ -332,6 +332,59 @@ def replaced(problem: Problem, solution: Solution) -> Solution | None:
     return placed(problem, _in_turn(problem, solution, members), solution)
 
 
+def one_by_one(problem: Problem) -> Solution | None:
+    """Return a schedule in which no operation begins before the one before has ended.
+
+    It is a bad one, but keeps rules that lists do not know: there is always room, and
+    nothing is waited for but a shift. Orders come by their due dates.
+
+    Returns:
+        The schedule; none, if an operation fits nowhere within the calendars.
+    """
+    due = _earliest_due(problem)
+    rank = {o: i for i, o in enumerate(problem.in_order())}
+    waits = [0] * len(rank)
+    for link in problem.links:
+        waits[link.after] += 1
+    after, before = problem.successors(), problem.predecessors()
+    builder = _Builder(problem)
+    at = 0
+    ready = [o for o, n in enumerate(waits) if n == 0]
+    fixed = [o for o in ready if problem.operations[o].fixed is not None]
+    if fixed:
+        return None
+    newest = -1
+    while ready:
+        # go on with the part at hand, else with the order that is due first
+        follows = {problem.links[row].after for row in after[newest]} if newest >= 0 else ()
+        o = min(
+            ready,
+            key=lambda i: (i not in follows, int(due[i]), -len(before[i]), rank[i]),
+        )
+        ready.remove(o)
+        best = _best(builder, o, at)
+        if best is None:
+            return None
+        _, _, m, server, found = best
+        builder.put([o], m, server, found)
+        at, newest = found[2], o
+        for row in after[o]:
+            following = problem.links[row].after
+            waits[following] -= 1
+            if waits[following] == 0:
+                ready.append(following)
+    solution = builder.solution()
+    for number, o in enumerate(
+        o for o, operation in enumerate(problem.operations) if operation.batching
+    ):
+        solution.batch[o] = number
+    for link in problem.links:
+        if link.storage >= 0 and problem.storages[link.storage].places == 0:
+            if problem.operations[link.before].output < 0:
+                solution.leave_us[link.before] = solution.begin_us[link.after]
+    return solution
+
+
 def _in_turn(
     problem: Problem, solution: Solution, members: dict[int, list[int]]
 ) -> list[list[int]]:
@@ -501,7 +554,7 @@ def listed(problem: Problem, priority: Sequence[int] | Ints) -> Solution | None:
 
 
 def _best(
-    builder: _Builder, o: int
+    builder: _Builder, o: int, not_before_us: int = 0
 ) -> tuple[int, int, int, int, tuple[int, int, int, tuple[int, ...]]] | None:
     """Return where an operation begins first, of these where it ends first."""
     best = None
@@ -521,7 +574,7 @@ def _best(
             if m != operation.fixed.mode:
                 continue
             servers = (operation.fixed.server,)
-        ready = builder.ready_at(o, m)
+        ready = max(builder.ready_at(o, m), not_before_us)
         if operation.fixed is not None:
             ready = max(ready, operation.fixed.begin_us)
         for server in servers:
