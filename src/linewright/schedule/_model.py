@@ -41,7 +41,7 @@ from linewright.schedule.problem import (
     Solution,
 )
 
-__all__ = ["OBJECTIVES", "CpModel", "Former", "grain_of"]
+__all__ = ["OBJECTIVES", "CpModel", "Facts", "Former", "grain_of"]
 
 OBJECTIVES = (
     "tardiness", "makespan", "flow_time", "setups", "wip", "stability", "late_orders",
@@ -121,6 +121,38 @@ class _Spans:
         return out
 
 
+class Facts:
+    """What every model of one problem needs to know, found out once."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.grain = grain_of(problem)
+        self.spans = [_Spans(c, self.grain) for c in problem.calendars]
+        self.after, self.before = problem.successors(), problem.predecessors()
+        self.order = problem.in_order()
+        self.tails = tails_of(problem)
+        self.rank = np.empty(len(self.order), np.int64)
+        self.rank[self.order] = np.arange(len(self.order))
+        self.most = max((len(o.modes) for o in problem.operations), default=1)
+        self.stations = np.full((len(self.order), self.most), -1, np.int64)
+        self.holds: dict[int, list[int]] = defaultdict(list)
+        self.stored: dict[int, list[int]] = defaultdict(list)
+        self.needy = []
+        for o, operation in enumerate(problem.operations):
+            for m, mode in enumerate(operation.modes):
+                self.stations[o, m] = mode.station
+            if any(mode.needs for mode in operation.modes):
+                self.needy.append(o)
+        for row, link in enumerate(problem.links):
+            if link.storage >= 0:
+                self.stored[link.storage].append(row)
+        for row, hold in enumerate(problem.holds):
+            self.holds[hold.resource].append(row)
+
+    def station_of(self, solution: Solution) -> Any:
+        """Return the station at which a schedule has each operation."""
+        return self.stations[np.arange(len(self.stations)), solution.mode]
+
+
 class CpModel:
     """A CP-SAT model of a problem, its variables, and the way back.
 
@@ -131,6 +163,7 @@ class CpModel:
         free: The operations that may be moved; all by default.
         former: Where operations were, for ``stability``.
         on_time: Whether it is a rule that orders are done when they are due.
+        facts: What is known of the problem from another model of it.
 
     Attributes:
         model: The model.
@@ -147,19 +180,21 @@ class CpModel:
         free: set[int] | None = None,
         former: Former | None = None,
         on_time: bool = False,
+        facts: Facts | None = None,
     ) -> None:
         from ortools.sat.python import cp_model  # noqa: PLC0415 - optional
 
         self._cp = cp_model
         self.model = cp_model.CpModel()
         self.problem, self._hint, self._former = problem, hint, former or {}
-        self.grain = grain_of(problem)
+        self.facts = facts or Facts(problem)
+        self.grain = self.facts.grain
         self._until = until_us // self.grain
         self._free = free if free is not None else set(range(len(problem.operations)))
         self._whole = free is None
-        self._spans = [_Spans(c, self.grain) for c in problem.calendars]
+        self._spans = self.facts.spans
         self._hints: list[tuple[Any, int]] = []
-        self._after, self._before = problem.successors(), problem.predecessors()
+        self._after, self._before = self.facts.after, self.facts.before
         self.rules: dict[str, Any] = {}
         self._begin: dict[int, Any] = {}
         self._end: dict[int, Any] = {}
@@ -237,22 +272,21 @@ class CpModel:
 
     def _bounds(self) -> None:
         """Find the earliest begin of each operation, and its latest end."""
-        problem = self.problem
-        n = len(problem.operations)
-        self._low = [0] * n
-        self._high = [self._until] * n
-        tails = tails_of(problem)
-        done = [0] * n
-        for o in problem.in_order():
+        problem, tails = self.problem, self.facts.tails
+        self._low: dict[int, int] = {}
+        self._high: dict[int, int] = {}
+        done: dict[int, int] = {}
+        self._free_in_order = sorted(self._free, key=lambda o: int(self.facts.rank[o]))
+        for o in self._free_in_order:
             operation = problem.operations[o]
-            if o not in self._free:
-                self._low[o], _, _ = self._at(o)
-                done[o] = self._at(o)[1] * self.grain
-                continue
             at = operation.release_us
             for row in self._before[o]:
                 link = problem.links[row]
-                least = done[link.before] + link.min_us
+                if link.before in done:
+                    least = done[link.before]
+                else:
+                    least = self._at(link.before)[1] * self.grain
+                least += link.min_us
                 if link.moves:
                     least += problem.operations[link.before].rest_us
                 at = max(at, least)
@@ -269,20 +303,19 @@ class CpModel:
 
     def _bounds_of_part(self) -> None:
         """Bring the latest ends down to what stands behind the free operations."""
-        for o in reversed(self.problem.in_order()):
-            if o not in self._free:
-                continue
+        for o in reversed(self._free_in_order):
+            rest = self._ticks(self.problem.operations[o].rest_us)
             for row in self._after[o]:
                 link = self.problem.links[row]
                 if link.after not in self._free:
                     latest = self._at(link.after)[0] - self._ticks(link.min_us)
-                    self._high[o] = min(self._high[o], latest)
+                    self._high[o] = min(self._high[o], latest - rest * link.moves)
                 else:
                     least = min(
                         m.work_us for m in self.problem.operations[link.after].modes
                     )
                     latest = self._high[link.after] - self._ticks(least + link.min_us)
-                    self._high[o] = min(self._high[o], latest)
+                    self._high[o] = min(self._high[o], latest - rest * link.moves)
 
     def _operation(self, o: int) -> None:
         operation = self.problem.operations[o]
@@ -524,10 +557,10 @@ class CpModel:
         fixed_at: dict[int, list[int]] = defaultdict(list)
         if not self._whole:
             assert self._hint is not None
-            for o, operation in enumerate(self.problem.operations):
-                station = operation.modes[int(self._hint.mode[o])].station
-                if o not in self._free and station in at:
-                    fixed_at[station].append(o)
+            stations = self.facts.station_of(self._hint)
+            for k in at:
+                here = np.flatnonzero(stations == k).tolist()
+                fixed_at[k] = [o for o in here if o not in self._free]
         bound = self._bound_to_servers()
         self._cumulative: list[int] = []
         for k, pairs in sorted(at.items()):
@@ -803,22 +836,40 @@ class CpModel:
 
     def _links(self) -> None:
         problem = self.problem
-        for row, link in enumerate(problem.links):
-            if link.before not in self._free and link.after not in self._free:
-                continue
+        rows = {r for o in self._free for r in (*self._before[o], *self._after[o])}
+        for row in sorted(rows):
             self._link(row)
-        held: dict[int, list[int]] = defaultdict(list)
+        storages = {problem.links[r].storage for r in rows} - {-1}
         outputs: dict[int, list[int]] = defaultdict(list)
-        for row, link in enumerate(problem.links):
-            if link.storage >= 0:
-                held[link.storage].append(row)
-                output = problem.operations[link.before].output
+        for storage in sorted(storages):
+            held = self._near(self.facts.stored[storage], rows)
+            self._storage(storage, held)
+            for row in held:
+                output = problem.operations[problem.links[row].before].output
                 if output >= 0 and problem.storages[output].places < NEVER:
                     outputs[output].append(row)
-        for storage, rows in sorted(held.items()):
-            self._storage(storage, rows)
-        for storage, rows in sorted(outputs.items()):
-            self._output(storage, rows)
+        for storage, held in sorted(outputs.items()):
+            self._output(storage, held)
+
+    def _near(self, held: list[int], mine: set[int]) -> list[int]:
+        """Return the links of a storage that the free operations can meet in it."""
+        if self._whole or self._hint is None:
+            return held
+        links = self.problem.links
+        low = min((self._low.get(links[r].before, self._until) for r in mine), default=0)
+        starts = [self._low[o] for o in self._free]
+        low = min(low, *starts) * self.grain
+        high = max(self._high[o] for o in self._free) * self.grain
+        hint = self._hint
+        return [
+            r
+            for r in held
+            if r in mine
+            or (
+                int(hint.begin_us[links[r].after]) >= low
+                and int(hint.end_us[links[r].before]) <= high
+            )
+        ]
 
     def _link(self, row: int) -> None:
         problem, model = self.problem, self.model
@@ -1098,9 +1149,10 @@ class CpModel:
         hint = self._hint
         assert hint is not None
         seen = set()
-        for o, operation in enumerate(self.problem.operations):
-            if o in self._free:
-                continue
+        near = (hint.begin_us < high * self.grain) & (hint.end_us > low * self.grain)
+        needy = [o for o in self.facts.needy if near[o] and o not in self._free]
+        for o in needy:
+            operation = self.problem.operations[o]
             number = int(hint.batch[o])
             if number >= 0 and number in seen:
                 continue
@@ -1112,7 +1164,8 @@ class CpModel:
                     int(hint.setup_us[o]), int(hint.end_us[o]),
                 )  # fmt: skip
                 self._block(taken, need.resources[0], first, last, need.quantity, low, high)
-        for hold in self.problem.holds:
+        held = [self.problem.holds[row] for r in taken for row in self.facts.holds[r]]
+        for hold in held:
             if hold.first in self._free or hold.last in self._free:
                 continue
             at = hint.begin_us if hold.at_begin else hint.end_us
@@ -1369,11 +1422,8 @@ class CpModel:
         problem = self.problem
         for k in self._cumulative:
             free_at = [-1] * problem.stations[k].n_servers
-            rows = [
-                o
-                for o, operation in enumerate(problem.operations)
-                if operation.modes[int(solution.mode[o])].station == k
-            ]
+            at_k = self.facts.station_of(solution) == k
+            rows = np.flatnonzero(at_k).tolist()
             rows.sort(key=lambda o: (int(solution.begin_us[o]), int(solution.leave_us[o]), o))
             at: dict[int, int] = {}
             for o in rows:

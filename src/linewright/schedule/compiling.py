@@ -10,7 +10,7 @@ microsecond; what is not compiled is told (`scheduled.left_out`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -81,6 +81,7 @@ class Compiled:
         step_of: Place of each operation in its product's route.
         first_of: First operation of each job, which stand one after the other.
         left_out: What the model says that is not in the problem, in sentences.
+        calendars: What each calendar of the problem comes from.
     """
 
     line: Line
@@ -92,6 +93,15 @@ class Compiled:
     step_of: t.Ints
     first_of: t.Ints
     left_out: tuple[str, ...]
+    calendars: tuple[Steps, ...]
+
+    def until(self, horizon_us: int) -> Compiled:
+        """Return the same with calendars that are laid out as far as a time."""
+        spans = tuple(
+            _spans(schedule_ticks(self.line, steps, horizon_us), horizon_us)
+            for steps in self.calendars
+        )
+        return replace(self, problem=replace(self.problem, calendars=spans))
 
 
 def compile_line(
@@ -124,6 +134,7 @@ def compile_line(
         np.array(compiler.step_of, np.int64),
         np.array(compiler.first_of, np.int64),
         (*left_out(line, counts), *compiler.notes),
+        tuple(compiler.calendars),
     )
 
 
@@ -140,7 +151,7 @@ class _Compiler:
         self._line, self._orders, self._jobs = line, orders, jobs
         self._horizon_us = horizon_us
         self._ways = ways_of(line)
-        self._calendars: dict[Steps, int] = {}
+        self.calendars: dict[Steps, int] = {}
         self._calendar_list: list[Calendar] = []
         self._stations = {name: row for row, name in enumerate(line.stations)}
         self._resources: dict[str, int] = {}
@@ -154,6 +165,11 @@ class _Compiler:
         self._links: list[Link] = []
         self._holds: list[Hold] = []
         self._steps: dict[str, list[int]] = {}
+        self._earliest: dict[str, int] = {}
+        for job in jobs:
+            release = orders[job.order].release_us
+            known = self._earliest.get(job.product, release)
+            self._earliest[job.product] = min(known, release)
         self.job_of: list[int] = []
         self.step_of: list[int] = []
         self.first_of: list[int] = []
@@ -196,11 +212,11 @@ class _Compiler:
     def _calendar(self, steps: Steps) -> int:
         if all(name is None for _, name in steps):
             return -1
-        if steps not in self._calendars:
+        if steps not in self.calendars:
             ticks = schedule_ticks(self._line, steps, self._horizon_us)
-            self._calendars[steps] = len(self._calendar_list)
+            self.calendars[steps] = len(self._calendar_list)
             self._calendar_list.append(_spans(ticks, self._horizon_us))
-        return self._calendars[steps]
+        return self.calendars[steps]
 
     def _station(self, name: str) -> Station:
         station = self._line.stations[name]
@@ -245,7 +261,7 @@ class _Compiler:
                     step.operation,
                     f"{job.product}:{job.number}",
                     self._modes_of(job.product, i),
-                    order.release_us if number == 0 else 0,
+                    self._release(job, order) if number == 0 else 0,
                     self._batching(job.product, i),
                     None,
                     at.get(step.same_server_as or "", -1),
@@ -278,6 +294,18 @@ class _Compiler:
                     _mean_us(back),
                 )
             )
+
+    def _release(self, job: Job, order: DatedOrder) -> int:
+        """Return when a job may begin.
+
+        Components serve whatever order needs one, so they may be begun when the first of
+        those is released; what is made to stock on the line needs none.
+        """
+        if job.parent < 0:
+            return order.release_us
+        if self._line.products[job.product].release.kind in {"always", "arrivals"}:
+            return 0
+        return self._earliest[job.product]
 
     def _modes_of(self, product: str, i: int) -> tuple[Mode, ...]:
         if (product, i) not in self._modes:
@@ -436,7 +464,8 @@ class _Compiler:
         if isinstance(own, str):
             self._note_shared(own)
         assert places[0] is not None
-        return self._storage("input", named, places[0], in_turn=True)
+        in_turn = batch_of(self._line, step) is None
+        return self._storage("input", named, places[0], in_turn=in_turn)
 
     def _note_shared(self, buffer: str) -> None:
         users = [

@@ -11,6 +11,7 @@ another server of the station that is late. The kernel asks which part is next
 from __future__ import annotations
 
 import ctypes
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +21,13 @@ import numpy as np
 from linewright import tables as t
 from linewright.errors import DeadlockError, KernelError
 from linewright.kernel.rules import CALL, FAILED, NONE_OF_THEM
-from linewright.kernel.run import Outside, advance
+from linewright.kernel.run import Outside
 from linewright.lower import Lowered, lower, new_draws, new_state, part_capacity
 from linewright.model.line import Line, PythonRule, Station
+from linewright.model.meaning import places
 from linewright.replicate import no_room
 from linewright.schedule.compiling import Compiled
+from linewright.schedule.jobs import Job
 from linewright.schedule.problem import NEVER, Mode, Solution
 from linewright.schedule.scheduled import released, with_rules
 
@@ -80,15 +83,21 @@ def dispatched(
         [orders[job.order].priority for job in compiled.jobs],
     )
     stations = {
-        name: _by_rule(station, tuple(rule)) for name, station in line.stations.items()
+        name: _by_rule(line, station, tuple(rule))
+        for name, station in line.stations.items()
     }
     line = line.model_copy(update={"stations": stations, "in_process": ()})
     lowered = lower(line, horizon_us)
     return _Reader(compiled, lowered).run(horizon_us, None, 0, 0)
 
 
-def _by_rule(station: Station, rule: tuple[str, ...]) -> Station:
-    """Return a station with a dispatch rule; one of its own in Python is not run."""
+def _by_rule(line: Line, station: Station, rule: tuple[str, ...]) -> Station:
+    """Return a station with a dispatch rule; one of its own in Python is not run.
+
+    What waits in few places is served in turn, as in a schedule.
+    """
+    if station.batch is None and places(line, station.buffer) is not None:
+        rule = ("fifo",)
     if not rule and isinstance(station.dispatch, PythonRule):
         rule = ("fifo",)
     update: dict[str, Any] = {"preempt": "never"}
@@ -160,11 +169,9 @@ class _Reader:
     def __init__(self, compiled: Compiled, lowered: Lowered) -> None:
         self.lowered = lowered
         self._compiled = compiled
-        tables = lowered.tables
         self.job_of_order = np.array([int(name) for name in lowered.names.orders])
         self.place_of_step = self._places()
-        self._has_unload = tables.stations["unload"] >= 0
-        self._cascades = tables.steps["cascade"] >= 0
+        self._n_units = self._units()
 
     def _places(self) -> t.Ints:
         """Return for each step of the tables its place among a job's operations."""
@@ -194,6 +201,7 @@ class _Reader:
         draws = new_draws(self.lowered, seed, replication)
         batches: list[t.Ints] = []
         status = t.REACHED
+        self._outside = Outside(self.lowered.tables, state, draws)
         for until_us in [*(caller.wakes if caller else ()), horizon_us]:
             if until_us > horizon_us:
                 break
@@ -201,7 +209,7 @@ class _Reader:
             if status in (t.ENOUGH, t.DEADLOCK):
                 break
             if caller is not None and until_us < horizon_us:
-                caller.wake(state, draws, until_us)
+                caller.wake(state, self._outside, until_us)
                 self._take(state, batches)
         return self._read(batches, status, as_built=caller is None)
 
@@ -216,17 +224,15 @@ class _Reader:
         caller: _Caller | None,
         batches: list[t.Ints],
     ) -> tuple[int, t.State]:
-        enough = self._units()
         while True:
             call = 0 if caller is None else caller.address(state)
-            code = advance(
-                self.lowered.tables, state, draws, until_us, enough, call
-            )
+            code = self._outside.advance(until_us, self._n_units, call)
             self._take(state, batches)
             if code == t.RULE_FAILED and caller is not None:
                 caller.fail()
             if code == t.NEED_PARTS:
                 state = part_capacity(self.lowered, state, 2 * len(state.parts))
+                self._outside = Outside(self.lowered.tables, state, draws)
             elif code == t.NO_ROOM:
                 raise KernelError(no_room(self.lowered, state))
             elif code == t.OVERFLOW:
@@ -271,7 +277,7 @@ class _Reader:
         self._starts(rows, operation, out)
         self._ends(rows, operation, out)
         if as_built:
-            rows_of = self._built_in(rows, out)
+            rows_of = self._built_in(out)
             out = {name: values[rows_of] for name, values in out.items()}
         solution = Solution(
             out["mode"], out["server"], out["begin"], out["setup"], out["end"],
@@ -284,66 +290,56 @@ class _Reader:
             status,
         )
 
-    def _built_in(self, rows: t.Ints, out: dict[str, t.Ints]) -> t.Ints:
+    def _built_in(self, out: dict[str, t.Ints]) -> t.Ints:
         """Return for each operation which one stands for it: in the line any unit serves.
 
-        A job that goes into another is the part that was built into that one. Where the
-        line took one from stock instead, those that are left over are shared out in the
-        order in which they were done and needed.
+        What is needed first gets, of the parts that are done by then and were not begun
+        before its order's release, the one that was begun first.
         """
         compiled = self._compiled
         jobs = compiled.jobs
-        physical = np.full(len(jobs), -1, np.int64)
-        used: dict[tuple[int, str], list[int]] = {}
-        uses = rows[rows[:, 1] == t.T_USE]
-        number = self._job_of_part
-        for row in uses.tolist():
-            part, parent = number.get((row[3], row[4])), number.get((row[6], row[7]))
-            if part is not None and parent is not None:
-                used.setdefault((parent, jobs[part].product), []).append(part)
-        left: list[int] = []
-        for j, job in enumerate(jobs):
-            if job.parent < 0:
-                physical[j] = j
-                continue
-            found = used.get((int(physical[job.parent]), job.product), [])
-            if found:
-                physical[j] = found.pop(0)
-            else:
-                left.append(j)
-        self._share_out(left, physical, out)
         rows_of = np.arange(len(compiled.problem.operations))
         ends = np.append(compiled.first_of[1:], len(rows_of))
-        for j, part in enumerate(physical.tolist()):
-            if part != j:
-                first, end = int(compiled.first_of[j]), int(ends[j])
-                start = int(compiled.first_of[part])
-                rows_of[first:end] = np.arange(start, start + end - first)
+        physical = np.arange(len(jobs))
+        for product in _parents_first(jobs):
+            slots = [j for j, job in enumerate(jobs) if job.product == product]
+            slots = [j for j in slots if jobs[j].parent >= 0]
+            self._match(slots, physical, ends, out)
+        for j in np.flatnonzero(physical != np.arange(len(jobs))).tolist():
+            first, end = int(compiled.first_of[j]), int(ends[j])
+            start = int(compiled.first_of[physical[j]])
+            rows_of[first:end] = np.arange(start, start + end - first)
         return rows_of
 
-    def _share_out(
-        self, left: list[int], physical: t.Ints, out: dict[str, t.Ints]
+    def _match(
+        self, slots: list[int], physical: t.Ints, ends: t.Ints, out: dict[str, t.Ints]
     ) -> None:
-        """Give jobs without a part of their own what is left over."""
+        """Give the jobs of one component the parts that were made of it."""
         compiled = self._compiled
-        jobs = compiled.jobs
-        taken = set(physical.tolist())
-        last = np.append(compiled.first_of[1:], len(out["end"])) - 1
-        for product in {jobs[j].product for j in left}:
-            needs = [j for j in left if jobs[j].product == product]
-            spare = [
-                j
-                for j, job in enumerate(jobs)
-                if job.product == product and j not in taken
-            ]
-            needs.sort(
-                key=lambda j: int(
-                    out["begin"][compiled.first_of[max(physical[jobs[j].parent], 0)]]
-                )
-            )
-            spare.sort(key=lambda j: int(out["end"][last[j]]))
-            for j, part in zip(needs, spare, strict=True):
-                physical[j] = part
+        jobs, operations = compiled.jobs, compiled.problem.operations
+        begun = out["begin"][compiled.first_of]
+
+        def need(j: int) -> tuple[int, int]:
+            job = jobs[j]
+            parent = int(physical[job.parent])
+            steps = compiled.step_of[compiled.first_of[parent] : ends[parent]]
+            place = int(np.searchsorted(steps, job.at_step))
+            taken_at = int(compiled.first_of[parent]) + min(place, len(steps) - 1)
+            return int(out["begin"][taken_at]), j
+
+        parts = sorted(slots, key=lambda j: int(out["end"][ends[j] - 1]))
+        ready: list[tuple[int, int]] = []
+        i = 0
+        for at, j in sorted(map(need, slots)):
+            while i < len(parts):
+                last = int(ends[parts[i]]) - 1
+                if int(out["end"][last]) + operations[last].rest_us > at and ready:
+                    break
+                insort(ready, (int(begun[parts[i]]), parts[i]))
+                i += 1
+            release = operations[int(compiled.first_of[j])].release_us
+            place = min(bisect_left(ready, (release, -1)), len(ready) - 1)
+            physical[j] = ready.pop(place)[1]
 
     def _finished(self, rows: t.Ints) -> t.Ints:
         """Return when the last part of each order had left the line."""
@@ -369,13 +365,6 @@ class _Reader:
         job_of = np.full(len(self.lowered.names.products) * most, -1, np.int64)
         key = np.where(product >= 0, product * most + serial, 0)
         job_of[key[comes]] = self.job_of_order[rows[comes, 6]]
-        self._job_of_part = {
-            (p, n): int(job)
-            for p, n, job in zip(
-                product[comes].tolist(), serial[comes].tolist(),
-                job_of[key[comes]].tolist(), strict=True,
-            )
-        }  # fmt: skip
         jobs = np.where(product >= 0, job_of[key], -1)
         place = np.where(step >= 0, self.place_of_step[np.maximum(step, 0)], -1)
         known = (jobs >= 0) & (place >= 0)
@@ -467,6 +456,19 @@ class _Reader:
         return int(spans.clip(0).sum())
 
 
+def _parents_first(jobs: Sequence[Job]) -> list[str]:
+    """Return the products of components, each behind those that it goes into."""
+    found: list[str] = []
+    level: dict[str, int] = {}
+    depth = [0] * len(jobs)
+    for j, job in enumerate(jobs):
+        if job.parent >= 0:
+            depth[j] = depth[job.parent] + 1
+            level[job.product] = max(level.get(job.product, 0), depth[j])
+    found = sorted(level, key=lambda name: level[name])
+    return found
+
+
 class _Caller:
     """Answers for a schedule which part is next."""
 
@@ -523,17 +525,14 @@ class _Caller:
         msg = "the kernel did not take what the schedule says comes next"
         raise KernelError(msg)
 
-    def wake(self, state: t.State, draws: t.Draws, at_us: int) -> None:
+    def wake(self, state: t.State, outside: Outside, at_us: int) -> None:
         """Let the stations look for which something is planned to begin now."""
         tables = self._lowered.tables
-        outside = None
         for k in sorted(self._stations_at[at_us]):
             if state.stations["n_ready"][k] == 0 or tables.stations["own_rule"][k] < 0:
                 continue
             if tables.stations["conveyor"][k]:
                 continue
-            if outside is None:
-                outside = Outside(tables, state, draws)
             state.asked[t.ASKED_CALL] = self.address(state)
             try:
                 outside.apply_drawn(t.WAITED, k, 0)

@@ -348,31 +348,30 @@ def one_by_one(problem: Problem) -> Solution | None:
         waits[link.after] += 1
     after, before = problem.successors(), problem.predecessors()
     builder = _Builder(problem)
-    at = 0
-    ready = [o for o, n in enumerate(waits) if n == 0]
-    fixed = [o for o in ready if problem.operations[o].fixed is not None]
-    if fixed:
+    if any(operation.fixed is not None for operation in problem.operations):
         return None
-    newest = -1
-    while ready:
+    at = 0
+
+    def key(o: int, *, follows: bool) -> tuple[bool, int, int, int]:
         # go on with the part at hand, else with the order that is due first
-        follows = {problem.links[row].after for row in after[newest]} if newest >= 0 else ()
-        o = min(
-            ready,
-            key=lambda i: (i not in follows, int(due[i]), -len(before[i]), rank[i]),
-        )
-        ready.remove(o)
+        return not follows, int(due[o]), -len(before[o]), rank[o]
+
+    ready = [(*key(o, follows=False), o) for o, n in enumerate(waits) if n == 0]
+    heapq.heapify(ready)
+    while ready:
+        o = heapq.heappop(ready)[-1]
         best = _best(builder, o, at)
         if best is None:
             return None
         _, _, m, server, found = best
         builder.put([o], m, server, found)
-        at, newest = found[2], o
+        at = found[2]
         for row in after[o]:
             following = problem.links[row].after
             waits[following] -= 1
             if waits[following] == 0:
-                ready.append(following)
+                moves = problem.links[row].moves
+                heapq.heappush(ready, (*key(following, follows=moves), following))
     solution = builder.solution()
     for number, o in enumerate(
         o for o, operation in enumerate(problem.operations) if operation.batching

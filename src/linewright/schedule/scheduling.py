@@ -48,6 +48,7 @@ from linewright.version import __version__
 __all__ = ["Schedule", "schedule_line"]
 
 _DAY_US = UNITS_US["d"]
+_MOST_ONE_BY_ONE = 3_000
 _LONGEST_US = 40 * 366 * _DAY_US
 
 ORDER_COLUMNS: dict[str, tuple[pa.DataType, str]] = {
@@ -119,6 +120,10 @@ class Schedule:
         """Return the orders, as `ORDER_COLUMNS`."""
         return _orders_table(self)
 
+    def causes(self) -> pa.Table:
+        """Return why late orders are late, one row for each link of each chain."""
+        return _causes(self)
+
     def save(self, folder: str | Path) -> Path:
         """Write the schedule, its orders and what it comes from as a folder.
 
@@ -128,7 +133,7 @@ class Schedule:
             ResultError: The folder holds something that is not a result.
         """
         table = self.table()
-        tables = {"schedule": table, "orders": self.orders(), "causes": _causes(self)}
+        tables = {"schedule": table, "orders": self.orders(), "causes": self.causes()}
         written = write_folder(folder, self.manifest(), self.line, tables)
         write_table(written / "schedule.csv", table)
         return written
@@ -305,7 +310,7 @@ class _First:
             horizon = 4 * int(run.solution.end_us.max()) + 28 * _DAY_US
         if not run.done or horizon > self._horizon():
             horizon = min(horizon, _LONGEST_US)
-            self.compiled = compile_line(self._line, self._orders, horizon)
+            self.compiled = self.compiled.until(horizon)
         self.horizon_us = horizon
         self._take(name, run)
         for name, rule in [*DISPATCH_RULES.items()][1:]:
@@ -313,7 +318,7 @@ class _First:
             if time.perf_counter() - self._start > 8.0:
                 break
             self._take(name, dispatched(self.compiled, rule, horizon))
-        if self.valid is None:
+        if self.valid is None and n <= _MOST_ONE_BY_ONE:
             self._take_solution("one order after the other", self._one_by_one())
 
     def _one_by_one(self) -> Solution | None:

@@ -23,6 +23,7 @@ from linewright.schedule.listing import tightened
 from linewright.schedule.measures import measure, measures
 from linewright.schedule.problem import Problem, Solution
 from linewright.schedule.windows import improved
+from linewright.units import format_duration
 
 __all__ = ["DEFAULT_OBJECTIVES", "Level", "Progress", "Solved", "require_ortools", "solve"]
 
@@ -52,6 +53,20 @@ class Progress:
     value: int | None
     bound: int
     what: str
+
+    def line(self) -> str:
+        """Return it in one line."""
+        if self.value is None:
+            return f"{self.seconds:6.1f} s  {self.what}: no schedule yet"
+        amounts = [str(self.value), str(self.bound)]
+        if self.objective != "late_orders":
+            amounts = [format_duration(self.value), format_duration(self.bound)]
+        gap = (self.value - self.bound) / self.value if self.value > self.bound else 0.0
+        name = self.objective.replace("_", " ")
+        return (
+            f"{self.seconds:6.1f} s  {self.what}: {name} {amounts[0]}, bound "
+            f"{amounts[1]}, gap {gap:.1%}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

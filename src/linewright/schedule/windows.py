@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from linewright.schedule._model import CpModel, Former
+from linewright.schedule._model import CpModel, Facts, Former
 from linewright.schedule.listing import tightened
 from linewright.schedule.measures import done_us, measures
 from linewright.schedule.problem import NEVER, Problem, Solution
@@ -54,6 +54,7 @@ def improved(  # noqa: PLR0913
     if value < measures(problem, start, objectives, former):
         on_better(best)
     chooser = _Windows(problem, seed)
+    facts = Facts(problem)
     while left_s() > 0.5:
         free = chooser.next(problem, best)
         if not free:
@@ -61,7 +62,7 @@ def improved(  # noqa: PLR0913
         found = _window(
             problem, best, free, objectives,
             seconds=min(_SECONDS, left_s()), workers=workers, seed=seed,
-            former=former, run=run,
+            former=former, run=run, facts=facts,
         )  # fmt: skip
         if found is None:
             chooser.learn(gained=False)
@@ -87,10 +88,13 @@ def _window(  # noqa: PLR0913
     seed: int,
     former: Former,
     run: Callable[..., Any],
+    facts: Facts,
 ) -> Solution | None:
     """Return the schedule with the best that CP-SAT finds for one window."""
     until = int(best.end_us.max()) + max(o.rest_us for o in problem.operations)
-    model = CpModel(problem, until, hint=best, free=free, former=former)
+    model = CpModel(
+        problem, until, hint=best, free=free, former=former, facts=facts
+    )
     model.model.add_bool_and(list(model.rules.values()))
     first, _ = model.objective(objectives[0])
     # what no objective sees yet counts a little: who ends sooner makes room
@@ -116,9 +120,7 @@ class _Windows:
         self._size = 120
         self._at = 0
         self._n_idle = 0
-        self._jobs: dict[str, list[int]] = {}
-        for o, operation in enumerate(problem.operations):
-            self._jobs.setdefault(operation.part, []).append(o)
+        self._before = problem.predecessors()
 
     def learn(self, *, gained: bool) -> None:
         """Make windows larger where nothing comes of them."""
@@ -163,7 +165,7 @@ class _Windows:
         row = int(self._random.choice(len(late), p=late / late.sum()))
         chosen: set[int] = set()
         todo = list(problem.demands[row].last)
-        before = problem.predecessors()
+        before = self._before
         while todo:
             o = todo.pop()
             if o not in chosen:
