@@ -28,8 +28,7 @@ CALENDARS = {
 
 FEATURES = (
     "calendar", "setup", "alternatives", "servers", "people", "tools", "loop", "bom",
-    "batch", "places", "transport", "rest", "cascade", "limit", "load", "lots", "output",
-    "same_server", "store",
+    "batch", "places", "transport", "rest", "limit", "load", "lots", "output", "store",
 )  # fmt: skip
 
 
@@ -60,7 +59,7 @@ class Maker:
             "calendars": CALENDARS,
             "people": {"crew": {"count": 2}, "fitter": {"count": 1}},
             "tools": {"jig": {"count": 2, "back": "10 min"}},
-            "stations": {name: self.station(name) for name in names},
+            "stations": {name: self.station() for name in names},
             "products": {},
         }
         if "calendar" in self.features:
@@ -91,7 +90,7 @@ class Maker:
         assert not errors, "\n".join(map(str, errors))
         return line
 
-    def station(self, name: str) -> dict[str, Any]:
+    def station(self) -> dict[str, Any]:  # noqa: C901
         out: dict[str, Any] = {"process": self.minutes(2, 12)}
         f, pick, chance = self.features, self.pick, self.random.random
         if "servers" in f and chance() < 0.4:
@@ -122,7 +121,6 @@ class Maker:
             out["buffer"] = pick(0, 1, 2)
             if "output" in f and chance() < 0.5:
                 out["output_buffer"] = pick(1, "unlimited")
-        del name
         return out
 
     def product(self, name: str, names: list[str]) -> dict[str, Any]:

@@ -7,11 +7,21 @@ rule of `problem`'s head directly, operation by operation and pair by pair.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from itertools import combinations
 
-from linewright.schedule.problem import NEVER, Mode, Problem, Solution
+from linewright.schedule.problem import (
+    NEVER,
+    Link,
+    Mode,
+    Need,
+    Problem,
+    Solution,
+)
 
 PHASES = (1, 2, 4, 8)
+Spans = dict[int, list[tuple[int, int, int]]]
+Several = tuple[int, int, int, list[int]]
 
 
 def violations(problem: Problem, schedule: Solution) -> list[str]:
@@ -61,7 +71,9 @@ def _worked(problem: Problem, mode: Mode, begin: int, end: int) -> int:
     return _on_between(_station_spans(problem, mode), begin, end)
 
 
-def _operations(problem, schedule):
+def _operations(  # noqa: C901, PLR0912
+    problem: Problem, schedule: Solution
+) -> Iterator[str]:
     for o, operation in enumerate(problem.operations):
         mode = _mode(problem, schedule, o)
         begin, end = int(schedule.begin_us[o]), int(schedule.end_us[o])
@@ -107,10 +119,12 @@ def _operations(problem, schedule):
                 yield f"{name} is not at the server of {problem.operations[same].name}"
 
 
-def _on_server(problem, schedule):
+def _on_server(
+    problem: Problem, schedule: Solution
+) -> dict[tuple[int, int], list[int]]:
     """Return the operations on each server, in order; of a batch only the first."""
-    found = defaultdict(list)
-    seen = set()
+    found: dict[tuple[int, int], list[int]] = defaultdict(list)
+    seen: set[int] = set()
     for o in range(len(problem.operations)):
         mode = _mode(problem, schedule, o)
         if mode.station < 0:
@@ -125,14 +139,14 @@ def _on_server(problem, schedule):
     return found
 
 
-def _leaves(problem, schedule, o):
+def _leaves(problem: Problem, schedule: Solution, o: int) -> int:
     number = int(schedule.batch[o]) if len(schedule.batch) else -1
     if number < 0:
         return int(schedule.leave_us[o])
     return int(schedule.leave_us[schedule.batch == number].max())
 
 
-def _servers(problem, schedule):
+def _servers(problem: Problem, schedule: Solution) -> Iterator[str]:
     for (station, _), rows in _on_server(problem, schedule).items():
         row = problem.stations[station]
         family = -1
@@ -156,17 +170,17 @@ def _servers(problem, schedule):
             free = _leaves(problem, schedule, o)
 
 
-def _batches(problem, schedule):
-    found = defaultdict(list)
+def _batches(problem: Problem, schedule: Solution) -> Iterator[str]:
+    found: dict[int, list[int]] = defaultdict(list)
     for o, operation in enumerate(problem.operations):
         number = int(schedule.batch[o]) if len(schedule.batch) else -1
         if number >= 0:
             if operation.batching is None:
                 yield f"{operation.name} is in a batch and has none"
             found[number].append(o)
-    short = defaultdict(int)
+    short: dict[int, int] = defaultdict(int)
     for rows in found.values():
-        batchings = [problem.operations[o].batching for o in rows]
+        batchings = [b for o in rows if (b := problem.operations[o].batching)]
         if len({b.group for b in batchings}) > 1:
             yield "a batch of different groups"
         units = sum(b.units for b in batchings)
@@ -183,10 +197,12 @@ def _batches(problem, schedule):
         }  # fmt: skip
         if len(same) > 1:
             yield "a batch that does not begin and end together on one server"
-    yield from (f"{n} batches of group {g} too small" for g, n in short.items() if n > 1)
+    yield from (
+        f"{n} batches of group {g} too small" for g, n in short.items() if n > 1
+    )
 
 
-def _links(problem, schedule):
+def _links(problem: Problem, schedule: Solution) -> Iterator[str]:
     for link in problem.links:
         one, two = problem.operations[link.before], problem.operations[link.after]
         begin = int(schedule.begin_us[link.after])
@@ -203,12 +219,12 @@ def _links(problem, schedule):
         least = int(schedule.end_us[link.before]) + one.rest_us * link.moves
         if begin < least + link.min_us:
             yield f"{two.part} {two.name} begins too soon after {one.name}"
-        if link.max_us < NEVER:
-            if begin - int(schedule.end_us[link.before]) > link.max_us:
-                yield f"{two.part} {two.name} begins too late after {one.name}"
+        wait = begin - int(schedule.end_us[link.before])
+        if link.max_us < NEVER and wait > link.max_us:
+            yield f"{two.part} {two.name} begins too late after {one.name}"
 
 
-def _phase(problem, schedule, o, need):
+def _phase(problem: Problem, schedule: Solution, o: int, need: Need) -> tuple[int, int]:
     """Return when the phases begin and end, by counting working time from the begin."""
     mode = _mode(problem, schedule, o)
     lengths = (
@@ -237,11 +253,13 @@ def _phase(problem, schedule, o, need):
     return at(before, first), at(before + inside, last + 1)
 
 
-def _resources(problem, schedule):
+def _resources(  # noqa: C901
+    problem: Problem, schedule: Solution
+) -> Iterator[str]:
     """Sweep over what is certainly taken; who may have one of several is matched."""
-    spans = defaultdict(list)
-    several = []
-    counted = set()
+    spans: Spans = defaultdict(list)
+    several: list[Several] = []
+    counted: set[int] = set()
     for o in range(len(problem.operations)):
         number = int(schedule.batch[o]) if len(schedule.batch) else -1
         if number >= 0:
@@ -276,7 +294,7 @@ def _resources(problem, schedule):
     yield from _matched(problem, spans, several)
 
 
-def _matched(problem, spans, several):
+def _matched(problem: Problem, spans: Spans, several: list[Several]) -> Iterator[str]:
     """Say where those who may take one of several cannot all have been served."""
     for at, *_ in several:
         open_now = [s for s in several if s[0] <= at < s[1]]
@@ -290,14 +308,17 @@ def _matched(problem, spans, several):
             yield f"too few people of several pools at {at}"
 
 
-def _storages(problem, schedule):
+def _storages(problem: Problem, schedule: Solution) -> Iterator[str]:
     """Count who is in each place: from when a server let go to the next begin."""
-    held = defaultdict(list)
+    held: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for link in problem.links:
         output = problem.operations[link.before].output
         if link.storage >= 0 and output < 0:
             held[link.storage].append(
-                (int(schedule.leave_us[link.before]), int(schedule.begin_us[link.after]))
+                (
+                    int(schedule.leave_us[link.before]),
+                    int(schedule.begin_us[link.after]),
+                )
             )
     for row, spans in held.items():
         for at, _ in spans:
@@ -306,7 +327,7 @@ def _storages(problem, schedule):
                 yield f"{level} parts in {problem.storages[row].name} at {at}"
 
 
-def _orders(problem, schedule):
+def _orders(problem: Problem, schedule: Solution) -> Iterator[str]:
     for group in problem.same_order:
         for one, two in combinations(group, 2):
             signs = {
@@ -315,13 +336,13 @@ def _orders(problem, schedule):
             }
             if len(signs) > 1:
                 yield "two jobs that do not keep their order"
-    turns = defaultdict(list)
+    turns: dict[int, list[Link]] = defaultdict(list)
     for link in problem.links:
         if link.storage >= 0 and problem.storages[link.storage].in_turn:
             turns[link.storage].append(link)
     for links in turns.values():
         for one, two in combinations(links, 2):
-            ready = (schedule.end_us[one.before] - schedule.end_us[two.before])
+            ready = schedule.end_us[one.before] - schedule.end_us[two.before]
             begin = schedule.begin_us[one.after] - schedule.begin_us[two.after]
             if int(ready) * int(begin) < 0:
                 yield "a part that was ready later was taken first"

@@ -54,9 +54,7 @@ def run_schedule(args: Args) -> int:
 
 def _rows(table: object) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = table.to_pylist()  # type: ignore[attr-defined]
-    return [
-        {name: _text(value) for name, value in row.items()} for row in rows
-    ]
+    return [{name: _text(value) for name, value in row.items()} for row in rows]
 
 
 def _text(value: object) -> object:
@@ -118,4 +116,6 @@ def _verdict(args: Args, schedule: Schedule) -> int:
         say(args, "interrupted; this is the best so far")
         return INTERRUPTED
     is_late = any(row["late_s"] > 0 for row in schedule.orders().to_pylist())
-    return FOUND if schedule.dropped or is_late or schedule.status == "dispatched" else OK
+    return (
+        FOUND if schedule.dropped or is_late or schedule.status == "dispatched" else OK
+    )

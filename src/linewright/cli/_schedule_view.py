@@ -42,7 +42,13 @@ def schedule_view(schedule: Schedule) -> RenderableType:
 
 def _levels(schedule: Schedule) -> Table:
     table = Table(box=None, pad_edge=False)
-    for title in ("objective", "value", "bound", "gap", f"first ({schedule.first_rule})"):
+    for title in (
+        "objective",
+        "value",
+        "bound",
+        "gap",
+        f"first ({schedule.first_rule})",
+    ):
         table.add_column(title, justify="left" if title == "objective" else "right")
     for level, first in zip(schedule.levels, schedule.first_levels, strict=True):
         table.add_row(
@@ -63,7 +69,9 @@ def _orders(schedule: Schedule) -> Table:
     simulated = schedule.chances is not None
     table = Table(box=None, pad_edge=False)
     for title in ("order", "product", "units", "due", "start", "end", "late"):
-        table.add_column(title, justify="right" if title in {"units", "late"} else "left")
+        table.add_column(
+            title, justify="right" if title in {"units", "late"} else "left"
+        )
     if simulated:
         table.add_column("P(in time)", justify="right")
     rows = schedule.orders().to_pylist()
@@ -94,9 +102,13 @@ def _late(schedule: Schedule) -> list[RenderableType]:
     line = schedule.line
     for row, causes in schedule.late[:3]:
         order = schedule.compiled.orders[row]
-        out.append(Text(f'Why "{order.id}" is late, from its end backward:', style="bold"))
+        out.append(
+            Text(f'Why "{order.id}" is late, from its end backward:', style="bold")
+        )
         for cause in causes[:_MOST_CAUSES]:
-            span = f"{date_text(line, cause.begin_us)} to {date_text(line, cause.end_us)}"
+            span = (
+                f"{date_text(line, cause.begin_us)} to {date_text(line, cause.end_us)}"
+            )
             out.append(Text(f"  {span}  {cause.kind}: {cause.text}"))
         if len(causes) > _MOST_CAUSES:
             out.append(Text(f"  and {len(causes) - _MOST_CAUSES} more before"))

@@ -54,7 +54,7 @@ Former = dict[int, tuple[int, int, int]]
 _MANY_PAIRS = 60_000
 
 
-def grain_of(problem: Problem) -> int:
+def grain_of(problem: Problem) -> int:  # noqa: C901
     """Return the greatest time of which all times of a problem are multiples."""
     times: set[int] = set()
     for operation in problem.operations:
@@ -105,7 +105,7 @@ class _Spans:
         return range(first, last)
 
     def begins(self, low: int, high: int, process: int | None) -> list[tuple[int, int]]:
-        """Return where work may begin: inside a span, and where it fits if it has to."""
+        """Return where work may begin: inside a span, and where it fits."""
         out = []
         for i in self.between(low, high):
             last = self.end[i] - 1
@@ -171,7 +171,7 @@ class CpModel:
         rules: Literals of the rules that a person could let go, by what they say.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         problem: Problem,
         until_us: int,
@@ -343,8 +343,8 @@ class CpModel:
                 for mode in operation.modes
                 if (times := self.problem.stations[mode.station].setups_us) is not None
             )
-            known = self._hinted(hint and hint.setup_us, o)
-            self._setup[o] = self._int(0, self._ticks(most), f"s{o}", known)
+            setup = self._hinted(hint and hint.setup_us, o)
+            self._setup[o] = self._int(0, self._ticks(most), f"s{o}", setup)
             work += self._setup[o]
         self.model.add(end == begin + work + self._time_off(o, begin, end))
 
@@ -363,7 +363,11 @@ class CpModel:
         operation = self.problem.operations[o]
         kinds: dict[tuple[int, str, int, bool], list[int]] = defaultdict(list)
         for m, mode in enumerate(operation.modes):
-            row = self.problem.stations[mode.station].calendar if mode.station >= 0 else -1
+            row = (
+                self.problem.stations[mode.station].calendar
+                if mode.station >= 0
+                else -1
+            )
             if row >= 0:
                 fits = mode.process_us if mode.shift_end == "fit" else 0
                 how = "interrupt" if mode.shift_end == "interrupt" else "finish"
@@ -396,7 +400,7 @@ class CpModel:
         if literals:
             constraint.only_enforce_if(literals)
 
-    def _stands_still(  # noqa: PLR0913
+    def _stands_still(
         self, o: int, row: int, begin: Any, end: Any, group: Any, waits: bool
     ) -> Any:
         """Return the time off between begin and end of work that stops off shift.
@@ -426,11 +430,15 @@ class CpModel:
             self.model.add(sum(literals.values()) == group)
         if isinstance(group, int):
             self.model.add(begin >= sum(spans.begin[i] * x for i, x in first.items()))
-            self.model.add(begin <= sum((spans.end[i] - 1) * x for i, x in first.items()))
+            self.model.add(
+                begin <= sum((spans.end[i] - 1) * x for i, x in first.items())
+            )
             self.model.add(
                 end >= sum((spans.begin[i] + early) * x for i, x in last.items())
             )
-            self.model.add(end <= sum((spans.end[i] - late) * x for i, x in last.items()))
+            self.model.add(
+                end <= sum((spans.end[i] - late) * x for i, x in last.items())
+            )
         else:
             for i, x in first.items():
                 self.model.add(begin >= spans.begin[i]).only_enforce_if(x)
@@ -443,12 +451,10 @@ class CpModel:
         )
 
     def _leaving(self, o: int) -> None:
-        """Add when a part leaves its server, and when it leaves for the next storage."""
+        """Add when a part leaves its server, and when for the next storage."""
         problem = self.problem
         operation = problem.operations[o]
-        stored = [
-            row for row in self._after[o] if problem.links[row].storage >= 0
-        ]
+        stored = [row for row in self._after[o] if problem.links[row].storage >= 0]
         end = self._end[o]
         self._leave[o] = end
         if not stored:
@@ -501,9 +507,7 @@ class CpModel:
         for leader in rows:
             leads = self._leads[leader, leader]
             members = [o for o in rows if o >= leader]
-            units = sum(
-                _units(problem, o) * self._leads[o, leader] for o in members
-            )
+            units = sum(_units(problem, o) * self._leads[o, leader] for o in members)
             batching = problem.operations[leader].batching
             assert batching is not None
             self.model.add(units <= batching.most * leads)
@@ -569,7 +573,7 @@ class CpModel:
     def _bound_to_servers(self) -> set[int]:
         """Return the stations whose servers must be told apart."""
         problem = self.problem
-        bound = set()
+        bound: set[int] = set()
         for o in self._free:
             operation = problem.operations[o]
             if operation.same_server_as >= 0 or operation.fixed is not None:
@@ -580,14 +584,17 @@ class CpModel:
         return bound
 
     def _station(
-        self, k: int, pairs: list[tuple[int, int]], fixed: list[int], *, tells_apart: bool
+        self,
+        k: int,
+        pairs: list[tuple[int, int]],
+        fixed: list[int],
+        *,
+        tells_apart: bool,
     ) -> None:
         station = self.problem.stations[k]
         has_setups = station.setups_us is not None
         present = {
-            (o, m): self._both(
-                self._mode[o, m], self._leads_itself(o), f"p{o},{m}"
-            )
+            (o, m): self._both(self._mode[o, m], self._leads_itself(o), f"p{o},{m}")
             for o, m in pairs
         }
         if not (has_setups or tells_apart) or (
@@ -632,8 +639,10 @@ class CpModel:
             )
         return self._span(self._begin[o], until, literal, name)
 
-    def _blocks(self, fixed: Iterable[int], low: int, high: int) -> list[tuple[int, int, int]]:
-        """Return the spans of operations that stand, with their servers, once a batch."""
+    def _blocks(
+        self, fixed: Iterable[int], low: int, high: int
+    ) -> list[tuple[int, int, int]]:
+        """Return the spans of operations that stand, and their servers."""
         assert self._hint is not None or not fixed
         found, seen = [], set()
         for o in fixed:
@@ -706,6 +715,7 @@ class CpModel:
             self.model.add_no_overlap(intervals)
             if station.setups_us is not None:
                 self._sequence(k, s, here, fixed)
+
     def _join_servers(self, k: int, n_servers: int) -> None:
         """Let those of one batch be on one server."""
         for (o, leader), joins in self._leads.items():
@@ -719,7 +729,7 @@ class CpModel:
                         if not isinstance(one, int):
                             self.model.add(one == two).only_enforce_if(joins)
 
-    def _sequence(  # noqa: C901, PLR0912
+    def _sequence(  # noqa: C901, PLR0912, PLR0915
         self,
         k: int,
         s: int,
@@ -807,7 +817,7 @@ class CpModel:
     def _neighbours(
         self, k: int, s: int, rows: list[int], fixed: list[int]
     ) -> tuple[int, tuple[int, int] | None]:
-        """Return what a server is set up for before the free operations, and what follows.
+        """Return what a server is set up for before the free, and what follows.
 
         Returns:
             The family, and the operation that stands behind them with the time of its
@@ -818,9 +828,7 @@ class CpModel:
             return -1, None
         low = min(self._low[o] for o in rows)
         high = max(self._high[o] for o in rows)
-        mine = [
-            o for o in fixed if hint.server[o] == s and self._family(o, k) >= 0
-        ]
+        mine = [o for o in fixed if hint.server[o] == s and self._family(o, k) >= 0]
         before = [o for o in mine if self._at(o)[0] <= low or self._at(o)[2] <= low]
         behind = [o for o in mine if self._at(o)[0] >= high]
         family = -1
@@ -856,7 +864,9 @@ class CpModel:
         if self._whole or self._hint is None:
             return held
         links = self.problem.links
-        low = min((self._low.get(links[r].before, self._until) for r in mine), default=0)
+        low = min(
+            (self._low.get(links[r].before, self._until) for r in mine), default=0
+        )
         starts = [self._low[o] for o in self._free]
         low = min(low, *starts) * self.grain
         high = max(self._high[o] for o in self._free) * self.grain
@@ -880,11 +890,15 @@ class CpModel:
         if link.moves:
             least += self._ticks(problem.operations[link.before].rest_us)
             done = self._departs(row)
-        rule = self._rule(
-            f"{problem.operations[link.after].part}: "
-            f"{problem.operations[link.after].name} at most so long after "
-            f"{problem.operations[link.before].name}"
-        ) if link.max_us < NEVER else None
+        rule = (
+            self._rule(
+                f"{problem.operations[link.after].part}: "
+                f"{problem.operations[link.after].name} at most so long after "
+                f"{problem.operations[link.before].name}"
+            )
+            if link.max_us < NEVER
+            else None
+        )
         ways = self._ways(row)
         for way, literals in ways:
             constraint = model.add(begin >= done + least + way)
@@ -914,7 +928,9 @@ class CpModel:
             literals = []
             for modes, station, o in ((one, a, link.before), (two, b, link.after)):
                 here = [
-                    self.has(o, m) for m, mode in enumerate(modes) if mode.station == station
+                    self.has(o, m)
+                    for m, mode in enumerate(modes)
+                    if mode.station == station
                 ]
                 literals += here[:1] or [0]
             if any(isinstance(x, int) and x == 0 for x in literals):
@@ -936,7 +952,9 @@ class CpModel:
             if isinstance(depart, int) and isinstance(begin, int):
                 if begin > depart and places > 0:
                     intervals.append(
-                        model.new_fixed_size_interval_var(depart, begin - depart, "stay")
+                        model.new_fixed_size_interval_var(
+                            depart, begin - depart, "stay"
+                        )
                     )
                 continue
             if places == 0:
@@ -1007,9 +1025,9 @@ class CpModel:
                 first = self._bool("g", known)
                 for a, b in zip(one, two, strict=True):
                     for x, y, literal in ((a, b, first), (b, a, first.negated())):
-                        self.model.add(
-                            self.leave(x) <= self.begin(y)
-                        ).only_enforce_if(literal)
+                        self.model.add(self.leave(x) <= self.begin(y)).only_enforce_if(
+                            literal
+                        )
 
     def _rule(self, name: str) -> Any:
         """Return a literal that stands for a rule that may be asked to give way."""
@@ -1048,7 +1066,7 @@ class CpModel:
             elif sum(quantities) > capacity:
                 self.model.add_cumulative(intervals, quantities, capacity)
 
-    def _need(  # noqa: PLR0913
+    def _need(
         self,
         o: int,
         m: int,
@@ -1062,7 +1080,7 @@ class CpModel:
             return
         begin, end = found
         name = f"u{o},{m},{need.phases}"
-        choices = {r: literal for r in need.resources}
+        choices = dict.fromkeys(need.resources, literal)
         if len(need.resources) > 1:
             choices = {r: self._bool(f"{name},{r}") for r in need.resources}
             self.model.add(sum(choices.values()) == literal)
@@ -1163,7 +1181,9 @@ class CpModel:
                     self.problem, mode, need, int(hint.begin_us[o]),
                     int(hint.setup_us[o]), int(hint.end_us[o]),
                 )  # fmt: skip
-                self._block(taken, need.resources[0], first, last, need.quantity, low, high)
+                self._block(
+                    taken, need.resources[0], first, last, need.quantity, low, high
+                )
         held = [self.problem.holds[row] for r in taken for row in self.facts.holds[r]]
         for hold in held:
             if hold.first in self._free or hold.last in self._free:
@@ -1188,7 +1208,7 @@ class CpModel:
             span = self.model.new_fixed_size_interval_var(first, last - first, "taken")
             taken[resource].append((span, quantity))
 
-    def _fixed(self) -> None:
+    def _fixed(self) -> None:  # noqa: C901
         """Tie setups to their arcs, operations to servers, and hold what is fixed."""
         for o, terms in self._setup_terms.items():
             if o not in self._setup:
@@ -1237,7 +1257,8 @@ class CpModel:
                         theirs = self._server.get((other, n, s), 0)
                     elif self._hint is not None:
                         theirs = int(
-                            self._hint.mode[other] == n and self._hint.server[other] == s
+                            self._hint.mode[other] == n
+                            and self._hint.server[other] == s
                         )
                 if not (isinstance(mine, int) and isinstance(theirs, int)):
                     self.model.add(mine == theirs)
@@ -1333,7 +1354,9 @@ class CpModel:
         return sum(
             self._end[o]
             for o in sorted(self._free)
-            if not any(self.problem.links[r].after in self._free for r in self._after[o])
+            if not any(
+                self.problem.links[r].after in self._free for r in self._after[o]
+            )
         )
 
     def give_hints(self) -> None:
@@ -1424,7 +1447,9 @@ class CpModel:
             free_at = [-1] * problem.stations[k].n_servers
             at_k = self.facts.station_of(solution) == k
             rows = np.flatnonzero(at_k).tolist()
-            rows.sort(key=lambda o: (int(solution.begin_us[o]), int(solution.leave_us[o]), o))
+            rows.sort(
+                key=lambda o: (int(solution.begin_us[o]), int(solution.leave_us[o]), o)
+            )
             at: dict[int, int] = {}
             for o in rows:
                 number = int(solution.batch[o])

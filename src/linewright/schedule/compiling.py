@@ -104,9 +104,7 @@ class Compiled:
         return replace(self, problem=replace(self.problem, calendars=spans))
 
 
-def compile_line(
-    line: Line, orders: Sequence[DatedOrder], horizon_us: int
-) -> Compiled:
+def compile_line(line: Line, orders: Sequence[DatedOrder], horizon_us: int) -> Compiled:
     """Return the problem of a line's orders.
 
     Args:
@@ -237,7 +235,8 @@ class _Compiler:
         """Return the places of the steps that a part goes, in order."""
         if product not in self._steps:
             route = self._line.products[product]
-            found, i = [], 0
+            found: list[int] = []
+            i: int | None = 0
             while i is not None:
                 found.append(i)
                 i = next_operation(route, i)
@@ -274,9 +273,7 @@ class _Compiler:
             if step.time_limit is not None and step.time_limit.after in at:
                 limit = step.time_limit
                 before = at[limit.after]
-                self._links.append(
-                    Link(before, here, 0, limit.within, moves=False)
-                )
+                self._links.append(Link(before, here, 0, limit.within, moves=False))
         places = {i: first + n for n, i in enumerate(self._route(job.product))}
         for taken in taken_by(self._line, job.product):
             back = (
@@ -298,8 +295,8 @@ class _Compiler:
     def _release(self, job: Job, order: DatedOrder) -> int:
         """Return when a job may begin.
 
-        Components serve whatever order needs one, so they may be begun when the first of
-        those is released; what is made to stock on the line needs none.
+        Components serve whatever order needs one, so they may be begun when the first
+        of those is released; what is made to stock on the line needs none.
         """
         if job.parent < 0:
             return order.release_us
@@ -421,6 +418,7 @@ class _Compiler:
         slots = station.output_buffer
         if slots is None:
             return -1
+        places: int | str
         if isinstance(slots, str) and slots != "unlimited":
             places = self._line.buffers[slots].slots
             name = slots
@@ -429,9 +427,7 @@ class _Compiler:
         n_places = NEVER if isinstance(places, str) else int(places)
         return self._storage("output", name, n_places, in_turn=False)
 
-    def _link(
-        self, product: Product, before: int, after: int, i: int, j: int
-    ) -> None:
+    def _link(self, product: Product, before: int, after: int, i: int, j: int) -> None:
         """Add the way of a part from one operation to the next."""
         first, second = product.route[i], product.route[j]
         ways = []
@@ -446,9 +442,7 @@ class _Compiler:
                         pair = self._stations[start], self._stations[end]
                         ways.append((*pair, _mean_us(way.time)))
         storage = self._input(second)
-        self._links.append(
-            Link(before, after, least, NEVER, tuple(ways), storage)
-        )
+        self._links.append(Link(before, after, least, NEVER, tuple(ways), storage))
 
     def _input(self, step: Step) -> int:
         """Return the storage with places in which a part waits for a step, or -1."""

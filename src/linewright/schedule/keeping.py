@@ -17,7 +17,7 @@ __all__ = ["breaks", "differences"]
 
 
 def breaks(problem: Problem, solution: Solution) -> str:
-    """Return the first rule that a run of the kernel does not keep; empty: it keeps all.
+    """Return the first rule that a run of the kernel does not keep; empty: none.
 
     What the kernel cannot break is not looked at: servers, tools, places.
     """

@@ -64,9 +64,7 @@ class Run:
     status: int
 
 
-def dispatched(
-    compiled: Compiled, rule: Sequence[str], horizon_us: int
-) -> Run:
+def dispatched(compiled: Compiled, rule: Sequence[str], horizon_us: int) -> Run:
     """Run the line without chance by a dispatch rule.
 
     Args:
@@ -180,9 +178,7 @@ class _Reader:
         names: dict[str, dict[str, int]] = {}
         operations = compiled.problem.operations
         ends = np.append(compiled.first_of[1:], len(operations))
-        for job, first, end in zip(
-            compiled.jobs, compiled.first_of, ends, strict=True
-        ):
+        for job, first, end in zip(compiled.jobs, compiled.first_of, ends, strict=True):
             if job.product not in names:
                 names[job.product] = {
                     operations[o].name: o - int(first) for o in range(first, end)
@@ -291,7 +287,7 @@ class _Reader:
         )
 
     def _built_in(self, out: dict[str, t.Ints]) -> t.Ints:
-        """Return for each operation which one stands for it: in the line any unit serves.
+        """Return for each operation which one stands for it: any unit serves.
 
         What is needed first gets, of the parts that are done by then and were not begun
         before its order's release, the one that was begun first.
@@ -353,8 +349,7 @@ class _Reader:
         for job, at in zip(compiled.jobs, left, strict=True):
             if job.parent < 0:
                 by_order[job.order] = max(by_order.get(job.order, 0), int(at))
-        for order, at in by_order.items():
-            finished[order] = at
+        finished[list(by_order)] = list(by_order.values())
         return finished
 
     def _operations(self, rows: t.Ints) -> t.Ints:
@@ -369,12 +364,9 @@ class _Reader:
         place = np.where(step >= 0, self.place_of_step[np.maximum(step, 0)], -1)
         known = (jobs >= 0) & (place >= 0)
         first = self._compiled.first_of[np.maximum(jobs, 0)]
-        found: t.Ints = np.where(known, first + place, -1)
-        return found
+        return np.where(known, first + place, -1)
 
-    def _starts(
-        self, rows: t.Ints, operation: t.Ints, out: dict[str, t.Ints]
-    ) -> None:
+    def _starts(self, rows: t.Ints, operation: t.Ints, out: dict[str, t.Ints]) -> None:
         """Note server and begin of each operation, the first time it is begun."""
         tables = self.lowered.tables
         begun = np.flatnonzero((rows[:, 1] == t.T_START) & (operation >= 0))[::-1]
@@ -393,7 +385,9 @@ class _Reader:
             )
         self._start_of = dict(zip(o.tolist(), begun.tolist(), strict=True))
 
-    def _ends(self, rows: t.Ints, operation: t.Ints, out: dict[str, t.Ints]) -> None:
+    def _ends(  # noqa: C901, PLR0912
+        self, rows: t.Ints, operation: t.Ints, out: dict[str, t.Ints]
+    ) -> None:
         """Note end and leaving of each operation, and the setup before it.
 
         A server works on what it took last: its events belong to those, until it takes
@@ -642,7 +636,9 @@ def raise_if_stuck(run: Run) -> None:
         DeadlockError: It did.
     """
     if run.status == t.DEADLOCK:
-        msg = "the line came to stand still for good: parts wait for each other's places"
+        msg = (
+            "the line came to stand still for good: parts wait for each other's places"
+        )
         raise DeadlockError(msg)
 
 

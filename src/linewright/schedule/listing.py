@@ -28,11 +28,19 @@ from linewright.schedule.problem import (
     Solution,
 )
 
-__all__ = ["PRIORITIES", "can_be_placed", "listed", "one_by_one", "placed", "replaced", "tightened"]
+__all__ = [
+    "PRIORITIES",
+    "can_be_placed",
+    "listed",
+    "one_by_one",
+    "placed",
+    "replaced",
+    "tightened",
+]
 
 
 def can_be_placed(problem: Problem) -> bool:
-    """Say whether lists know all the rules of a problem: not places, nor longest waits."""
+    """Say whether lists know all the rules of a problem: no places or longest waits."""
     if any(link.storage >= 0 or link.max_us < NEVER for link in problem.links):
         return False
     return not problem.same_order
@@ -253,10 +261,10 @@ class _Builder:
         )  # fmt: skip
 
 
-def phase_of(  # noqa: PLR0913
+def phase_of(
     problem: Problem, mode: Mode, need: Need, begin: int, setup: int, end: int
 ) -> tuple[int, int]:
-    """Return when the phases of an operation begin and end in which it needs something."""
+    """Return when the phases begin and end in which an operation needs something."""
     lengths = (
         (SETUP, setup), (LOAD, mode.load_us), (PROCESS, mode.process_us),
         (UNLOAD, mode.unload_us),
@@ -332,7 +340,9 @@ def replaced(problem: Problem, solution: Solution) -> Solution | None:
     return placed(problem, _in_turn(problem, solution, members), solution)
 
 
-def one_by_one(problem: Problem) -> Solution | None:
+def one_by_one(  # noqa: C901
+    problem: Problem,
+) -> Solution | None:
     """Return a schedule in which no operation begins before the one before has ended.
 
     It is a bad one, but keeps rules that lists do not know: there is always room, and
@@ -378,9 +388,9 @@ def one_by_one(problem: Problem) -> Solution | None:
     ):
         solution.batch[o] = number
     for link in problem.links:
-        if link.storage >= 0 and problem.storages[link.storage].places == 0:
-            if problem.operations[link.before].output < 0:
-                solution.leave_us[link.before] = solution.begin_us[link.after]
+        blocks = problem.operations[link.before].output < 0 and link.storage >= 0
+        if blocks and problem.storages[link.storage].places == 0:
+            solution.leave_us[link.before] = solution.begin_us[link.after]
     return solution
 
 
@@ -404,7 +414,7 @@ def _in_turn(
         return int(solution.begin_us[o]), int(solution.end_us[o]), rank[o]
 
     ready = {o for o, n in enumerate(waits) if n == 0}
-    heap = [key(o) + (o,) for o in ready]
+    heap = [(*key(o), o) for o in ready]
     heapq.heapify(heap)
     out = []
     done: set[int] = set()
@@ -421,7 +431,7 @@ def _in_turn(
                 waits[following] -= 1
                 if waits[following] == 0:
                     ready.add(following)
-                    heapq.heappush(heap, key(following) + (following,))
+                    heapq.heappush(heap, (*key(following), following))
     return out
 
 
@@ -498,7 +508,9 @@ PRIORITIES: dict[str, Callable[[Problem], Ints]] = {
 """Priorities of operations for `listed`; the least goes first."""
 
 
-def listed(problem: Problem, priority: Sequence[int] | Ints) -> Solution | None:
+def listed(  # noqa: C901
+    problem: Problem, priority: Sequence[int] | Ints
+) -> Solution | None:
     """Return a schedule by a list of priorities.
 
     The operation that could begin first is begun, of several the one with the least
@@ -552,7 +564,7 @@ def listed(problem: Problem, priority: Sequence[int] | Ints) -> Solution | None:
     return builder.solution()
 
 
-def _best(
+def _best(  # noqa: C901
     builder: _Builder, o: int, not_before_us: int = 0
 ) -> tuple[int, int, int, int, tuple[int, int, int, tuple[int, ...]]] | None:
     """Return where an operation begins first, of these where it ends first."""

@@ -15,14 +15,17 @@ def done_us(problem: Problem, solution: Solution) -> list[int]:
     """Return when each demand is done."""
     return [
         max(
-            (int(solution.end_us[o]) + problem.operations[o].rest_us for o in demand.last),
+            (
+                int(solution.end_us[o]) + problem.operations[o].rest_us
+                for o in demand.last
+            ),
             default=0,
         )
         for demand in problem.demands
     ]
 
 
-def measure(
+def measure(  # noqa: PLR0911
     problem: Problem, solution: Solution, name: str, former: Former | None = None
 ) -> int:
     """Return an objective of a schedule.

@@ -50,7 +50,7 @@ class DatedOrder:
 
     @property
     def weight(self) -> int:
-        """How much a delay of it counts: one, and one more for each step of priority."""
+        """How much a delay counts: one, and one more for each step of priority."""
         return 1 + max(self.priority, 0)
 
 
@@ -61,7 +61,8 @@ def orders_of(line: Line) -> tuple[DatedOrder, ...]:
         ModelError: One of them cannot be scheduled; with a finding for each.
     """
     assert not isinstance(line.orders, OrderFile)
-    findings, found = [], []
+    findings: list[Finding] = []
+    found: list[DatedOrder] = []
     for i, order in enumerate(line.orders):
         product = line.products[order.product]
         release = 0 if order.release is None else tick_of(line, order.release)

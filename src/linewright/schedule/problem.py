@@ -13,9 +13,9 @@ The rules of a schedule:
   later only where the storage ahead is full (blocking).
 * `interrupt`: work stands still while the station is off. Loading and unloading that
   come to their end at the very instant at which a span ends are over when the next one
-  begins, as in the kernel; setups and processing are over at once. `finish`: it begins while the
-  station is on, and then goes on. `fit`: as `finish`, and what is left of the shift is
-  as long as its processing time.
+  begins, as in the kernel; setups and processing are over at once. `finish`: it begins
+  while the station is on, and then goes on. `fit`: as `finish`, and what is left of the
+  shift is as long as its processing time.
 * A link says that one operation comes after another: not before what is `min_us` after
   it left, with the way between their stations, and not later than `max_us` after its
   end. Between them the part is in the link's storage; those who share a storage with

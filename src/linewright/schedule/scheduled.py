@@ -219,9 +219,7 @@ def _first_free(step: Step) -> Step:
     if len(step.stations) > 1:
         update["choose"] = "first_free"
     if step.batch is not None:
-        update["batch"] = step.batch.model_copy(
-            update={"min": 1, "longest_wait": None}
-        )
+        update["batch"] = step.batch.model_copy(update={"min": 1, "longest_wait": None})
     return step.model_copy(update=update) if update else step
 
 
@@ -256,7 +254,9 @@ def _named(names: Iterator[str] | Sequence[str]) -> str:
 
 
 def _chance(line: Line, visited: Mapping[str, int], at: set[str]) -> Iterator[str]:
-    fails = [name for name in line.stations if name in at and line.stations[name].failures]
+    fails = [
+        name for name in line.stations if name in at and line.stations[name].failures
+    ]
     common = [name for name, f in line.failures.items() if at & set(f.stations)]
     if fails or common:
         yield f"failures of {_named([*fails, *common])}: the simulation has them"
@@ -295,7 +295,8 @@ def _of_stations(line: Line, at: set[str]) -> Iterator[str]:
         if own.servers is not None and name in at
     ]
     if changed:
-        yield f"servers of {_named(changed)} that come or go: there are those of the start"
+        text = "that come or go: there are those of the start"
+        yield f"servers of {_named(changed)} {text}"
     pools = [name for name, pool in line.people.items() if pool.walk is not None]
     if pools:
         yield f"walks of {_named(pools)}"
@@ -310,13 +311,15 @@ def _of_routes(line: Line, visited: Mapping[str, int]) -> Iterator[str]:
 
 def _of_line(line: Line, visited: Mapping[str, int]) -> Iterator[str]:
     if line.vehicles:
-        yield f"vehicles ({_named(line.vehicles)}) are there when they are called"
+        yield f"vehicles ({_named(list(line.vehicles))}) are there when they are called"
     if line.materials:
-        yield f"stock of {_named(line.materials)}: it is always there"
+        yield f"stock of {_named(list(line.materials))}: it is always there"
     capped = [n for n in visited if line.products[n].release.conwip is not None]
     if capped or line.conwip is not None:
         yield "caps on units in the line (conwip): the schedule says when units come in"
-    made = [n for n in visited if line.products[n].release.kind in {"always", "arrivals"}]
+    made = [
+        n for n in visited if line.products[n].release.kind in {"always", "arrivals"}
+    ]
     if made:
         yield f"{_named(made)} are made for the orders, not to their own release"
     others = [

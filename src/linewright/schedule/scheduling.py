@@ -31,7 +31,7 @@ from linewright.schedule.kernel_runs import DISPATCH_RULES, Execution, Run, disp
 from linewright.schedule.listing import one_by_one, replaced
 from linewright.schedule.measures import done_us, measure, measures
 from linewright.schedule.orders import DatedOrder, orders_of
-from linewright.schedule.problem import NEVER, Fixed, Problem, Solution
+from linewright.schedule.problem import Fixed, Solution
 from linewright.schedule.solving import (
     DEFAULT_OBJECTIVES,
     Level,
@@ -75,8 +75,8 @@ class Schedule:
     Attributes:
         compiled: The line, its orders and jobs, and the problem.
         solution: Where and when each operation is done.
-        status: ``optimal``, proven for every objective; ``feasible``; ``dispatched``: as
-            the kernel does it by its rules, and not a schedule by all of them.
+        status: ``optimal``, proven for every objective; ``feasible``; ``dispatched``:
+            as the kernel does it by its rules, and not a schedule by all of them.
         levels: The objectives with value and bound, in their order.
         method: How the schedule came about.
         first_rule: The dispatch rule of the schedule that it began from.
@@ -359,8 +359,7 @@ class _First:
         if base is None:
             return
         columns = {
-            name: getattr(base, name).copy()
-            for name in Solution.__dataclass_fields__
+            name: getattr(base, name).copy() for name in Solution.__dataclass_fields__
         }
         problem = compiled.problem
         for o, (m, server, at_us) in former.items():
@@ -407,7 +406,7 @@ def _require_working_time(compiled: Compiled) -> None:
         raise ModelError(findings)
 
 
-def _finish(  # noqa: PLR0913
+def _finish(  # noqa: PLR0913, PLR0917
     compiled: Compiled,
     first: _First,
     solved: Solved,
@@ -548,8 +547,10 @@ def _causes(schedule: Schedule) -> pa.Table:
     zone = _Zone(schedule.line)
     orders = schedule.compiled.orders
     rows = [
-        (orders[row].id, i, cause.kind, zone.utc(cause.begin_us), zone.utc(cause.end_us),
-         cause.text)
+        (
+            orders[row].id, i, cause.kind, zone.utc(cause.begin_us),
+            zone.utc(cause.end_us), cause.text,
+        )
         for row, causes in schedule.late
         for i, cause in enumerate(causes)
     ]  # fmt: skip
@@ -565,11 +566,10 @@ def _causes(schedule: Schedule) -> pa.Table:
     schema = pa.schema(
         [pa.field(n, kind, metadata={"description": text}) for n, kind, text in fields]
     )
-    columns = list(zip(*rows, strict=True)) if rows else [[] for _ in fields]
-    return pa.table(
-        [pa.array(list(c), f.type) for c, f in zip(columns, schema, strict=True)],
-        schema=schema,
-    )
+    arrays = [
+        pa.array([row[i] for row in rows], field.type) for i, field in enumerate(schema)
+    ]
+    return pa.table(arrays, schema=schema)
 
 
 def read_former(path: str | os.PathLike[str], line: Line) -> pa.Table:
@@ -580,5 +580,3 @@ def read_former(path: str | os.PathLike[str], line: Line) -> pa.Table:
     if target.is_dir():
         target = target / "schedule.parquet"
     return read_table(target, line)
-
-

@@ -25,7 +25,14 @@ from linewright.schedule.problem import Problem, Solution
 from linewright.schedule.windows import improved
 from linewright.units import format_duration
 
-__all__ = ["DEFAULT_OBJECTIVES", "Level", "Progress", "Solved", "require_ortools", "solve"]
+__all__ = [
+    "DEFAULT_OBJECTIVES",
+    "Level",
+    "Progress",
+    "Solved",
+    "require_ortools",
+    "solve",
+]
 
 DEFAULT_OBJECTIVES = ("tardiness", "flow_time")
 
@@ -93,7 +100,9 @@ class Level:
     @property
     def gap(self) -> float:
         """Return how far the bound is below the value, as a share of the value."""
-        return (self.value - self.bound) / self.value if self.value > self.bound else 0.0
+        return (
+            (self.value - self.bound) / self.value if self.value > self.bound else 0.0
+        )
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -182,7 +191,7 @@ def solve(  # noqa: PLR0913
 
 
 def _horizon(problem: Problem, hint: Solution | None) -> int:
-    """Return by when all is over: twice the hint's end, or all work one after another."""
+    """Return by when all is over: twice the hint's end, or all work in a row."""
     if hint is not None:
         least = max((o.release_us for o in problem.operations), default=0)
         return max(2 * int(hint.end_us.max(initial=0)), least)
@@ -295,7 +304,11 @@ class _Search:
         if name == "makespan" and self.best is not None:
             until = min(until, self.value("makespan", self.best))
         model = CpModel(
-            self.problem, until, hint=self.best, former=self.former, on_time=self.on_time
+            self.problem,
+            until,
+            hint=self.best,
+            former=self.former,
+            on_time=self.on_time,
         )
         model.model.add_bool_and(list(model.rules.values()))
         for other, value in held:
@@ -332,7 +345,9 @@ class _Search:
 
     def _found(self, model: CpModel, name: str, value: Any, bound: int) -> None:
         solution = model.solution(value)
-        if self.best is None or self.value(name, solution) <= self.value(name, self.best):
+        if self.best is None or self.value(name, solution) <= self.value(
+            name, self.best
+        ):
             self.best = solution
             self.method = "CP-SAT"
             self.tell(name, bound, "CP-SAT")
@@ -432,7 +447,7 @@ def run_cp_sat(
     """
     from ortools.sat.python import cp_model  # noqa: PLC0415 - optional
 
-    class Watch(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]
+    class Watch(cp_model.CpSolverSolutionCallback):
         def __init__(self) -> None:
             super().__init__()
             self.failure: BaseException | None = None
@@ -451,7 +466,7 @@ def run_cp_sat(
     solver.parameters.catch_sigint_signal = False
     watch = Watch()
     # CP-SAT runs on a thread of its own, so that Ctrl-C comes to this one
-    outcome: list[int] = []
+    outcome: list[Any] = []
     thread = threading.Thread(
         target=lambda: outcome.append(solver.solve(model.model, watch)), daemon=True
     )
@@ -465,7 +480,7 @@ def run_cp_sat(
             solver.stop_search()
     if watch.failure is not None:
         raise watch.failure
-    names = {
+    names: dict[Any, str] = {
         cp_model.OPTIMAL: "optimal",
         cp_model.FEASIBLE: "feasible",
         cp_model.INFEASIBLE: "infeasible",

@@ -42,7 +42,10 @@ SCHEDULE_COLUMNS: dict[str, tuple[pa.DataType, str]] = {
     "end": (pa.timestamp("us", "UTC"), "when its work is over"),
     "leave": (pa.timestamp("us", "UTC"), "when it has left the server"),
     "setup_s": (pa.float64(), "working time of the setup, seconds"),
-    "batch": (pa.string(), "what shares a batch with it has the same number; empty: alone"),
+    "batch": (
+        pa.string(),
+        "what shares a batch with it has the same number; empty: alone",
+    ),
     "into": (pa.string(), "the part that it is built into; empty: it leaves the line"),
     "due": (pa.timestamp("us", "UTC"), "when its order is due; empty: at any time"),
     "frozen": (pa.bool_(), "whether it was not to be moved"),
@@ -62,17 +65,13 @@ def table_of(compiled: Compiled, solution: Solution) -> pa.Table:
     fields = [
         pa.field(
             name,
-            pa.timestamp("us", compiled.original.time_zone)
-            if name in _TIMES
-            else kind,
+            pa.timestamp("us", compiled.original.time_zone) if name in _TIMES else kind,
             metadata={"description": text},
         )
         for name, (kind, text) in SCHEDULE_COLUMNS.items()
     ]
     about = {"linewright_version": __version__, "line": compiled.original.name}
-    arrays = [
-        pa.array(columns[field.name], field.type) for field in fields
-    ]
+    arrays = [pa.array(columns[field.name], field.type) for field in fields]
     return pa.table(arrays, schema=pa.schema(fields, metadata=about))
 
 
@@ -82,9 +81,7 @@ def _in_time(solution: Solution) -> list[int]:
     return sorted(range(n), key=lambda o: (begin[o], end[o], o))
 
 
-def _row(
-    compiled: Compiled, solution: Solution, zone: _Zone, o: int
-) -> dict[str, Any]:
+def _row(compiled: Compiled, solution: Solution, zone: _Zone, o: int) -> dict[str, Any]:
     problem = compiled.problem
     operation = problem.operations[o]
     job = compiled.jobs[int(compiled.job_of[o])]
@@ -209,8 +206,7 @@ def _parquet_rows(file: str) -> Iterator[tuple[int, dict[str, Any]]]:
         msg = f"this is no Parquet file that can be read: {error}"
         raise ModelError([Finding("LW520", msg, "error", file)]) from error
     _require_columns(file, table.column_names)
-    for number, row in enumerate(table.to_pylist(), start=1):
-        yield number, row
+    yield from enumerate(table.to_pylist(), start=1)
 
 
 def _csv_rows(file: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -287,7 +283,9 @@ class _RowReader:
         return str(value)
 
 
-def former_of(compiled: Compiled, table: pa.Table) -> tuple[Former, list[str]]:
+def former_of(
+    compiled: Compiled, table: pa.Table
+) -> tuple[Former, list[str]]:
     """Return where a former schedule has the operations of this one.
 
     Parts are the same if order, product, operation and their rank within the order are.
@@ -330,15 +328,20 @@ def former_of(compiled: Compiled, table: pa.Table) -> tuple[Former, list[str]]:
     for o, operation in enumerate(compiled.problem.operations):
         j = int(compiled.job_of[o])
         job = compiled.jobs[j]
-        key = (compiled.orders[job.order].id, job.product, rank_of_job[j], operation.name)
+        key = (
+            compiled.orders[job.order].id,
+            job.product,
+            rank_of_job[j],
+            operation.name,
+        )
         if key not in there:
             continue
         used.add(key)
         name, server, at = there[key]
         for m, mode in enumerate(operation.modes):
-            if stations[mode.station].name == name:
-                if 1 <= server <= stations[mode.station].n_servers:
-                    found[o] = (m, server - 1, at)
+            here = stations[mode.station]
+            if here.name == name and 1 <= server <= here.n_servers:
+                found[o] = (m, server - 1, at)
     gone = sorted({key[0] for key in there} - {key[0] for key in used})
     notes = []
     if gone:

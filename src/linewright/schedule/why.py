@@ -32,8 +32,8 @@ class Cause:
     """One link of the chain behind a late order.
 
     Attributes:
-        kind: ``works``, ``waits for`` (a rest, a way, people or a tool), ``occupied by``
-            (its server had other work), ``off shift``, ``release`` or ``idle``.
+        kind: ``works``, ``waits for`` (a rest, a way, people or a tool), ``occupied
+            by`` (its server had other work), ``off shift``, ``release`` or ``idle``.
         begin_us: Since when.
         end_us: Until when.
         station: Where, or empty.
@@ -143,7 +143,9 @@ class _Chain:
     def _works(self, o: int) -> Cause:
         s = self._solution
         begin, end = int(s.begin_us[o]), int(s.end_us[o])
-        setup = f", {format_duration(int(s.setup_us[o]))} of it setup" * bool(s.setup_us[o])
+        setup = f", {format_duration(int(s.setup_us[o]))} of it setup" * bool(
+            s.setup_us[o]
+        )
         text = f"{self._name(o)} at {self._station(o)} of order {self._order(o)}{setup}"
         return Cause("works", begin, end, self._station(o), text)
 
@@ -172,7 +174,13 @@ class _Chain:
             found.append((int(s.leave_us[other]), 1, "occupied by", text, other))
         found += list(self._short(o))
         found.append(
-            (operation.release_us, 0, "release", f"order {self._order(o)} is released", None)
+            (
+                operation.release_us,
+                0,
+                "release",
+                f"order {self._order(o)} is released",
+                None,
+            )
         )
         at, _, kind, text, behind = max(found, key=lambda f: (min(f[0], begin), f[1]))
         at = min(at, begin)
@@ -207,7 +215,9 @@ class _Chain:
         rows = {r for need in mode.needs for r in need.resources}
         rows |= {hold.resource for hold in problem.holds if hold.first == o}
         for r in sorted(rows):
-            ended = [(until, i) for _, until, i in self._users[r] if until == begin != 0]
+            ended = [
+                (until, i) for _, until, i in self._users[r] if until == begin != 0
+            ]
             if ended:
                 i = ended[0][1]
                 name = problem.resources[r].name
@@ -220,7 +230,9 @@ class _Chain:
         mode = problem.operations[o].modes[int(s.mode[o])]
         name = self._station(o)
         if mode.station >= 0 and problem.may_begin(mode, at) > at:
-            why = "off shift" if not self._is_on(mode.station, at) else "too late to fit"
+            why = (
+                "off shift" if not self._is_on(mode.station, at) else "too late to fit"
+            )
             text = f"{name} is {why} until {date_text(self._compiled.original, begin)}"
             return Cause("off shift", at, begin, name, text)
         text = f"{self._name(o)} stands until the schedule begins it"

@@ -92,9 +92,7 @@ def _window(  # noqa: PLR0913
 ) -> Solution | None:
     """Return the schedule with the best that CP-SAT finds for one window."""
     until = int(best.end_us.max()) + max(o.rest_us for o in problem.operations)
-    model = CpModel(
-        problem, until, hint=best, free=free, former=former, facts=facts
-    )
+    model = CpModel(problem, until, hint=best, free=free, former=former, facts=facts)
     model.model.add_bool_and(list(model.rules.values()))
     first, _ = model.objective(objectives[0])
     # what no objective sees yet counts a little: who ends sooner makes room
@@ -131,7 +129,7 @@ class _Windows:
             self._size = max(_SMALLEST, self._size)
 
     def next(self, problem: Problem, best: Solution) -> set[int]:
-        """Return the next window: in turn one along the time, and one around an order."""
+        """Return the next window: in turn one along the time, one around an order."""
         self._at += 1
         if self._at % 2:
             found = self._in_time(best)
