@@ -282,9 +282,9 @@ def _resources(  # noqa: C901
                     several.append((first, last, need.quantity, rows))
     for hold in problem.holds:
         at = schedule.begin_us if hold.at_begin else schedule.end_us
-        last = int(at[hold.last]) + hold.back_us
+        back = int(at[hold.last]) + hold.back_us
         spans[hold.resource].append(
-            (int(schedule.begin_us[hold.first]), last, hold.quantity)
+            (int(schedule.begin_us[hold.first]), back, hold.quantity)
         )
     for row, taken in spans.items():
         for at, _, _ in taken:
@@ -341,10 +341,10 @@ def _orders(problem: Problem, schedule: Solution) -> Iterator[str]:
         if link.storage >= 0 and problem.storages[link.storage].in_turn:
             turns[link.storage].append(link)
     for links in turns.values():
-        for one, two in combinations(links, 2):
-            ready = schedule.end_us[one.before] - schedule.end_us[two.before]
-            begin = schedule.begin_us[one.after] - schedule.begin_us[two.after]
-            if int(ready) * int(begin) < 0:
+        for first, second in combinations(links, 2):
+            ready = int(schedule.end_us[first.before] - schedule.end_us[second.before])
+            begun = schedule.begin_us[first.after] - schedule.begin_us[second.after]
+            if ready * int(begun) < 0:
                 yield "a part that was ready later was taken first"
 
 

@@ -1193,7 +1193,7 @@ class CpModel:
             first = int(hint.begin_us[hold.first])
             self._block(taken, hold.resource, first, last, hold.quantity, low, high)
 
-    def _block(  # noqa: PLR0913
+    def _block(  # noqa: PLR0913, PLR0917
         self,
         taken: dict[int, list[tuple[Any, int]]],
         resource: int,

@@ -16,7 +16,9 @@ from linewright.schedule.problem import NEVER, Problem, Solution
 __all__ = ["breaks", "differences"]
 
 
-def breaks(problem: Problem, solution: Solution) -> str:
+def breaks(  # noqa: C901, PLR0911
+    problem: Problem, solution: Solution
+) -> str:
     """Return the first rule that a run of the kernel does not keep; empty: none.
 
     What the kernel cannot break is not looked at: servers, tools, places.
@@ -29,6 +31,14 @@ def breaks(problem: Problem, solution: Solution) -> str:
         end = problem.end_of(mode, int(solution.begin_us[o]), work)
         if end != solution.end_us[o]:
             return f"{operation.part} waits on its server at {operation.name}"
+    groups: dict[int, int] = {}
+    for number, operation in zip(
+        solution.batch.tolist(), problem.operations, strict=True
+    ):
+        if number >= 0 and operation.batching is not None:
+            group = operation.batching.group
+            if groups.setdefault(number, group) != group:
+                return f"{operation.part} shares a batch with what takes another time"
     turns = defaultdict(list)
     for link in problem.links:
         one, two = problem.operations[link.before], problem.operations[link.after]

@@ -452,15 +452,13 @@ class _Reader:
 
 def _parents_first(jobs: Sequence[Job]) -> list[str]:
     """Return the products of components, each behind those that it goes into."""
-    found: list[str] = []
     level: dict[str, int] = {}
     depth = [0] * len(jobs)
     for j, job in enumerate(jobs):
         if job.parent >= 0:
             depth[j] = depth[job.parent] + 1
             level[job.product] = max(level.get(job.product, 0), depth[j])
-    found = sorted(level, key=lambda name: level[name])
-    return found
+    return sorted(level, key=lambda name: level[name])
 
 
 class _Caller:

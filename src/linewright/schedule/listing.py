@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from linewright.schedule.problem import (
 __all__ = [
     "PRIORITIES",
     "can_be_placed",
+    "in_one_order",
     "listed",
     "one_by_one",
     "placed",
@@ -333,11 +335,19 @@ def replaced(problem: Problem, solution: Solution) -> Solution | None:
     """
     if not can_be_placed(problem) or (solution.begin_us < 0).any():
         return None
-    members: dict[int, list[int]] = {}
+    # the kernel may put into one batch what takes different times; here it does not
+    batches: dict[tuple[int, int], list[int]] = {}
     for o, number in enumerate(solution.batch.tolist()):
-        if number >= 0:
-            members.setdefault(number, []).append(o)
-    return placed(problem, _in_turn(problem, solution, members), solution)
+        batching = problem.operations[o].batching
+        if number >= 0 and batching is not None:
+            batches.setdefault((number, batching.group), []).append(o)
+    batch = np.full(len(problem.operations), -1, np.int64)
+    members: dict[int, list[int]] = {}
+    for number, rows in enumerate(batches.values()):
+        batch[rows] = number
+        members[number] = rows
+    like = replace(solution, batch=batch)
+    return placed(problem, _in_turn(problem, like, members), like)
 
 
 def one_by_one(  # noqa: C901
@@ -392,6 +402,20 @@ def one_by_one(  # noqa: C901
         if blocks and problem.storages[link.storage].places == 0:
             solution.leave_us[link.before] = solution.begin_us[link.after]
     return solution
+
+
+def in_one_order(problem: Problem, jobs: Sequence[int]) -> Solution | None:
+    """Return the schedule of a flow shop whose jobs keep one order.
+
+    Args:
+        problem: A problem whose one group of `same_order` has all operations.
+        jobs: The order, rows of the group.
+    """
+    (group,) = problem.same_order
+    n = len(problem.operations)
+    zeros = np.zeros(n, np.int64)
+    like = Solution(zeros, zeros, zeros, zeros, zeros, zeros, np.full(n, -1, np.int64))
+    return placed(problem, ([o] for j in jobs for o in group[j]), like)
 
 
 def _in_turn(

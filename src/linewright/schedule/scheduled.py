@@ -193,7 +193,7 @@ def with_rules(line: Line) -> Line:
         if input_places(line, step, station) == 0
     }
     stations = {
-        name: station if name in without_place else _asks(station)
+        name: _in_turn(station) if name in without_place else _asks(station)
         for name, station in line.stations.items()
     }
     products = {
@@ -203,6 +203,10 @@ def with_rules(line: Line) -> Line:
         for name, product in line.products.items()
     }
     return line.model_copy(update={"stations": stations, "products": products})
+
+
+def _in_turn(station: Station) -> Station:
+    return station.model_copy(update={"dispatch": "fifo", "preempt": "never"})
 
 
 def _asks(station: Station) -> Station:

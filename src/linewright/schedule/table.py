@@ -283,9 +283,7 @@ class _RowReader:
         return str(value)
 
 
-def former_of(
-    compiled: Compiled, table: pa.Table
-) -> tuple[Former, list[str]]:
+def former_of(compiled: Compiled, table: pa.Table) -> tuple[Former, list[str]]:
     """Return where a former schedule has the operations of this one.
 
     Parts are the same if order, product, operation and their rank within the order are.
