@@ -98,9 +98,8 @@ def _operations(  # noqa: C901, PLR0912
         if mode.shift_end == "fit" and spans is not None:
             row = problem.stations[mode.station].calendar
             shift_ends = problem.calendars[row].shift_end_us.tolist()
-            shift = next(
-                s for (b, e), s in zip(spans, shift_ends, strict=True) if b <= begin < e
-            )
+            pairs = zip(spans, shift_ends, strict=True)
+            shift = next((s for (b, e), s in pairs if b <= begin < e), begin)
             if _on_between(spans, begin, shift) < mode.process_us:
                 yield f"{name} does not fit into its shift"
         if mode.station >= 0:

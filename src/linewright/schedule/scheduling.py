@@ -38,6 +38,7 @@ from linewright.schedule.solving import (
     Progress,
     Solved,
     require_ortools,
+    require_sense,
     solve,
 )
 from linewright.schedule.table import former_of, table_of, write_table
@@ -207,6 +208,7 @@ def schedule_line(  # noqa: PLR0913
         ValueError: An argument is out of its range.
     """
     require_ortools()
+    require_sense(objectives, limit_s)
     errors = [f for f in check(line) if f.severity == "error"]
     if errors:
         raise ModelError(errors)
@@ -467,7 +469,7 @@ def _finish(  # noqa: PLR0913, PLR0917
         schedule = replace(schedule, late=late)
         if late and not solved.interrupted:
             relaxed = relaxations_of(
-                compiled, solution, late, seconds=min(limit_s / 4, 20.0)
+                compiled, solution, late, seconds=min(max(limit_s / 4, 2.0), 20.0)
             )
             schedule = replace(schedule, relaxations=relaxed)
     return schedule

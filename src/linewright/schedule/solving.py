@@ -31,6 +31,7 @@ __all__ = [
     "Progress",
     "Solved",
     "require_ortools",
+    "require_sense",
     "solve",
 ]
 
@@ -142,6 +143,20 @@ def require_ortools() -> None:
         raise LinewrightError(msg) from error
 
 
+def require_sense(objectives: Sequence[str], limit_s: float) -> None:
+    """Raise where objectives or time limit are out of range.
+
+    Raises:
+        ValueError: They are.
+    """
+    if unknown := [name for name in objectives if name not in OBJECTIVES]:
+        msg = f'"{unknown[0]}" is no objective; there are {", ".join(OBJECTIVES)}'
+        raise ValueError(msg)
+    if not objectives or limit_s <= 0:
+        msg = "a schedule needs an objective, and a time limit above zero"
+        raise ValueError(msg)
+
+
 def solve(  # noqa: PLR0913
     problem: Problem,
     *,
@@ -176,12 +191,7 @@ def solve(  # noqa: PLR0913
         ValueError: An argument is out of its range, or operations wait for each other.
     """
     require_ortools()
-    if unknown := [name for name in objectives if name not in OBJECTIVES]:
-        msg = f'"{unknown[0]}" is no objective; there are {", ".join(OBJECTIVES)}'
-        raise ValueError(msg)
-    if not objectives or limit_s <= 0:
-        msg = "a schedule needs an objective, and a time limit above zero"
-        raise ValueError(msg)
+    require_sense(objectives, limit_s)
     problem.in_order()
     search = _Search(problem, tuple(objectives), hint, former, on_progress)
     search.limit_s, search.seed, search.on_time = limit_s, seed, on_time

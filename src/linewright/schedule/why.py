@@ -120,10 +120,8 @@ class _Chain:
         while len(seen) < _MOST_LINKS and o not in seen:
             seen.add(o)
             yield self._works(o)
-            following = None
-            for cause, before in self._waits(o):
-                yield cause
-                following = before
+            causes, following = self._waits(o)
+            yield from causes
             if following is None:
                 return
             o = following
@@ -149,8 +147,8 @@ class _Chain:
         text = f"{self._name(o)} at {self._station(o)} of order {self._order(o)}{setup}"
         return Cause("works", begin, end, self._station(o), text)
 
-    def _waits(self, o: int) -> Iterator[tuple[Cause, int | None]]:
-        """Yield what an operation waited for last, with the operation behind it."""
+    def _waits(self, o: int) -> tuple[list[Cause], int | None]:
+        """Return what an operation waited for last, and the operation behind it."""
         problem, s = self._problem, self._solution
         begin = int(s.begin_us[o])
         operation = problem.operations[o]
@@ -184,11 +182,11 @@ class _Chain:
         )
         at, _, kind, text, behind = max(found, key=lambda f: (min(f[0], begin), f[1]))
         at = min(at, begin)
-        if at < begin:
-            yield self._gap(o, at, begin), behind
-        start = int(s.end_us[behind]) if behind is not None else at
+        causes = [self._gap(o, at, begin)] if at < begin else []
+        start = at if behind is None else int(s.end_us[behind])
         if kind != "waits for" or start < at:
-            yield Cause(kind, min(start, at), at, self._station(o), text), behind
+            causes.append(Cause(kind, min(start, at), at, self._station(o), text))
+        return causes, behind
 
     def _together(self, one: int, two: int) -> bool:
         batch = self._solution.batch
