@@ -286,10 +286,10 @@ def _resources(  # noqa: C901
             (int(schedule.begin_us[hold.first]), back, hold.quantity)
         )
     for row, taken in spans.items():
-        for at, _, _ in taken:
-            level = sum(q for b, e, q in taken if b <= at < e)
+        for now, _, _ in taken:
+            level = sum(q for b, e, q in taken if b <= now < e)
             if level > problem.resources[row].capacity:
-                yield f"{level} of {problem.resources[row].name} at {at}"
+                yield f"{level} of {problem.resources[row].name} at {now}"
     yield from _matched(problem, spans, several)
 
 
