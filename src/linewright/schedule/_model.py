@@ -164,6 +164,8 @@ class CpModel:
         former: Where operations were, for ``stability``.
         on_time: Whether it is a rule that orders are done when they are due.
         facts: What is known of the problem from another model of it.
+        may_shrink: Whether what stands may come behind what needs less setup than it
+            has; whoever asks for that puts the schedule to the left again.
 
     Attributes:
         model: The model.
@@ -181,6 +183,7 @@ class CpModel:
         former: Former | None = None,
         on_time: bool = False,
         facts: Facts | None = None,
+        may_shrink: bool = False,
     ) -> None:
         from ortools.sat.python import cp_model  # noqa: PLC0415 - optional
 
@@ -188,6 +191,7 @@ class CpModel:
         self.model = cp_model.CpModel()
         self.problem, self._hint, self._former = problem, hint, former or {}
         self.facts = facts or Facts(problem)
+        self.may_shrink = may_shrink
         self.grain = self.facts.grain
         self._until = until_us // self.grain
         self._free = free if free is not None else set(range(len(problem.operations)))
@@ -729,7 +733,7 @@ class CpModel:
                         if not isinstance(one, int):
                             self.model.add(one == two).only_enforce_if(joins)
 
-    def _sequence(  # noqa: C901, PLR0912, PLR0915
+    def _sequence(
         self,
         k: int,
         s: int,
@@ -737,75 +741,100 @@ class CpModel:
         fixed: list[int],
     ) -> None:
         """Put what a server does in a sequence, with the setups in between."""
-        station = self.problem.stations[k]
-        assert station.setups_us is not None
-        hint = self._hint
         rows = [o for o in here if self._family(o, k) >= 0]
         if not rows:
             return
-        first_family, last = self._neighbours(k, s, rows, fixed)
-        order = []
-        if hint is not None:
-            mine = [
-                o
-                for o in rows
-                if self._mode_at(o, k) == hint.mode[o] and hint.server[o] == s
-            ]
-            order = sorted(mine, key=lambda o: (int(hint.begin_us[o]), o))
-            seen: set[int] = set()
-            leaders = []
-            for o in order:
-                number = int(hint.batch[o])
-                if number < 0 or number not in seen:
-                    leaders.append(o)
-                seen.add(number)
-            order = leaders
-        following = dict(pairwise(order))
+        ahead, between, behind = self._neighbours(k, s, rows, fixed)
+        order = self._hinted_order(k, s, [*rows, *between])
+        following = dict(pairwise([-1, *order, -1]))
+        nodes = [-1, *rows, *between]
+        place = {o: i for i, o in enumerate(nodes)}
         arcs: list[tuple[int, int, Any]] = []
-        place = {o: i + 1 for i, o in enumerate(rows)}
-        knows = hint is not None
-
-        def arc(one: int, two: int, name: str, hinted: bool) -> Any:
-            literal = self._bool(name, hinted if knows else None)
-            arcs.append((one, two, literal))
-            return literal
-
-        arc(0, 0, f"x{k},{s}", not order)
-        for o in rows:
-            family = self._family(o, k)
-            literal = arc(0, place[o], f"a{k},{s},-,{o}", order[:1] == [o])
-            time = self._ticks(station.setups_us[first_family][family])
-            self._setup_terms[o].append(time * literal)
-            if station.setup_ahead and time:
-                self.model.add(self._begin[o] >= time).only_enforce_if(literal)
-            literal = arc(place[o], 0, f"a{k},{s},{o},-", order[-1:] == [o])
-            if last is not None:
-                o_next, before = last
-                needed = station.setups_us[family][self._family(o_next, k)]
-                if self._ticks(needed) > before:
-                    self.model.add(literal == 0)
-            on = here[o]
-            if not isinstance(on, int):
-                arcs.append((place[o], place[o], on.negated()))
-        for one in rows:
-            for two in rows:
-                if one == two or not self._may_follow(one, two):
+        for one in nodes:
+            for two in nodes:
+                if one == two != -1:
                     continue
-                hinted = following.get(one) == two
-                literal = arc(place[one], place[two], f"a{k},{s},{one},{two}", hinted)
-                times = station.setups_us[self._family(one, k)]
-                time = self._ticks(times[self._family(two, k)])
-                gap = time if station.setup_ahead else 0
-                self.model.add(
-                    self._begin[two] >= self._leave[one] + gap
-                ).only_enforce_if(literal)
-                if time:
-                    self._setup_terms[two].append(time * literal)
+                before = ahead if one == -1 else one
+                after = behind if two == -1 else two
+                if one != two and not self._can_follow(k, before, after):
+                    continue
+                known = None if self._hint is None else following.get(one) == two
+                literal = self._bool(f"a{k},{s},{one},{two}", known)
+                arcs.append((place[one], place[two], literal))
+                if one != two:
+                    self._follow(k, before, after, literal)
+        arcs += [
+            (place[o], place[o], here[o].negated())
+            for o in rows
+            if not isinstance(here[o], int)
+        ]
         self.model.add_circuit(arcs)
 
-    def _may_follow(self, one: int, two: int) -> bool:
-        """Say whether an operation can come after another on a server at all."""
-        return self._low[one] <= self._high[two]
+    def _hinted_order(self, k: int, s: int, rows: list[int]) -> list[int]:
+        """Return what the hint has on a server, in order; of a batch its leader."""
+        hint = self._hint
+        if hint is None:
+            return []
+        mine = [
+            o
+            for o in rows
+            if self._mode_at(o, k) == hint.mode[o] and hint.server[o] == s
+        ]
+        order = []
+        seen: set[int] = set()
+        for o in sorted(mine, key=lambda o: (int(hint.begin_us[o]), o)):
+            number = int(hint.batch[o])
+            if number < 0 or number not in seen:
+                order.append(o)
+            seen.add(number)
+        return order
+
+    def _needed(self, k: int, before: int | None, after: int) -> int:
+        """Return the setup of an operation behind another, or the first of all."""
+        times = self.problem.stations[k].setups_us
+        assert times is not None
+        family = -1 if before is None else self._family(before, k)
+        return self._ticks(times[family][self._family(after, k)])
+
+    def _can_follow(  # noqa: PLR0911
+        self, k: int, before: int | None, after: int | None
+    ) -> bool:
+        """Say whether an operation may come next on a server after another.
+
+        What stands keeps its times, and so needs no longer setup than it has.
+        """
+        if after is None:
+            return True
+        needed = self._needed(k, before, after)
+        gap = needed if self.problem.stations[k].setup_ahead else 0
+        if after not in self._free and self._hint is not None:
+            has = self._ticks(int(self._hint.setup_us[after]))
+            if not gap and (needed > has or (needed < has and not self.may_shrink)):
+                return False
+            if before is not None and before not in self._free:
+                return self._at(before)[2] + gap <= self._at(after)[0]
+            return before is None or self._low[before] + gap <= self._at(after)[0]
+        if before is None:
+            return True
+        if before in self._free:
+            return self._low[before] <= self._high[after]
+        return self._at(before)[2] <= self._high[after]
+
+    def _follow(
+        self, k: int, before: int | None, after: int | None, literal: Any
+    ) -> None:
+        """Let an operation come next after another, if a literal is true."""
+        if after is None:
+            return
+        needed = self._needed(k, before, after)
+        gap = needed if self.problem.stations[k].setup_ahead else 0
+        leave: Any = 0 if before is None else self.leave(before)
+        begin = self.begin(after)
+        is_known = isinstance(leave, int) and isinstance(begin, int)
+        if not is_known and (before is not None or gap):
+            self.model.add(begin >= leave + gap).only_enforce_if(literal)
+        if needed and after in self._free:
+            self._setup_terms[after].append(needed * literal)
 
     def _mode_at(self, o: int, k: int) -> int:
         modes = self.problem.operations[o].modes
@@ -816,29 +845,23 @@ class CpModel:
 
     def _neighbours(
         self, k: int, s: int, rows: list[int], fixed: list[int]
-    ) -> tuple[int, tuple[int, int] | None]:
-        """Return what a server is set up for before the free, and what follows.
-
-        Returns:
-            The family, and the operation that stands behind them with the time of its
-            setup as it is.
-        """
+    ) -> tuple[int | None, list[int], int | None]:
+        """Return what stands on a server before the free ones, among, and behind."""
         hint = self._hint
         if not fixed or hint is None:
-            return -1, None
-        low = min(self._low[o] for o in rows)
-        high = max(self._high[o] for o in rows)
+            return None, [], None
+        first = min(int(hint.begin_us[o]) for o in rows)
+        last = max(int(hint.begin_us[o]) for o in rows)
         mine = [o for o in fixed if hint.server[o] == s and self._family(o, k) >= 0]
-        before = [o for o in mine if self._at(o)[0] <= low or self._at(o)[2] <= low]
-        behind = [o for o in mine if self._at(o)[0] >= high]
-        family = -1
-        if before:
-            latest = max(before, key=lambda o: int(hint.begin_us[o]))
-            family = self._family(latest, k)
-        if not behind:
-            return family, None
-        following = min(behind, key=lambda o: int(hint.begin_us[o]))
-        return family, (following, int(hint.setup_us[following]) // self.grain)
+        order = self._hinted_order(k, s, mine)
+        before = [o for o in order if int(hint.begin_us[o]) < first]
+        behind = [o for o in order if int(hint.begin_us[o]) > last]
+        among = order[len(before) : len(order) - len(behind)]
+        return (
+            before[-1] if before else None,
+            among,
+            behind[0] if behind else None,
+        )
 
     # ------------------------------------------------------------ links
 
@@ -1359,12 +1382,28 @@ class CpModel:
             )
         )
 
-    def give_hints(self) -> None:
-        """Tell the model where the hint is."""
+    def give_hints(self, seconds: float = 3.0) -> None:
+        """Tell the model where the hint is, in all its variables.
+
+        What follows from those that are known is found by a search with them held: with
+        a part of a hint CP-SAT may go on for long without any schedule.
+        """
         if self._hint is None:
             return
         for var, value in self._hints:
             self.model.add_hint(var, value)
+        solver = self._cp.CpSolver()
+        solver.parameters.fix_variables_to_their_hinted_value = True
+        solver.parameters.num_workers = 1
+        solver.parameters.max_time_in_seconds = seconds
+        status = solver.solve(self.model)
+        if status not in (self._cp.OPTIMAL, self._cp.FEASIBLE):
+            return
+        values = list(solver.response_proto.solution)
+        self.model.clear_hints()
+        hint = self.model.proto.solution_hint
+        hint.vars.extend(range(len(values)))
+        hint.values.extend(values)
 
     # ------------------------------------------------------------ the way back
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from linewright.schedule._model import CpModel, Facts, Former
-from linewright.schedule.listing import tightened
+from linewright.schedule.listing import can_be_placed, replaced, tightened
 from linewright.schedule.measures import done_us, measures
 from linewright.schedule.problem import NEVER, Problem, Solution
 
@@ -55,6 +55,7 @@ def improved(  # noqa: PLR0913
         on_better(best)
     chooser = _Windows(problem, seed)
     facts = Facts(problem)
+    shrinks = can_be_placed(problem)
     while left_s() > 0.5:
         free = chooser.next(problem, best)
         if not free:
@@ -62,12 +63,16 @@ def improved(  # noqa: PLR0913
         found = _window(
             problem, best, free, objectives,
             seconds=min(_SECONDS, left_s()), workers=workers, seed=seed,
-            former=former, run=run, facts=facts,
+            former=former, run=run, facts=facts, shrinks=shrinks,
         )  # fmt: skip
         if found is None:
             chooser.learn(gained=False)
             continue
-        found = tightened(problem, found) or found
+        if shrinks:
+            found = replaced(problem, found)
+            if found is None:
+                chooser.learn(gained=False)
+                continue
         mine = measures(problem, found, objectives, former)
         chooser.learn(gained=mine < value)
         if mine <= value:
@@ -89,6 +94,7 @@ def _window(  # noqa: PLR0913
     former: Former,
     run: Callable[..., Any],
     facts: Facts,
+    shrinks: bool,
 ) -> Solution | None:
     """Return the schedule with the best that CP-SAT finds for one window."""
     until = int(best.end_us.max()) + max(o.rest_us for o in problem.operations)
