@@ -118,7 +118,7 @@ class Maker:
                     del phases["process"]
             out["people"] = phases
         if "places" in f and "batch" not in out and chance() < 0.7:
-            out["buffer"] = pick(0, 1, 2)
+            out["buffer"] = pick(1, 1, 2)
             if "output" in f and chance() < 0.5:
                 out["output_buffer"] = pick(1, "unlimited")
         return out

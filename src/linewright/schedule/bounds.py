@@ -8,26 +8,30 @@ the last takes its least time.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from linewright.schedule.listing import tails_of
 from linewright.schedule.problem import NEVER, Problem
 
-__all__ = ["simple_bound"]
+__all__ = ["simple_bounds"]
 
 
-def simple_bound(problem: Problem, objective: str) -> int:
-    """Return a number below which no schedule has of an objective.
+def simple_bounds(problem: Problem, objectives: Iterable[str]) -> dict[str, int]:
+    """Return numbers below which no schedule has of some objectives.
 
     Args:
         problem: The problem.
-        objective: Its name, as in `measures.measure`.
+        objectives: Their names, as in `measures.measure`.
     """
-    if objective in {"setups", "stability", "wip"}:
-        return 0
     begins, ends = earliest(problem)
     done = [
         max((ends[o] + problem.operations[o].rest_us for o in d.last), default=0)
         for d in problem.demands
     ]
+    return {name: _bound(problem, name, begins, done) for name in objectives}
+
+
+def _bound(problem: Problem, objective: str, begins: list[int], done: list[int]) -> int:
     pairs = list(zip(problem.demands, done, strict=True))
     if objective == "makespan":
         return max([0, *done, *_by_station(problem, begins)])
@@ -36,7 +40,9 @@ def simple_bound(problem: Problem, objective: str) -> int:
     late = [(d, at - d.due_us) for d, at in pairs if at > d.due_us and d.due_us < NEVER]
     if objective == "late_orders":
         return len(late)
-    return sum(demand.weight * by for demand, by in late)
+    if objective == "tardiness":
+        return sum(demand.weight * by for demand, by in late)
+    return 0
 
 
 def earliest(problem: Problem) -> tuple[list[int], list[int]]:
@@ -66,6 +72,14 @@ def earliest(problem: Problem) -> tuple[list[int], list[int]]:
 def _by_station(problem: Problem, begins: list[int]) -> list[int]:
     """Return when each station is done with all that only it can do."""
     tails = tails_of(problem)
+    stops = {
+        mode.station: True
+        for operation in problem.operations
+        for mode in operation.modes
+    }
+    for operation in problem.operations:
+        for mode in operation.modes:
+            stops[mode.station] &= mode.shift_end == "interrupt"
     work: dict[int, int] = {}
     first: dict[int, int] = {}
     last: dict[int, int] = {}
@@ -86,13 +100,7 @@ def _by_station(problem: Problem, begins: list[int]) -> list[int]:
         each = -(-total // station.n_servers)
         calendar = problem.calendar_of(k)
         end = first[k] + each
-        stops = all(
-            mode.shift_end == "interrupt"
-            for operation in problem.operations
-            for mode in operation.modes
-            if mode.station == k
-        )
-        if calendar is not None and stops:
+        if calendar is not None and stops[k]:
             begin = calendar.next_on(first[k])
             end = begin if begin >= NEVER else calendar.after_work(begin, each)
         if end < NEVER:

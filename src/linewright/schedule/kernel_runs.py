@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import ctypes
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from linewright import tables as t
-from linewright.errors import DeadlockError, KernelError
+from linewright.errors import KernelError
 from linewright.kernel.rules import CALL, FAILED, NONE_OF_THEM
 from linewright.kernel.run import Outside
 from linewright.lower import Lowered, lower, new_draws, new_state, part_capacity
@@ -28,10 +29,12 @@ from linewright.model.meaning import places
 from linewright.replicate import no_room
 from linewright.schedule.compiling import Compiled
 from linewright.schedule.jobs import Job
+from linewright.schedule.keeping import breaks, differences
+from linewright.schedule.measures import measures
 from linewright.schedule.problem import NEVER, Mode, Solution
 from linewright.schedule.scheduled import released, with_rules
 
-__all__ = ["DISPATCH_RULES", "Execution", "Run", "dispatched"]
+__all__ = ["DISPATCH_RULES", "Execution", "Run", "dispatched", "settled"]
 
 DISPATCH_RULES: dict[str, tuple[str, ...]] = {
     "earliest_due_date": ("earliest_due_date",),
@@ -489,6 +492,9 @@ class _Caller:
             np.int64,
         )
         self._server = first[self._station] + solution.server
+        self._begins: list[int] = self._begin.tolist()
+        self._servers: list[int] = self._server.tolist()
+        self._batch_of: list[int] = self._batch.tolist()
         self._size: dict[int, int] = {}
         for number in solution.batch[solution.batch >= 0].tolist():
             self._size[number] = self._size.get(number, 0) + 1
@@ -543,48 +549,43 @@ class _Caller:
             return FAILED
         return NONE_OF_THEM if place < 0 else place + 1
 
-    def _choose(self, station: int, s: int, n: int) -> int:
+    def _choose(self, _station: int, s: int, n: int) -> int:
         state = self._state
         assert state is not None
         now = int(state.clock["now"][0])
-        parts = state.asked[t.ASKED_PARTS : t.ASKED_PARTS + n].tolist()
-        filling = bool(state.asked[t.ASKED_FILLING])
-        found = [self._operation(state, p) for p in parts]
-        if filling:
-            return self._joins(found, now)
+        rows = state.asked[t.ASKED_PARTS : t.ASKED_PARTS + n]
+        found = self._operations(state.parts[rows])
+        if state.asked[t.ASKED_FILLING]:
+            return self._joins(found)
         self._filling = -1
+        there = Counter(self._batch_of[o] for o in found if o >= 0)
         best, best_key = -1, (2, NEVER, 0)
         for place, o in enumerate(found):
             if o < 0:
                 key = (0, 0, place)  # what the schedule does not know: rework
-            elif self._begin[o] > now or not self._together(o, found):
+            elif self._begins[o] > now or not self._together(o, there, now):
                 continue
-            elif self._server[o] == s:
-                key = (1, int(self._begin[o]), place)
-            elif self._begin[o] < now and not state.servers["ready"][self._server[o]]:
-                key = (2, int(self._begin[o]), place)
+            elif self._servers[o] == s:
+                key = (1, self._begins[o], place)
+            elif self._begins[o] < now and not state.servers["ready"][self._servers[o]]:
+                key = (2, self._begins[o], place)
             else:
                 continue
             if key < best_key:
                 best, best_key = place, key
         if best >= 0 and found[best] >= 0:
-            self._filling = int(self._batch[found[best]])
+            self._filling = self._batch_of[found[best]]
         return best
 
-    def _together(self, o: int, found: list[int]) -> bool:
+    def _together(self, o: int, there: Counter[int], now: int) -> bool:
         """Say whether all are there that an operation shares a batch with.
 
         A batch of which a part is lost would wait for ever; see `_patience`.
         """
-        batch = int(self._batch[o])
-        if batch < 0:
+        batch = self._batch_of[o]
+        if batch < 0 or now >= self._patience_us.get(batch, NEVER):
             return True
-        assert self._state is not None
-        now = int(self._state.clock["now"][0])
-        if now >= self._patience_us.get(batch, NEVER):
-            return True
-        here = sum(1 for other in found if other >= 0 and self._batch[other] == batch)
-        return here >= self._size[batch]
+        return there[batch] >= self._size[batch]
 
     def _patience(self) -> dict[int, int]:
         """Return when each batch starts without the parts that are not there yet.
@@ -607,39 +608,53 @@ class _Caller:
                 following[server] = int(self._begin[o])
         return found
 
-    def _joins(self, found: list[int], _now: int) -> int:
+    def _joins(self, found: list[int]) -> int:
         if self._filling < 0:
             return -1
         for place, o in enumerate(found):
-            if o >= 0 and self._batch[o] == self._filling:
+            if o >= 0 and self._batch_of[o] == self._filling:
                 return place
         return -1
 
-    def _operation(self, state: t.State, p: int) -> int:
-        """Return the operation for which a part waits, or -1 for one done before."""
-        part = state.parts[p]
-        order, step = int(part["order"]), int(part["step"])
-        if order < 0 or part["visits"] > 0:
-            return -1
-        place = int(self._reader.place_of_step[step])
-        if place < 0:
-            return -1
-        return int(self._first_of[self._reader.job_of_order[order]]) + place
+    def _operations(self, parts: t.Records) -> list[int]:
+        """Return the operations for which parts wait, -1 for one done before."""
+        orders, steps = parts["order"], parts["step"]
+        places = self._reader.place_of_step[steps]
+        jobs = self._reader.job_of_order[np.maximum(orders, 0)]
+        known = (orders >= 0) & (parts["visits"] == 0) & (places >= 0)
+        found: list[int] = np.where(known, self._first_of[jobs] + places, -1).tolist()
+        return found
 
 
-def raise_if_stuck(run: Run) -> None:
-    """Raise where a run came to stand still for good.
+def settled(
+    compiled: Compiled, solution: Solution, horizon_us: int, objectives: Sequence[str]
+) -> tuple[Solution, list[int]]:
+    """Return a schedule as the kernel does it, and what it does otherwise.
 
-    Raises:
-        DeadlockError: It did.
+    Where a part has no place to wait, the kernel may begin it sooner than planned. What
+    it did is the schedule then, if that is one, is no worse, and comes out again.
+
+    Args:
+        compiled: The line and its jobs.
+        solution: A schedule.
+        horizon_us: When to stop at the latest.
+        objectives: What counts, in order.
+
+    Returns:
+        The schedule, with when parts leave their servers; and the operations that the
+        kernel does elsewhere or at other times.
     """
-    if run.status == t.DEADLOCK:
-        msg = (
-            "the line came to stand still for good: parts wait for each other's places"
-        )
-        raise DeadlockError(msg)
-
-
-def line_of(compiled: Compiled) -> Line:
-    """Return the line of which the runs are."""
-    return compiled.line
+    problem = compiled.problem
+    different: list[int] = []
+    for _ in range(3):
+        run = Execution(compiled, solution, horizon_us, chance=False).run()
+        different = differences(problem, solution, run.solution)
+        if not different:
+            return replace(solution, leave_us=run.solution.leave_us), []
+        value = measures(problem, solution, objectives)
+        if not run.done or breaks(problem, run.solution):
+            break
+        if measures(problem, run.solution, objectives) > value:
+            break
+        solution = run.solution
+    return solution, different

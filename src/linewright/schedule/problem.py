@@ -28,6 +28,7 @@ The rules of a schedule:
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -79,28 +80,34 @@ class Calendar:
     begin_us: Ints
     end_us: Ints
     shift_end_us: Ints
+    _lists: tuple[list[int], list[int], list[int]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Keep the spans as plain numbers, too, which are looked up one by one."""
+        lists = (
+            self.begin_us.tolist(), self.end_us.tolist(), self.shift_end_us.tolist(),
+        )  # fmt: skip
+        object.__setattr__(self, "_lists", lists)
 
     def next_on(self, at_us: int) -> int:
         """Return the first instant from `at_us` on that is on; `NEVER` if none is."""
-        i = int(np.searchsorted(self.end_us, at_us, side="right"))
-        if i == len(self.end_us):
-            return NEVER
-        return max(at_us, int(self.begin_us[i]))
+        begins, ends, _ = self._lists
+        i = bisect_right(ends, at_us)
+        return NEVER if i == len(ends) else max(at_us, begins[i])
 
     def after_work(self, at_us: int, work_us: int) -> int:
         """Return when work is over that begins at an instant that is on."""
-        i = int(np.searchsorted(self.end_us, at_us, side="right"))
+        begins, ends, _ = self._lists
         left = work_us
-        while left > 0:
-            if i == len(self.end_us):
-                return NEVER
-            begin = max(at_us, int(self.begin_us[i]))
-            room = int(self.end_us[i]) - begin
+        if left <= 0:
+            return at_us
+        for i in range(bisect_right(ends, at_us), len(ends)):
+            begin = max(at_us, begins[i])
+            room = ends[i] - begin
             if left <= room:
                 return begin + left
             left -= room
-            i += 1
-        return at_us
+        return NEVER
 
     def is_on(self, at_us: int) -> bool:
         """Say whether an instant is on."""
@@ -108,15 +115,21 @@ class Calendar:
 
     def left_of_shift(self, at_us: int) -> int:
         """Return the time that is on from an instant to the end of its shift."""
-        i = int(np.searchsorted(self.end_us, at_us, side="right"))
-        total = 0
-        if i == len(self.end_us) or at_us < self.begin_us[i]:
+        begins, ends, shift_ends = self._lists
+        i = bisect_right(ends, at_us)
+        if i == len(ends) or at_us < begins[i]:
             return 0
-        end = int(self.shift_end_us[i])
-        while i < len(self.end_us) and self.end_us[i] <= end:
-            total += int(self.end_us[i]) - max(at_us, int(self.begin_us[i]))
+        end, total = shift_ends[i], 0
+        while i < len(ends) and ends[i] <= end:
+            total += ends[i] - max(at_us, begins[i])
             i += 1
         return total
+
+    def shift_end(self, at_us: int) -> int:
+        """Return when the shift ends in which an instant is, or that comes next."""
+        _, ends, shift_ends = self._lists
+        i = bisect_right(ends, at_us)
+        return NEVER if i == len(ends) else shift_ends[i]
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,8 +402,7 @@ class Problem:
                 return at_us
             if calendar.left_of_shift(at_us) >= mode.process_us:
                 return at_us
-            i = int(np.searchsorted(calendar.end_us, at_us, side="right"))
-            at_us = int(calendar.shift_end_us[i])
+            at_us = calendar.shift_end(at_us)
 
     def setup_us(self, station: int, before: int, family: int) -> int:
         """Return the time of a setup; a family of -1 is never set up, or needs none."""

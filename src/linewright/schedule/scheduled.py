@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from linewright.model.distribution import Distribution
 from linewright.model.fleets import loaded_time
 from linewright.model.line import (
+    Buffer,
     Line,
     Order,
     Product,
@@ -183,7 +184,8 @@ def with_rules(line: Line) -> Line:
     """Return a line whose stations ask a schedule which part is next.
 
     Stations without a place to wait take what comes. Of alternatives the schedule
-    takes the one it has planned: the parts wait in one place for all of them.
+    takes the one it has planned: the parts wait in one place for all of them. A unit
+    that comes in for its first operation is called from outside, whatever waits there.
     """
     without_place = {
         station
@@ -198,11 +200,29 @@ def with_rules(line: Line) -> Line:
     }
     products = {
         name: product.model_copy(
-            update={"route": tuple(_first_free(step) for step in product.route)}
+            update={
+                "route": tuple(
+                    _first_free(
+                        step, is_first=i == 0 and step.stations[0] not in without_place
+                    )
+                    for i, step in enumerate(product.route)
+                )
+            }
         )
         for name, product in line.products.items()
     }
-    return line.model_copy(update={"stations": stations, "products": products})
+    called = {
+        product.route[0].buffer: Buffer(slots="unlimited")
+        for product in products.values()
+        if product.route and product.route[0].buffer
+    }
+    return line.model_copy(
+        update={
+            "stations": stations,
+            "products": products,
+            "buffers": {**called, **line.buffers},
+        }
+    )
 
 
 def _in_turn(station: Station) -> Station:
@@ -218,8 +238,10 @@ def _asks(station: Station) -> Station:
     )
 
 
-def _first_free(step: Step) -> Step:
+def _first_free(step: Step, *, is_first: bool) -> Step:
     update: dict[str, Any] = {}
+    if is_first and step.buffer is None:
+        update["buffer"] = f"{step.stations[0]}, called in"
     if len(step.stations) > 1:
         update["choose"] = "first_free"
     if step.batch is not None:

@@ -26,8 +26,13 @@ from linewright.results import write_folder
 from linewright.schedule._model import Former
 from linewright.schedule.compiling import MOST_OPERATIONS, Compiled, compile_line
 from linewright.schedule.executing import Chances, chances_of
-from linewright.schedule.keeping import breaks, differences
-from linewright.schedule.kernel_runs import DISPATCH_RULES, Execution, Run, dispatched
+from linewright.schedule.keeping import breaks
+from linewright.schedule.kernel_runs import (
+    DISPATCH_RULES,
+    Run,
+    dispatched,
+    settled,
+)
 from linewright.schedule.listing import one_by_one, replaced
 from linewright.schedule.measures import done_us, measure, measures
 from linewright.schedule.orders import DatedOrder, orders_of
@@ -442,10 +447,15 @@ def _finish(  # noqa: PLR0913, PLR0917
     horizon = 2 * int(solution.end_us.max()) + 28 * _DAY_US
     different: list[int] = []
     if status != "dispatched":
-        run = Execution(compiled, solution, horizon, chance=False).run()
-        different = differences(problem, solution, run.solution)
-        if not different:
-            solution = replace(solution, leave_us=run.solution.leave_us)
+        before = solution
+        solution, different = settled(compiled, solution, horizon, objectives)
+        if solution is not before:
+            levels = tuple(
+                Level(level.objective, value, min(level.bound, value))
+                for level, value in zip(
+                    levels, measures(problem, solution, objectives, former), strict=True
+                )
+            )
     base = first.valid if first.valid is not None else solution
     schedule = Schedule(
         compiled,

@@ -18,7 +18,7 @@ from typing import Any
 
 from linewright.errors import LinewrightError
 from linewright.schedule._model import OBJECTIVES, CpModel, Former
-from linewright.schedule.bounds import simple_bound
+from linewright.schedule.bounds import simple_bounds
 from linewright.schedule.listing import tightened
 from linewright.schedule.measures import measure, measures
 from linewright.schedule.problem import Problem, Solution
@@ -262,8 +262,7 @@ class _Search:
 
     def run(self) -> Solved:
         """Search to the end of the time, or to a proof."""
-        for name in self.objectives:
-            self.bounds[name] = simple_bound(self.problem, name)
+        self.bounds = simple_bounds(self.problem, self.objectives)
         try:
             if len(self.problem.operations) > MOST_WHOLE and self.best is not None:
                 self._by_windows()
