@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -121,7 +122,7 @@ def test_what_is_frozen_stays_and_what_is_stable_moves_little(tmp_path: Path) ->
     )
     assert again.different == ()
 
-    def starts(table: pa.Table) -> dict[tuple[str, ...], str]:
+    def starts(table: pa.Table) -> dict[tuple[str, ...], datetime]:
         names = ("order", "part", "operation")
         return {
             tuple(row[name] for name in names): row["start"]

@@ -1400,7 +1400,7 @@ class CpModel:
         if status not in (self._cp.OPTIMAL, self._cp.FEASIBLE):
             return
         values = list(solver.response_proto.solution)
-        self.model.clear_hints()
+        self.model.clear_hints()  # type: ignore[no-untyped-call]
         hint = self.model.proto.solution_hint
         hint.vars.extend(range(len(values)))
         hint.values.extend(values)
