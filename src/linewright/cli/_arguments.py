@@ -38,6 +38,7 @@ from linewright.cli._model import (
 from linewright.cli._plan import run_plan
 from linewright.cli._run import run_forecast, run_run, run_verify
 from linewright.cli._say import Args
+from linewright.cli._schedule import run_schedule
 from linewright.cli._serve import run_keys, run_serve
 from linewright.cli._spc import run_spc
 from linewright.cli._study import run_brief, run_simulate
@@ -92,6 +93,11 @@ EXAMPLES = {
     "linewright plan plant.yaml --goal 1.2 --promise trainer=10@90%\n"
     "linewright plan plant.yaml --from today.npz --actual made.csv --goal auto\n"
     "linewright plan plant.yaml --quantities --options options.yaml --out quantities",
+    "schedule": "linewright schedule plant.yaml --limit 60s --out schedule\n"
+    "linewright schedule plant.yaml --orders week.csv --replications 100\n"
+    "linewright schedule plant.yaml --objective late_orders,makespan\n"
+    'linewright schedule plant.yaml --former schedule --frozen "2 d" '
+    "--objective tardiness,stability",
     "why": "linewright why plant.yaml --at 3d10:42 weld\n"
     'linewright why plant.yaml --at "2027-01-07 10:42" frame:17',
     "trace": "linewright trace plant.journal trainer:17\n"
@@ -279,6 +285,7 @@ def _add_study_verbs(verbs: Any) -> None:
     )
     _add_study(compare)
     _add_plan(verbs)
+    _add_schedule(verbs)
     brief = _verb(verbs, "brief", run_brief, "write the brief, one HTML file")
     brief.add_argument("model", metavar="MODEL_OR_RESULT")
     _add_overlay(brief, _OVERLAY)
@@ -463,6 +470,33 @@ def _add_plan(verbs: Any) -> None:
     text = "let work wait at loaded stations, as simulations of each say"
     add("--congestion", action="store_true", help=text)
     add("--time-limit", metavar="TIME", help="of the search; 60s by default")
+
+
+def _add_schedule(verbs: Any) -> None:
+    text = "say which order is done where and when, and how good that is"
+    verb = _verb(verbs, "schedule", run_schedule, text)
+    verb.add_argument("model", metavar="MODEL")
+    _add_overlay(verb, _OVERLAY)
+    add = verb.add_argument
+    text = "CSV file of orders instead of the model's: id, product, quantity, release, "
+    add("--orders", metavar="FILE", help=text + "due, priority")
+    add("--skip-bad", action="store_true", help="leave orders out that are wrong")
+    text = "what counts, the most important first, with commas: tardiness, makespan, "
+    text += "flow_time, setups, wip, stability, late_orders; tardiness,flow_time by "
+    default = "tardiness,flow_time"
+    add("--objective", metavar="NAMES", default=default, help=text + "default")
+    text = "time of the search, 60s by default; Ctrl-C ends it with the best so far"
+    add("--limit", metavar="TIME", default="60s", help=text)
+    text = "a schedule before this one, as --out or a file: what is new is put into it"
+    add("--former", metavar="PATH", help=text)
+    text = "time from the start in which the former schedule stays as it is: 2 d"
+    add("--frozen", metavar="TIME", help=text)
+    text = "simulations that say how likely each order is in time; none by default"
+    add("--replications", metavar="N", type=int, default=0, help=text)
+    add("--seed", metavar="N", type=int, help="as in the model")
+    text = "threads of the search; the cores by default, and 8 at least"
+    add("--workers", metavar="N", type=int, help=text)
+    add("--out", metavar="DIR", help="folder of the schedule; none by default")
 
 
 def _promise(text: str) -> tuple[str, int, float]:

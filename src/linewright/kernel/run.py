@@ -909,6 +909,14 @@ class Outside:
         """Apply an event, and answer what the kernel asks by drawing."""
         _drive(*self._packed, _BY_DRAWING, 0, kind, row, outcome)
 
+    def advance(self, until: int, enough: int, call: int = 0) -> int:
+        """Simulate until a time; as the function of this name, without packing anew."""
+        self.state.asked[ASKED_CALL] = call
+        try:
+            return int(_drive(*self._packed, until, enough, _NO_EVENT, 0, 0))
+        finally:
+            self.state.asked[ASKED_CALL] = 0
+
     def passes_by(self, server: int) -> int:
         """Return how many operations the part on a server is not sampled for.
 

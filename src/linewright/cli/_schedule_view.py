@@ -1,0 +1,118 @@
+"""A schedule in a terminal: how good it is, the orders, and why some are late."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from linewright.model.moments import date_text
+from linewright.schedule import Schedule
+from linewright.units import format_duration
+
+__all__ = ["schedule_view"]
+
+_MOST_ROWS = 30
+_MOST_CAUSES = 8
+_WORDS = {
+    "tardiness": "weighted delay",
+    "makespan": "makespan",
+    "flow_time": "flow time of the orders",
+    "setups": "setups",
+    "wip": "time of parts in the line",
+    "stability": "moved against the former schedule",
+    "late_orders": "late orders",
+}
+
+
+def schedule_view(schedule: Schedule) -> RenderableType:
+    """Return a schedule, small enough to read."""
+    head = Text(schedule.line.name, style="bold")
+    head.append(
+        f": {len(schedule.compiled.orders)} orders, "
+        f"{len(schedule.solution.begin_us):,} operations, {schedule.status} "
+        f"({schedule.method}) in {schedule.seconds:.1f} s"
+    )
+    views: list[RenderableType] = [head, _levels(schedule), _orders(schedule)]
+    views += _late(schedule)
+    views += [Text(f"not in the schedule: {text}") for text in schedule.left_out]
+    views += [Text(f"left out: {finding}") for finding in schedule.dropped]
+    return Group(*views)
+
+
+def _levels(schedule: Schedule) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title in (
+        "objective",
+        "value",
+        "bound",
+        "gap",
+        f"first ({schedule.first_rule})",
+    ):
+        table.add_column(title, justify="left" if title == "objective" else "right")
+    for level, first in zip(schedule.levels, schedule.first_levels, strict=True):
+        table.add_row(
+            _WORDS[level.objective],
+            _amount(level.objective, level.value),
+            _amount(level.objective, level.bound),
+            "proven" if level.proven else f"{level.gap:.1%}",
+            _amount(level.objective, first),
+        )
+    return table
+
+
+def _amount(objective: str, value: int) -> str:
+    return str(value) if objective == "late_orders" else format_duration(value)
+
+
+def _orders(schedule: Schedule) -> Table:
+    simulated = schedule.chances is not None
+    table = Table(box=None, pad_edge=False)
+    for title in ("order", "product", "units", "due", "start", "end", "late"):
+        table.add_column(
+            title, justify="right" if title in {"units", "late"} else "left"
+        )
+    if simulated:
+        table.add_column("P(in time)", justify="right")
+    rows = schedule.orders().to_pylist()
+    rows.sort(key=lambda row: (-row["late_s"], row["end"]))
+    for row in rows[:_MOST_ROWS]:
+        cells = [
+            row["order"], row["product"], f"{row['quantity']}",
+            "" if row["due"] is None else f"{row['due']:%Y-%m-%d %H:%M}",
+            f"{row['start']:%Y-%m-%d %H:%M}", f"{row['end']:%Y-%m-%d %H:%M}",
+            format_duration(round(row["late_s"] * 1e6)) if row["late_s"] else "",
+        ]  # fmt: skip
+        if simulated:
+            cells.append(
+                ""
+                if row["on_time"] is None
+                else f"{row['on_time']:.0%} "
+                f"({row['on_time_low']:.0%} to {row['on_time_high']:.0%})"
+            )
+        table.add_row(*cells)
+    if len(rows) > _MOST_ROWS:
+        table.add_row(f"and {len(rows) - _MOST_ROWS} more")
+    return table
+
+
+def _late(schedule: Schedule) -> list[RenderableType]:
+    """Say of the latest orders why they are late, and what would help."""
+    out: list[RenderableType] = []
+    line = schedule.line
+    for row, causes in schedule.late[:3]:
+        order = schedule.compiled.orders[row]
+        out.append(
+            Text(f'Why "{order.id}" is late, from its end backward:', style="bold")
+        )
+        for cause in causes[:_MOST_CAUSES]:
+            span = (
+                f"{date_text(line, cause.begin_us)} to {date_text(line, cause.end_us)}"
+            )
+            out.append(Text(f"  {span}  {cause.kind}: {cause.text}"))
+        if len(causes) > _MOST_CAUSES:
+            out.append(Text(f"  and {len(causes) - _MOST_CAUSES} more before"))
+    if schedule.relaxations:
+        out.append(Text("What would help, each by itself:", style="bold"))
+        out += [Text(f"  - {relaxed.text}") for relaxed in schedule.relaxations]
+    return out

@@ -1,0 +1,77 @@
+"""Whether what the kernel did is a schedule, and what of a schedule came otherwise.
+
+The kernel by its own rules lets a part wait on its server for people, counts one that
+comes too late, and builds in any unit of a component, whichever order it was made for.
+What it did is then no schedule of the problem, though it can be done.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+
+from linewright.schedule.problem import NEVER, Problem, Solution
+
+__all__ = ["breaks", "differences"]
+
+
+def breaks(  # noqa: C901, PLR0911
+    problem: Problem, solution: Solution
+) -> str:
+    """Return the first rule that a run of the kernel does not keep; empty: none.
+
+    What the kernel cannot break is not looked at: servers, tools, places.
+    """
+    for o, operation in enumerate(problem.operations):
+        if solution.end_us[o] < 0 or solution.begin_us[o] < operation.release_us:
+            return f"{operation.part} {operation.name} begins before its release"
+        mode = operation.modes[int(solution.mode[o])]
+        work = mode.work_us + int(solution.setup_us[o])
+        end = problem.end_of(mode, int(solution.begin_us[o]), work)
+        if end != solution.end_us[o]:
+            return f"{operation.part} waits on its server at {operation.name}"
+    groups: dict[int, int] = {}
+    for number, operation in zip(
+        solution.batch.tolist(), problem.operations, strict=True
+    ):
+        if number >= 0 and operation.batching is not None:
+            group = operation.batching.group
+            if groups.setdefault(number, group) != group:
+                return f"{operation.part} shares a batch with what takes another time"
+    turns = defaultdict(list)
+    for link in problem.links:
+        one, two = problem.operations[link.before], problem.operations[link.after]
+        wait = int(solution.begin_us[link.after] - solution.end_us[link.before])
+        if wait < link.min_us + (one.rest_us if link.moves else 0):
+            return f"{two.part} begins {two.name} before {one.part} is there"
+        if link.max_us < NEVER and wait > link.max_us:
+            return f"{two.part} waits too long for {two.name}"
+        if link.storage >= 0 and problem.storages[link.storage].in_turn:
+            turns[link.storage].append(
+                (int(solution.end_us[link.before]), int(solution.begin_us[link.after]))
+            )
+    for storage, pairs in turns.items():
+        begins = [begin for _, begin in sorted(pairs)]
+        if begins != sorted(begins):
+            return f"a part leaves {problem.storages[storage].name} out of turn"
+    return ""
+
+
+def differences(problem: Problem, planned: Solution, done: Solution) -> list[int]:
+    """Return the operations that were done elsewhere or at other times than planned.
+
+    Args:
+        problem: The problem.
+        planned: A schedule.
+        done: What a run did.
+
+    Returns:
+        Their rows, the first in time first.
+    """
+    other = np.zeros(len(problem.operations), bool)
+    for name in ("mode", "server", "begin_us", "setup_us", "end_us"):
+        other |= getattr(planned, name) != getattr(done, name)
+    found = np.flatnonzero(other)
+    order = np.argsort(planned.begin_us[found], kind="stable")
+    return [int(o) for o in found[order]]
