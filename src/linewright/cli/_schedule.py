@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,9 +48,21 @@ def run_schedule(args: Args) -> int:
 
         show(schedule_view(schedule))
     if args.out:
-        schedule.save(args.out)
+        folder = schedule.save(args.out)
+        _draw(args, schedule, folder)
         say(args, f"saved in {args.out}")
     return _verdict(args, schedule)
+
+
+def _draw(args: Args, schedule: Schedule, folder: Path) -> None:
+    """Write the Gantt chart beside the tables, where there is what it takes."""
+    if importlib.util.find_spec("jinja2") is None:
+        say(args, "no gantt.html: it needs pip install 'linewright[brief]'")
+        return
+    from linewright.cli._schedule_page import shown_schedule  # noqa: PLC0415
+    from linewright.report.gantt import write_gantt  # noqa: PLC0415 - slow
+
+    write_gantt(shown_schedule(schedule), folder / "gantt.html")
 
 
 def _rows(table: object) -> list[dict[str, object]]:
