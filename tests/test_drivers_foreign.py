@@ -162,7 +162,7 @@ class Trouble:
             self._n_done = len(self.foreign.jobs_done())
         done = set(self.foreign.jobs_done())
         for job in runner.doubtful():
-            if job in self.asked or has_it(self.foreign, job):
+            if has_it(self.foreign, job):
                 continue
             self.asked.add(job)
             kind = "done" if job in done else "redo"

@@ -275,7 +275,7 @@ def test_nothing_is_lost_or_done_twice_whoever_is_killed_or_frozen(
         """Say of jobs in doubt what was done, as a person would who looks."""
         done = {one.job: one.outcomes for one in read_done(machines.memory)}
         for job in runner.doubtful():
-            if job in asked or device_of(job)[0] == "weld":
+            if device_of(job)[0] == "weld":
                 continue  # it has a memory, and says so itself
             asked.add(job)
             outcomes = done.get(job)
