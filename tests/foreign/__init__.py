@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["FOREIGN", "HAS_NODE", "NODE"]
+__all__ = ["FOREIGN", "HAS_NODE", "NODE", "sockets_left"]
+
+
+@contextmanager
+def sockets_left() -> Iterator[None]:
+    """Pass over sockets that asyncua leaves open to a server that was frozen."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+        gc.collect()
+
 
 FOREIGN = Path(__file__).parent
 NODE = shutil.which("node")
