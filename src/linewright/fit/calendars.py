@@ -28,12 +28,14 @@ __all__ = ["FoundCalendar", "WorkTime", "find_calendar", "local_us"]
 
 _DAY_US = 86_400_000_000
 _SLOT_US = 1_800_000_000
+_LEAST_BREAK_US = 900_000_000
 _N_SLOTS = 48
 _GRID_US = 300_000_000  # shifts begin and end on five minutes
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LOW = 0.15  # an off slot has fewer instants than this share of a usual one
 _FEW_IN_SLOT = 20  # with fewer a break of half an hour cannot be told from chance
 _MOST_BREAK = 5  # half hours
+_STRONG = 0.5
 _LONG = 4  # half hours off that are believed with fewer instants
 _SHORTER = 10  # instants expected in what a weekday has off and others do not
 _LEAST_WEEKS = 2
@@ -141,8 +143,20 @@ def _on(counts: Ints) -> Mask:
     busy = np.sort(counts[counts > 0])
     usual = float(np.median(busy[len(busy) // 4 :]))
     on: Mask = counts >= max(_LOW * usual, 1)
+    on |= _weak_gaps(on, counts, usual)
     shortest = 1 if usual >= _FEW_IN_SLOT else _LONG
     return _without_short(on, shortest, gap=True)
+
+
+def _weak_gaps(on: Mask, counts: Ints, usual: float) -> Mask:
+    """Find short gaps whose sides are no busier than a quiet night: these are none."""
+    found = np.zeros(len(on), bool)
+    for i in np.flatnonzero(~on & np.roll(on, 1)).tolist():
+        length = int(np.argmax(np.roll(on, -i)))
+        sides = counts[(i - 1) % len(on)], counts[(i + length) % len(on)]
+        if length < _LONG and min(sides) < _STRONG * usual:
+            found[(i + np.arange(length)) % len(on)] = True
+    return found
 
 
 def _without_short(on: Mask, shortest: int, *, gap: bool) -> Mask:
@@ -190,6 +204,8 @@ def _shifts(
     found = []
     for a, b, pauses in joined:
         begin, end = _edge(own, a, usual, first=True), _edge(own, b, usual, first=False)
+        if begin >= end:
+            continue
         shift: dict[str, Any] = {"days": _written(days)}
         shift |= {"from": _clock(begin), "to": _clock(end)}
         edges_of = [
@@ -199,7 +215,7 @@ def _shifts(
         breaks = [
             {"from": _clock(x), "to": _clock(y)}
             for x, y in edges_of
-            if begin < x < y < end
+            if begin < x < y < end and y - x >= _LEAST_BREAK_US
         ]
         if breaks:
             shift["breaks"] = breaks
@@ -222,7 +238,7 @@ def _edge(own: Ints, slot: int, usual: float, *, first: bool) -> int:
 
 
 def _clock(us: int) -> str:
-    minutes = round(us / 60_000_000) % 1440
+    minutes = round(us / 60_000_000)
     return f"{minutes // 60:02}:{minutes % 60:02}"
 
 

@@ -234,6 +234,11 @@ class _Fitter:
         self.found = found
         self.tell = tell
         self.fit_of_group: dict[tuple[int, int, int], str] = {}
+        self.buffers: set[str] = set()
+        self.passes = False
+        self.door = "entry"
+        while self.door in measured.log.stations:
+            self.door += "_"
 
     def run(self) -> None:
         """Fit the line."""
@@ -255,6 +260,14 @@ class _Fitter:
             data["calendar"] = "line"
         if found.calendars:
             data["calendars"] = {n: c.spec for n, c in found.calendars.items()}
+        if self.buffers:
+            data["buffers"] = {name: {} for name in sorted(self.buffers)}
+        if self.passes:
+            stations[self.door] = {"process": "0 s"}
+            found.notes.append(
+                f'"{self.door}" is no station of the log: there, without work, it is '
+                "drawn which operation comes next"
+            )
         data["stations"], data["products"] = stations, products
         data["study"] = {"horizon": horizon}
         found.data = data
@@ -516,21 +529,32 @@ class _Fitter:
                 own["station"] = log.stations[k]
                 if times[log.stations[k]] is not None:
                     own["process"] = times[log.stations[k]]
-            elif all(fit is None for fit in times.values()):
-                own["station"], own["choose"] = list(times), "first_free"
             else:
-                whole = {
-                    n: fit or self.found.fits[f"stations.{n}.process"]
-                    for n, fit in times.items()
-                }
-                own["station"], own["choose"] = whole, "first_free"
+                own["station"] = list(times)
+                if any(fit is not None for fit in times.values()):
+                    own["station"] = {
+                        n: fit or self.found.fits[f"stations.{n}.process"]
+                        for n, fit in times.items()
+                    }
+                own["choose"], own["buffer"] = "first_free", f"before {names[i]}"
+                self.buffers.add(own["buffer"])
             if step.sample < 1:
                 own["sample"] = round(step.sample, 4)
             if step.is_rework_only:
                 own["rework_only"] = True
+            before = route.steps[i - 1] if i else None
+            if step.sample < 1 or (step.is_rework_only and before is None):
+                # a model asks that all visit the first step, and the one after rework
+                if before is None or before.is_rework_only:
+                    steps.append(self._passing(names[i], is_first=before is None))
             self._verdict(own, step, names)
             steps.append(own)
         return steps
+
+    def _passing(self, name: str, *, is_first: bool) -> dict[str, Any]:
+        """Return a step without work, at which it is drawn whether the next is done."""
+        self.passes = True
+        return {"operation": "entry" if is_first else f"to {name}", "station": self.door}
 
     def _verdict(self, own: dict[str, Any], step: Any, names: list[str]) -> None:
         rework, scrap = round(step.rework, 4), round(step.scrap, 4)
