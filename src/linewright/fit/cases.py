@@ -7,12 +7,14 @@ did not stop where cases usually stop; likewise at the beginning.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from linewright.fit.log import ABSENT, FINISHED, SCRAPPED, UNKNOWN, EventLog, Ints, Mask
 from linewright.fit.visits import Visits, came_us
+from linewright.model.explain import did_you_mean, listed
 
 __all__ = ["Cases", "cases_of"]
 
@@ -47,13 +49,20 @@ class Cases:
     quiet_us: int
 
 
-def cases_of(log: EventLog, v: Visits, min_cases: int) -> Cases:
+def cases_of(
+    log: EventLog, v: Visits, min_cases: int, products: Collection[str] = ()
+) -> Cases:
     """Return what is known of the cases of a log.
 
     Args:
         log: The log.
         v: Its visits.
         min_cases: Products with fewer are put together.
+        products: Products of a model: those that the log has by their names stay, the
+            others are put to the one that the log does not have.
+
+    Raises:
+        ValueError: There is no one product for the others.
     """
     n = len(log.cases)
     first = np.flatnonzero(np.append(True, v.case[1:] != v.case[:-1]))
@@ -77,7 +86,10 @@ def cases_of(log: EventLog, v: Visits, min_cases: int) -> Cases:
         is_late = v.end_us[last] > log.close_us - quiet_us
         is_usual = _is_usual(v.activity, last, m, is_late)
         ended[seen] = ~is_late | is_usual[v.activity[last]]
-    names, product, pooled = _pooled(log, seen, min_cases)
+    if products:
+        names, product, pooled = _as_in_model(log, seen, products)
+    else:
+        names, product, pooled = _pooled(log, seen, min_cases)
     return Cases(
         names=names,
         product=product,
@@ -89,6 +101,33 @@ def cases_of(log: EventLog, v: Visits, min_cases: int) -> Cases:
         pooled=pooled,
         quiet_us=quiet_us,
     )
+
+
+def _as_in_model(
+    log: EventLog, seen: Ints, products: Collection[str]
+) -> tuple[tuple[str, ...], Ints, tuple[tuple[str, int], ...]]:
+    """Put the products of a log to those of a model."""
+    names = list(products)
+    own = np.unique(log.case_product[seen]).tolist()
+    rest = [name for name in names if name not in {log.products[i] for i in own}]
+    rank = np.full(len(log.products), ABSENT)
+    pooled = []
+    counts = np.bincount(log.case_product[seen], minlength=len(log.products))
+    for i in own:
+        name = log.products[i]
+        if name in names:
+            rank[i] = names.index(name)
+            continue
+        if len(rest) != 1:
+            shown = name or "part"
+            hint = did_you_mean(shown, names)
+            msg = f'the log has a product "{shown}", the model has {listed(names)}'
+            raise ValueError(f"{msg}; {hint}" if hint else msg)
+        rank[i] = names.index(rest[0])
+        pooled.append((name or "part", int(counts[i])))
+    product = np.full(len(log.cases), ABSENT)
+    product[seen] = rank[log.case_product[seen]]
+    return tuple(names), product, tuple(pooled)
 
 
 def _quiet_us(v: Visits) -> int:

@@ -387,9 +387,7 @@ def _goodness(c: Candidate, x: Floats, random: np.random.Generator) -> Candidate
         ks, ad = distances(family.cdf(x, own)[None, :])
         drawn = np.sort(family.draw(p, random, (n_boot, n)), axis=1)
         fitted = family.fit(np.maximum(drawn, 1e-9))
-        u = np.stack(
-            [family.cdf(row, q) for row, q in zip(drawn, fitted, strict=True)]
-        )
+        u = np.stack([family.cdf(row, q) for row, q in zip(drawn, fitted, strict=True)])
     ks_all, ad_all = distances(np.nan_to_num(u, nan=0.5))
     ks_p = (1 + int((ks_all >= ks[0]).sum())) / (n_boot + 1)
     ad_p = (1 + int((ad_all >= ad[0]).sum())) / (n_boot + 1)

@@ -11,6 +11,7 @@ import datetime
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ from linewright.fit.stations import (
     setups_at,
 )
 from linewright.fit.visits import Visits, came_us, pick, visits_of
+from linewright.model.calendars import days_of
+from linewright.model.line import Line
 
 __all__ = ["Fitted", "Measured", "fit_log", "measure"]
 
@@ -116,17 +119,26 @@ class Fitted:
     held_back_from_us: int = UNKNOWN
 
 
-def measure(log: EventLog, min_cases: int = 10) -> Measured:
+def measure(log: EventLog, min_cases: int = 10, line: Line | None = None) -> Measured:
     """Return what follows from a log directly.
 
     Args:
         log: The log.
         min_cases: Products with fewer cases are put together.
+        line: A model that says calendars and products; else they are found.
+
+    Raises:
+        ValueError: The log has a product that the model has not.
     """
     rows_at = spans_between(log.station, len(log.stations))
-    calendar = find_calendar(log)
+    calendar = find_calendar(log) if line is None else _said(line, line.calendar)
     own: dict[int, FoundCalendar] = {}
-    if calendar.n and (calendar.spec or "clock" in calendar.note):
+    if line is not None:
+        for k, name in enumerate(log.stations):
+            station = line.stations.get(name)
+            if station is not None and station.calendar:
+                own[k] = _said(line, station.calendar)
+    elif calendar.n and (calendar.spec or "clock" in calendar.note):
         for k, rows in enumerate(rows_at):
             found = _own_calendar(log, rows, calendar)
             if found is not None:
@@ -146,10 +158,17 @@ def measure(log: EventLog, min_cases: int = 10) -> Measured:
         clocks=clocks,
         work_us=work_us,
         visits=v,
-        cases=cases_of(log, v, min_cases),
+        cases=cases_of(log, v, min_cases, () if line is None else line.products),
         at_station=spans_between(v.station, len(log.stations)),
         rows_at=rows_at,
     )
+
+
+def _said(line: Line, name: str | None) -> FoundCalendar:
+    """Return a calendar of a model as one that was found."""
+    calendar = line.calendars[name] if name else None
+    spec = calendar.model_dump(mode="json", by_alias=True) if calendar else {}
+    return FoundCalendar(spec if spec.get("shifts") else {}, 0, 0.0, "as in the model")
 
 
 def _own_calendar(
@@ -181,8 +200,6 @@ def _weekly_hours(found: FoundCalendar) -> float:
 
 
 def _n_days(text: str) -> int:
-    from linewright.model.calendars import days_of  # noqa: PLC0415 - only here
-
     return len(days_of(text))
 
 
@@ -218,7 +235,7 @@ def fit_log(
         msg = "the log has no work in it"
         raise ModelError([Finding("LW606", msg, file=log.source)])
     m = measure(log, min_cases)
-    found = Fitted(name or log.source, log, {}, seed=seed)
+    found = Fitted(name or Path(log.source).name, log, {}, seed=seed)
     fitter = _Fitter(m, found, tell or (lambda _: None))
     fitter.run()
     return found
@@ -249,6 +266,7 @@ class _Fitter:
         self.tell("fitting times")
         stations = self._stations()
         products = self._products(routes, stations)
+        self._drop_unvisited(stations, products)
         self._waits()
         self._unknown()
         days = (m.log.close_us - m.log.begin_us) / 86.4e9
@@ -391,7 +409,9 @@ class _Fitter:
         self.found.fits[name] = fit
         return fit
 
-    def _process(self, k: int, name: str, visits: Ints, station: dict[str, Any]) -> None:
+    def _process(
+        self, k: int, name: str, visits: Ints, station: dict[str, Any]
+    ) -> None:
         """Fit the times of a station: one for each operation and product that differ."""
         v, cases = self.m.visits, self.m.cases
         activity, product = v.activity[visits], cases.product[v.case[visits]]
@@ -515,8 +535,15 @@ class _Fitter:
     ) -> list[dict[str, Any]]:
         log, v = self.m.log, self.m.visits
         names = list(_step_names(log, route))
-        steps = []
+        steps: list[dict[str, Any]] = []
+        targets = {step.rework_to for step in route.steps}
         for i, step in enumerate(route.steps):
+            if step.is_rework_only and i not in targets:
+                self.found.notes.append(
+                    f"{self.m.cases.names[p]}: {names[i]} ({step.n_visits} visits) is "
+                    "left out; cases come to it only going back, most of them elsewhere"
+                )
+                continue
             visits = at[route.step_of_visit == i]
             count = np.bincount(v.station[visits], minlength=len(log.stations))
             kept = np.flatnonzero(count >= _RARE_STATION * count.sum())
@@ -542,11 +569,13 @@ class _Fitter:
                 own["sample"] = round(step.sample, 4)
             if step.is_rework_only:
                 own["rework_only"] = True
-            before = route.steps[i - 1] if i else None
-            if step.sample < 1 or (step.is_rework_only and before is None):
-                # a model asks that all visit the first step, and the one after rework
-                if before is None or before.is_rework_only:
-                    steps.append(self._passing(names[i], is_first=before is None))
+            # a model asks that all visit the first step, and the one after rework
+            is_first = not steps
+            is_after = not is_first and steps[-1].get("rework_only", False)
+            if (step.sample < 1 and (is_first or is_after)) or (
+                step.is_rework_only and is_first
+            ):
+                steps.append(self._passing(names[i], is_first=is_first))
             self._verdict(own, step, names)
             steps.append(own)
         return steps
@@ -554,7 +583,10 @@ class _Fitter:
     def _passing(self, name: str, *, is_first: bool) -> dict[str, Any]:
         """Return a step without work, at which it is drawn whether the next is done."""
         self.passes = True
-        return {"operation": "entry" if is_first else f"to {name}", "station": self.door}
+        return {
+            "operation": "entry" if is_first else f"to {name}",
+            "station": self.door,
+        }
 
     def _verdict(self, own: dict[str, Any], step: Any, names: list[str]) -> None:
         rework, scrap = round(step.rework, 4), round(step.scrap, 4)
@@ -609,12 +641,36 @@ class _Fitter:
         k = int(np.bincount(v.station[at]).argmax())
         rows = self.m.rows_at[k]
         clock = self.m.clocks.get(k, self.m.clocks[-1])
-        there_us = clock.on_us(int(log.start_us[rows].min()), int(log.end_us[rows].max()))
+        there_us = clock.on_us(
+            int(log.start_us[rows].min()), int(log.end_us[rows].max())
+        )
         servers = seen_at(log, rows, v, self.m.at_station[k]).servers
         busy_us = float(self.m.work_us[rows].sum())
         return len(rows) > FEW and busy_us > _ALWAYS * servers * there_us
 
     # ------------------------------------------------------------ what is left
+
+    def _drop_unvisited(
+        self, stations: dict[str, Any], products: dict[str, Any]
+    ) -> None:
+        """Leave out stations to which no route goes."""
+        used = {
+            name
+            for product in products.values()
+            for step in product["route"]
+            for name in (
+                step["station"] if not isinstance(step["station"], str)
+                else [step["station"]]
+            )
+        }  # fmt: skip
+        for name in [name for name in stations if name not in used]:
+            n = self.found.stations.pop(name).n_visits
+            del stations[name]
+            self.found.calendars.pop(name, None)
+            self.found.notes.append(
+                f"{name} ({n} visits) is left out: no case whose route is known comes "
+                "to it often enough"
+            )
 
     def _waits(self) -> None:
         """Tell how long cases wait for each station, where the log says when they came."""
@@ -649,7 +705,9 @@ class _Fitter:
         say("places in buffers, and which part is served next: buffers are unlimited "
             "here, and parts are served as they come")  # fmt: skip
         say("people, tools and material that work waits for")
-        if len(np.unique(self.m.visits.station)) > len(np.unique(self.m.visits.activity)):
+        if len(np.unique(self.m.visits.station)) > len(
+            np.unique(self.m.visits.activity)
+        ):
             say("how one of several stations is chosen: here the first that is free")
         if found.calendars and "pulled" not in log.said:
             say("arrivals by the hour: in the model they come around the clock, at the "

@@ -19,7 +19,8 @@ from linewright.model.load import parse_file
 from linewright.model.source import Node
 from linewright.units import UNITS_US
 
-__all__ = ["COLUMN_KEYS",
+__all__ = [
+    "COLUMN_KEYS",
     "Columns",
     "check_columns",
     "guessed_columns",

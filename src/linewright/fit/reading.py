@@ -202,4 +202,3 @@ def _readable(path: Path) -> bytes:
         except (EOFError, zlib.error, OSError):
             pass  # how far it went is what is asked for; the caller tells of the rest
     return b"".join(found)
-

@@ -165,7 +165,9 @@ def _order(step: Ints, first: Mask, m: int) -> Ints:
     key = case * m + step
     _, at = np.unique(key, return_index=True)  # the first visit of each step in a case
     place = (at - begin[at]).astype(float)
-    mean = np.bincount(step[at], place, m) / np.maximum(np.bincount(step[at], None, m), 1)
+    mean = np.bincount(step[at], place, m) / np.maximum(
+        np.bincount(step[at], None, m), 1
+    )
     order = np.argsort(mean, kind="stable")
     if m > 400:
         return order

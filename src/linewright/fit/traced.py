@@ -300,7 +300,8 @@ class _Rows:
         begin, end = rows[at], rows[at + 1]
         before = np.maximum(at - 1, 0)
         came = is_came[before] & (part[before] == part[at]) & (at > 0)
-        clock, setup = self.clock("processing", "loading"), self.clock("setup")
+        # loads and setups are what a part needs beside its work, in a plant's log too
+        clock, setup = self.clock("processing"), self.clock("setup", "loading")
         place = self.place[begin]
         start_us, end_us = self.time_us[begin], self.time_us[end]
         return _Runs(

@@ -89,9 +89,7 @@ def visits_of(log: EventLog, work_us: Ints) -> Visits:
     return _visits(log, work_us, rows, group, note)
 
 
-def _visits(
-    log: EventLog, work_us: Ints, rows: Ints, group: Ints, note: str
-) -> Visits:
+def _visits(log: EventLog, work_us: Ints, rows: Ints, group: Ints, note: str) -> Visits:
     order = np.argsort(group, kind="stable")
     rows, group = rows[order], group[order]
     first = np.flatnonzero(np.append(True, group[1:] != group[:-1]))

@@ -200,7 +200,9 @@ def _of_station(found: Fitted, name: str) -> list[str]:
     lines = []
     seen = found.stations[name]
     if not seen.is_said:
-        lines.append(f"at most {seen.at_once} at work at once in {seen.n_visits:,} visits")
+        lines.append(
+            f"at most {seen.at_once} at work at once in {seen.n_visits:,} visits"
+        )
     for path, fit in found.fits.items():
         if path.startswith(prefix):
             lines.append(f"{path.removeprefix(prefix)}: {comment_of(fit)}")
