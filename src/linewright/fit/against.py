@@ -176,7 +176,8 @@ def validate(  # noqa: PLR0913
         seed=seed,
         as_first_start="queued" not in log.said,
     )
-    compared = _line_figures(real, runs, margin)
+    is_paired = arrivals == "log"
+    compared = _line_figures(real, runs, margin, is_paired=is_paired)
     stations: list[StationVerdict] = []
     series = inputs_of(line, m)
     for name in line.stations:
@@ -231,15 +232,15 @@ def _moved(line: Line, origin_us: int) -> Line:
 
 
 def _line_figures(
-    real: Observed, runs: Sequence[Observed], margin: float
+    real: Observed, runs: Sequence[Observed], margin: float, *, is_paired: bool
 ) -> list[Compared]:
     rate = len(real.left_us) / real.hours
     rates = np.array([len(run.left_us) / run.hours for run in runs])
-    found = [_judged("throughput", "", "1/h", len(real.left_us), rate, rates, margin)]
-    found.append(
-        _of_times("flow time", "", real.flow_s, [r.flow_s for r in runs], margin)
-    )
-    return found
+    flows = [run.flow_s for run in runs]
+    return [
+        _judged("throughput", "", "1/h", len(real.left_us), rate, rates, margin),
+        _of_times("flow time", "", real.flow_s, flows, margin, is_paired=is_paired),
+    ]
 
 
 def _station_figures(
@@ -291,9 +292,19 @@ def _said(low: float, high: float, margin: float) -> str:
 
 
 def _of_times(
-    measure: str, station: str, own: Floats, simulated: list[Floats], margin: float
+    measure: str,
+    station: str,
+    own: Floats,
+    simulated: list[Floats],
+    margin: float,
+    *,
+    is_paired: bool = False,
 ) -> Compared:
-    """Compare times of the log with those of simulations: mean and distribution."""
+    """Compare times of the log with those of simulations: mean and distribution.
+
+    Where simulations had the same arrivals, the log is one more of them; else its own
+    spread counts, too.
+    """
     kept = [times for times in simulated if len(times)]
     n = len(own)
     value = float(own.mean()) if n else math.nan
@@ -304,7 +315,7 @@ def _of_times(
             measure, station, "s", n, value, model, math.nan, math.nan, CANNOT_TELL
         )
     model = float(means.mean())
-    own_error = _error_of_mean(own)
+    own_error = 0.0 if is_paired else _error_of_mean(own)
     spread = float(means.std(ddof=1))
     # a mean over a window: the wider of what the log and what simulations show
     error = math.hypot(max(own_error, spread), spread / math.sqrt(len(kept)))

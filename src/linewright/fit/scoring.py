@@ -34,6 +34,7 @@ class Input:
         product: Product, where it has a time of its own.
         failure: Name of the failure.
         distribution: As the model has it.
+        steps: Where the model says it, if not at the station: product and operation.
     """
 
     station: str
@@ -42,6 +43,7 @@ class Input:
     product: str
     failure: str
     distribution: Distribution
+    steps: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -137,6 +139,7 @@ def _process(line: Line, m: Measured, k: int, name: str) -> Iterator[Series]:
             product="" if is_whole or len(products) > 1 else products.pop(),
             failure="",
             distribution=time,
+            steps=() if line.stations[name].process is time else tuple(pairs),
         )
         yield _series(of, v.end_us[at], v.work_s[at], _resolution_s(m))
 
