@@ -1,12 +1,12 @@
 """A model held against a log: agrees, drifts since, cannot tell.
 
-The part of the log that was held back is compared with simulations of the same window,
+The part of the log that was held back is compared with simulations of the same span,
 into which cases come when they came in the log. A figure agrees if its difference is
-shown to be less than the margin by two one-sided tests (the interval of 90 % lies inside
-of the margin); it differs if that interval lies outside; else the log cannot tell. Beside
-it stands the earth mover's distance of the whole distribution, and how far simulations
-lie from each other. A station that differs has a date: since when its times are not
-what the model says of them.
+shown to be less than the margin by two one-sided tests (the interval of 90 % lies
+inside of the margin); it differs if that interval lies outside; else the log cannot
+tell. Beside it stands the earth mover's distance of the whole distribution, and how far
+simulations lie from each other. A station that differs has a date: since when its times
+are not what the model says of them.
 
 Source: Schuirmann (1987), A comparison of the two one-sided tests procedure,
 Journal of Pharmacokinetics and Biopharmaceutics 15, 657-680.
@@ -238,7 +238,7 @@ def _line_figures(
     rates = np.array([len(run.left_us) / run.hours for run in runs])
     flows = [run.flow_s for run in runs]
     return [
-        _judged("throughput", "", "1/h", len(real.left_us), rate, rates, margin),
+        _judged(("throughput", "", "1/h"), len(real.left_us), rate, rates, margin),
         _of_times("flow time", "", real.flow_s, flows, margin, is_paired=is_paired),
     ]
 
@@ -252,16 +252,14 @@ def _station_figures(
     a_case = [
         len(run.ended_us.get(name, ())) / max(len(run.left_us), 1) for run in runs
     ]
-    found = [_judged("visits a case", name, "", n, own, np.array(a_case), margin)]
+    found = [_judged(("visits a case", name, ""), n, own, np.array(a_case), margin)]
     cycles = [run.cycle_s.get(name, np.zeros(0)) for run in runs]
     found.append(_of_times("cycle time", name, real.cycle_s[name], cycles, margin))
     return found
 
 
-def _judged(  # noqa: PLR0913
-    measure: str,
-    station: str,
-    unit: str,
+def _judged(
+    what: tuple[str, str, str],
     n: int,
     value: float,
     simulated: Floats,
@@ -270,7 +268,9 @@ def _judged(  # noqa: PLR0913
     """Compare one value of the log with those of simulations of the same window.
 
     The log is one more window, whose spread is taken to be that of the simulations.
+    What is compared is its measure, station and unit.
     """
+    measure, station, unit = what
     model = float(simulated.mean()) if len(simulated) else math.nan
     if n < _FEW or not model > 0:
         return Compared(

@@ -1,10 +1,10 @@
 """When people work, found in a log: weekdays, hours, breaks and days off.
 
 Only instants are looked at (something began or ended), since a span may lie over a
-night. Of each weekday that has enough of them, the half hours are told apart into on and
-off; runs of off are breaks if short and inside, else the ends of shifts. Edges are then
-moved to the first and last instant that lies near them. A log of less than two weeks
-says nothing about weekdays.
+night. Of each weekday that has enough of them, the half hours are told apart into on
+and off; runs of off are breaks if short and inside, else the ends of shifts. Edges are
+then moved to the first and last instant that lies near them. A log of less than two
+weeks says nothing about weekdays.
 """
 
 from __future__ import annotations
@@ -268,8 +268,9 @@ def _days_off(day: Ints, works: Mask, counts: Ints) -> list[Any]:
 
 def _inside(at: Ints, spec: dict[str, Any]) -> Mask:
     """Say which instants of the wall clock lie on shift, edges included."""
-    first = datetime(1970, 1, 1) + timedelta(days=int(at.min() // _DAY_US) - 1)
-    origin = int((first - datetime(1970, 1, 1)).total_seconds() * 1e6)
+    first_day = int(at.min() // _DAY_US) - 1
+    first = datetime.combine(date(1970, 1, 1) + timedelta(days=first_day), time())
+    origin = first_day * _DAY_US
     calendar = Calendar.model_validate(spec)
     off = _off_periods(calendar, first, "UTC", int(at.max()) - origin + _DAY_US)
     k = np.searchsorted(off[:, 0], at - origin, "left") - 1

@@ -60,8 +60,8 @@ def change_point(z: Floats, n_fitted: int = 0) -> ChangePoint | None:
     m = n // size
     grouped = z[n - m * size :].reshape(m, size).sum(axis=1) / math.sqrt(size)
     own = n_fitted / size if n_fitted else math.inf
+    at = int(np.argmax(_statistics(grouped[None, :], math.inf)[0]))
     statistic = _statistics(grouped[None, :], own)[0]
-    at = int(np.argmax(statistic))
     inflation = _leaning(grouped, at)
     drawn = random_of("changepoint", m).standard_normal((_DRAWN, m))
     highest = _statistics(drawn, math.inf).max(axis=1)
@@ -71,7 +71,7 @@ def change_point(z: Floats, n_fitted: int = 0) -> ChangePoint | None:
 
 
 def _statistics(z: Floats, n_fitted: float) -> Floats:
-    """Return the standardized sums from each position to the end; rows are sequences."""
+    """Return standardized sums from each position to the end; rows are sequences."""
     m = z.shape[1]
     left = np.arange(m, 0, -1)
     tail = np.cumsum(z[:, ::-1], axis=1)[:, ::-1]

@@ -4,8 +4,8 @@ Candidates are fitted by maximum likelihood and put in the order of Akaike's cri
 corrected for small samples. The best one that a parametric bootstrap of
 Anderson-Darling's distance does not refuse is taken; where all are refused, the sample
 itself. Times that were rounded are spread evenly over what they may have been, or every
-distance would find the rounding and nothing else. Random numbers come from a stream with
-the input's name.
+distance would find the rounding and nothing else. Random numbers come from a stream
+with the input's name.
 
 Sources: Burnham and Anderson (2002), Model Selection and Multimodel Inference, eq. 2.25
 (the correction); Stute, Gonzalez-Manteiga and Presedo-Quindimil (1993), Metrika 40,
@@ -56,7 +56,8 @@ _EQUAL = 2.0
 _NEAR = 10.0  # difference of the criterion beyond which a candidate has no support
 _PLOT = 41
 _ZEROS = 0.05
-_OFF = 0.1  # a mean may lie so far from that of the times, or three standard errors
+_OFF = 0.1  # a mean may lie so far from that of the times,
+_FAR_OFF = 0.25  # or three standard errors, but no farther than this
 _WILD = 4.0  # variance of a logarithm beyond which the approximation is none
 
 
@@ -321,7 +322,8 @@ def _sorted_sample(x: Floats, random: np.random.Generator) -> Floats:
 def _candidates(x: Floats, plain: tuple[str, ...]) -> list[Candidate]:
     n = len(x)
     mean = float(x.mean())
-    reach = max(_OFF * mean, 3 * float(x.std()) / math.sqrt(n))
+    error = 3 * float(x.std()) / math.sqrt(n)
+    reach = max(_OFF * mean, min(error, _FAR_OFF * mean))
     found = []
     for family in FAMILIES.values():
         if n < 10 * family.n_free and family.n_free > 2:
@@ -396,7 +398,7 @@ def _goodness(c: Candidate, x: Floats, random: np.random.Generator) -> Candidate
     )
 
 
-def _fit_of(  # noqa: PLR0913
+def _fit_of(
     name: str,
     times_s: Floats,
     x: Floats,
@@ -512,7 +514,7 @@ def _sample(
     top = max(values[-1] + lacking, values[-2])  # the tail beyond the last quantile
     values[-1] = min(top, float(x.max()) * 2)
     values = np.sort(np.maximum(values, 0))
-    plot = ()
+    plot: tuple[tuple[float, float, float], ...] = ()
     if tried:
         nearest = FAMILIES[tried[0].kind]
         plot = _plot(times_s, nearest, np.array(tried[0].parameters))
@@ -531,7 +533,7 @@ def _sample(
 def _plot(
     times_s: Floats, family: Family, p: Floats
 ) -> tuple[tuple[float, float, float], ...]:
-    """Return quantiles of times and of a distribution, for a plot of one on the other."""
+    """Return quantiles of times and of a distribution, to plot one on the other."""
     at = (np.arange(_PLOT) + 0.5) / _PLOT
     own = np.quantile(times_s, at)
     high = max(float(times_s.max()), 1e-9)

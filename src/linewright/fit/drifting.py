@@ -20,7 +20,7 @@ from linewright.errors import Finding, ModelError
 from linewright.fit.changepoint import change_point
 from linewright.fit.distributions import FEW, Fit, fit_times
 from linewright.fit.fitting import measure
-from linewright.fit.log import UNKNOWN, EventLog
+from linewright.fit.log import UNKNOWN, EventLog, Floats
 from linewright.fit.scoring import Input, Series, inputs_of
 from linewright.model.line import Line
 from linewright.model.load import Variants
@@ -235,7 +235,7 @@ def effect_of(
     return Effect(tuple(compare(values)), tuple(goals), changed)
 
 
-def _values(line: Line, replications: int, seed: int) -> dict[str, np.ndarray]:
+def _values(line: Line, replications: int, seed: int) -> dict[str, Floats]:
     """Return throughput and flow times, one for each replication."""
     result = simulate(
         line, replications=replications, seed=seed, study="terminating", warmup=0
@@ -244,9 +244,10 @@ def _values(line: Line, replications: int, seed: int) -> dict[str, np.ndarray]:
     names = list(line.products)
     n = result.manifest["replications"]
 
-    def column(field: str) -> np.ndarray:
+    def column(field: str) -> Floats:
         values = table[field].to_numpy(zero_copy_only=False).astype(float)
-        return values.reshape(n, -1)
+        shaped: Floats = values.reshape(n, -1)
+        return shaped
 
     final = [i for i, name in enumerate(names) if leaves_line(line, name)]
     hours = line.study.horizon / 3.6e9

@@ -1,8 +1,8 @@
 """The distributions of the model, fitted by maximum likelihood.
 
 Each `Family` knows its likelihood, its distribution function, and how to fit many
-samples of one size at once, which is what makes a parametric bootstrap quick. Parameters
-are those that a model file has, times in seconds.
+samples of one size at once, which is what makes a parametric bootstrap quick.
+Parameters are those that a model file has, times in seconds.
 
 Source: the equations of maximum likelihood are those of Law (2015), Simulation Modeling
 and Analysis, 5th ed., section 6.2.2; the start for gamma is Minka (2002), Estimating a
@@ -65,7 +65,8 @@ def _fit_exponential(x: Floats) -> Floats:
 
 
 def _exponential_log(x: Floats, p: Floats) -> Floats:
-    return -x / p[0] - np.log(p[0])
+    found: Floats = -x / p[0] - np.log(p[0])
+    return found
 
 
 # ---------------------------------------------------------------- gamma, Erlang
@@ -83,7 +84,8 @@ def _shape_of_gamma(x: Floats) -> Floats:
         k = k_next
         if done:
             break
-    return k
+    found: Floats = k
+    return found
 
 
 def _fit_gamma(x: Floats) -> Floats:
@@ -94,7 +96,10 @@ def _fit_gamma(x: Floats) -> Floats:
 def _gamma_log(x: Floats, p: Floats) -> Floats:
     k = 1 / p[1] ** 2
     scale = p[0] / k
-    return (k - 1) * _logs(x) - x / scale - special.gammaln(k) - k * np.log(scale)
+    found: Floats = (
+        (k - 1) * _logs(x) - x / scale - special.gammaln(k) - k * np.log(scale)
+    )
+    return found
 
 
 def _gamma_cdf(x: Floats, p: Floats) -> Floats:
@@ -110,7 +115,8 @@ def _fit_erlang(x: Floats) -> Floats:
     high = np.minimum(low + 1, 1000)
 
     def profile(stages: Floats) -> Floats:  # log likelihood of one value, but constants
-        return stages * (np.log(stages) - s - 1) - special.gammaln(stages)
+        found: Floats = stages * (np.log(stages) - s - 1) - special.gammaln(stages)
+        return found
 
     return _columns(mean, np.where(profile(high) > profile(low), high, low))
 
@@ -143,7 +149,8 @@ def _lognormal_log(x: Floats, p: Floats) -> Floats:
     mu, sigma = _lognormal_parts(p)
     logs = _logs(x)
     z = (logs - mu) / sigma
-    return -(z**2) / 2 - logs - np.log(sigma) - 0.5 * np.log(2 * np.pi)
+    found: Floats = -(z**2) / 2 - logs - np.log(sigma) - 0.5 * np.log(2 * np.pi)
+    return found
 
 
 def _lognormal_cdf(x: Floats, p: Floats) -> Floats:
@@ -153,7 +160,7 @@ def _lognormal_cdf(x: Floats, p: Floats) -> Floats:
 
 
 def _fit_normal(x: Floats) -> Floats:
-    """Fit the normal that is cut at zero: by its moments, that of the whole as start."""
+    """Fit the normal that is cut at zero, by its moments."""
     mean, sd = x.mean(axis=-1), x.std(axis=-1)
     sd = np.maximum(sd, 1e-9 * np.maximum(mean, 1e-9))
     m, s = mean.copy(), sd.copy()
@@ -169,7 +176,8 @@ def _fit_normal(x: Floats) -> Floats:
 def _normal_log(x: Floats, p: Floats) -> Floats:
     z = (x - p[0]) / p[1]
     kept = np.log(special.ndtr(p[0] / p[1]))
-    return -(z**2) / 2 - np.log(p[1]) - 0.5 * np.log(2 * np.pi) - kept
+    found: Floats = -(z**2) / 2 - np.log(p[1]) - 0.5 * np.log(2 * np.pi) - kept
+    return found
 
 
 def _normal_cdf(x: Floats, p: Floats) -> Floats:
@@ -206,7 +214,10 @@ def _fit_weibull(x: Floats) -> Floats:
 def _weibull_log(x: Floats, p: Floats) -> Floats:
     scale, k = p
     z = _logs(x) - np.log(scale)
-    return np.log(k) - np.log(scale) + (k - 1) * z - np.exp(np.minimum(k * z, 700))
+    found: Floats = (
+        np.log(k) - np.log(scale) + (k - 1) * z - np.exp(np.minimum(k * z, 700))
+    )
+    return found
 
 
 def _weibull_cdf(x: Floats, p: Floats) -> Floats:
@@ -234,7 +245,8 @@ def _uniform_log(x: Floats, p: Floats) -> Floats:
 
 
 def _uniform_cdf(x: Floats, p: Floats) -> Floats:
-    return np.clip((x - p[0]) / (p[1] - p[0]), 0, 1)
+    found: Floats = np.clip((x - p[0]) / (p[1] - p[0]), 0, 1)
+    return found
 
 
 def _fit_triangular(x: Floats) -> Floats:
@@ -285,7 +297,8 @@ def _triangular_cdf(x: Floats, p: Floats) -> Floats:
     wide = b - a
     left = (x - a) ** 2 / (wide * max(m - a, 1e-12))
     right = 1 - (b - x) ** 2 / (wide * max(b - m, 1e-12))
-    return np.clip(np.where(x < m, left, right), 0, 1)
+    found: Floats = np.clip(np.where(x < m, left, right), 0, 1)
+    return found
 
 
 def _fit_beta(x: Floats) -> Floats:
@@ -367,7 +380,8 @@ def _phases(p: Floats) -> tuple[float, float, float, float]:
 
 def _hyper_log(x: Floats, p: Floats) -> Floats:
     p1, p2, r1, r2 = _phases(p)
-    return np.logaddexp(np.log(p1 * r1) - r1 * x, np.log(p2 * r2) - r2 * x)
+    found: Floats = np.logaddexp(np.log(p1 * r1) - r1 * x, np.log(p2 * r2) - r2 * x)
+    return found
 
 
 def _hyper_cdf(x: Floats, p: Floats) -> Floats:
@@ -388,7 +402,8 @@ def _draw_normal(
 ) -> Floats:
     below = special.ndtr(-p[0] / p[1])
     u = below + (1 - below) * random.random(size)
-    return np.maximum(p[0] + p[1] * special.ndtri(u), 0)
+    found: Floats = np.maximum(p[0] + p[1] * special.ndtri(u), 0)
+    return found
 
 
 def _draw_lognormal(
@@ -400,7 +415,8 @@ def _draw_lognormal(
 def _scaled_beta(
     p: Floats, random: np.random.Generator, size: tuple[int, ...]
 ) -> Floats:
-    return p[0] + (p[1] - p[0]) * random.beta(p[2], p[3], size)
+    found: Floats = p[0] + (p[1] - p[0]) * random.beta(p[2], p[3], size)
+    return found
 
 
 FAMILIES: dict[str, Family] = {

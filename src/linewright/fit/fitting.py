@@ -294,7 +294,7 @@ class _Fitter:
         us = int(local_us(np.array([self.m.log.begin_us]), self.m.log.zone)[0])
         if self.m.calendar.spec:
             us -= us % 86_400_000_000
-        epoch = datetime.datetime(1970, 1, 1)
+        epoch = datetime.datetime.combine(datetime.date(1970, 1, 1), datetime.time())
         at = epoch + datetime.timedelta(microseconds=us - us % 60_000_000)
         return f"{at:%Y-%m-%d %H:%M}"
 
@@ -314,8 +314,8 @@ class _Fitter:
         share = m.calendar.outside
         if share > 0.02:
             found.notes.append(
-                f"{share:.0%} of what began or ended did so outside of the hours found: "
-                "overtime, or other hours than these"
+                f"{share:.0%} of what began or ended did so outside of the hours "
+                "found: overtime, or other hours than these"
             )
 
     # ------------------------------------------------------------ routes
@@ -412,7 +412,7 @@ class _Fitter:
     def _process(
         self, k: int, name: str, visits: Ints, station: dict[str, Any]
     ) -> None:
-        """Fit the times of a station: one for each operation and product that differ."""
+        """Fit the times of a station: of each operation and product that differ."""
         v, cases = self.m.visits, self.m.cases
         activity, product = v.activity[visits], cases.product[v.case[visits]]
         groups: list[tuple[int, int, Floats]] = []
@@ -438,7 +438,7 @@ class _Fitter:
         path = self.fit_of_group.get((k, a, p), self.fit_of_group.get((k, a, -1), ""))
         return self.found.fits[path] if path else None
 
-    def _setup(  # noqa: PLR0913
+    def _setup(
         self,
         k: int,
         name: str,
@@ -608,9 +608,9 @@ class _Fitter:
         arrival_us = np.sort(cases.arrival_us[own])
         if self._is_saturated(p):
             self.found.notes.append(
-                f"{name}: its first station is at work nearly all of the time, so cases "
-                "may come in when there is room for them; the model has them come by "
-                "themselves"
+                f"{name}: its first station is at work nearly all of the time, so "
+                "cases may come in when there is room for them; the model has them "
+                "come by themselves"
             )
         if "pulled" in log.said:
             self.found.notes.append(
@@ -673,7 +673,7 @@ class _Fitter:
             )
 
     def _waits(self) -> None:
-        """Tell how long cases wait for each station, where the log says when they came."""
+        """Tell how long cases wait for each station, where the log says so."""
         m = self.m
         if "queued" not in m.log.said:
             return
@@ -694,14 +694,14 @@ class _Fitter:
             say("failures and repairs: no row tells of one; if there were some, they "
                 "are in the times of work")  # fmt: skip
         if "setup" not in log.said:
-            say("setups: no row tells of one; if there were some, they are in the times "
-                "of work, or between them")  # fmt: skip
+            say("setups: no row tells of one; if there were some, they are in the "
+                "times of work, or between them")  # fmt: skip
         if "queued" not in log.said:
             say("when a case came to a station, and so its wait and its way there; a "
-                "case is taken to come to the line when its first work begins")  # fmt: skip
+                "case is taken to come to the line when its work begins")  # fmt: skip
         if any(not seen.is_said for seen in found.stations.values()):
-            say("which server did what: servers are counted by what was at work at once, "
-                "and one that is never needed is not seen")  # fmt: skip
+            say("which server did what: servers are counted by what was at work at "
+                "once, and one that is never needed is not seen")  # fmt: skip
         say("places in buffers, and which part is served next: buffers are unlimited "
             "here, and parts are served as they come")  # fmt: skip
         say("people, tools and material that work waits for")

@@ -175,7 +175,7 @@ def _checked(said: Mapping[str, str], file: str) -> Columns:
     findings += _bad_values(values, words, file)
     if findings:
         raise ModelError(findings)
-    return Columns(**values, words=words)  # type: ignore[arg-type]
+    return Columns(**values, words=words)
 
 
 def _bad_values(

@@ -73,7 +73,8 @@ def observe(m: Measured, begin_us: int, close_us: int) -> Observed:
 
 def _waits(v: Visits, own: Ints) -> Floats:
     said = own[v.queued_us[own] != UNKNOWN]
-    return (v.start_us[said] - v.queued_us[said]) / 1e6
+    waits: Floats = (v.start_us[said] - v.queued_us[said]) / 1e6
+    return waits
 
 
 def _flows(cases: Cases, begin_us: int, close_us: int) -> tuple[Ints, Floats]:

@@ -10,6 +10,7 @@ with fewer shares, is taken.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -173,8 +174,7 @@ def _order(step: Ints, first: Mask, m: int) -> Ints:
         return order
     before = np.zeros((m, m))
     _count_before(before, step[at], case[at], at)
-    order = _settled(order, before)
-    return order
+    return _settled(order, before)
 
 
 def _count_before(before: Floats, step: Ints, case: Ints, at: Ints) -> None:
@@ -212,8 +212,8 @@ def _moves(step: Ints, first: Mask, ends: Mask, m: int) -> Ints:
     moves = np.zeros((m + 1, m + 1), np.int64)
     follows = np.flatnonzero(~first)
     np.add.at(moves, (step[follows - 1] + 1, step[follows]), 1)
-    np.add.at(moves, (0, step[first]), 1)
-    np.add.at(moves, (step[ends] + 1, m), 1)
+    moves[0, :m] += np.bincount(step[first], minlength=m)
+    moves[1:, m] += np.bincount(step[ends], minlength=m)
     return moves
 
 
@@ -261,7 +261,7 @@ def _cost(moves: Ints) -> float:
     passed, visited = _passes(moves)
     back = moves - _forward(moves)
     n_free = int(((visited > 0) & (visited < passed)).sum()) + int((back > 0).sum())
-    return -2 * _likelihood(moves) + n_free * np.log(max(moves.sum(), 2))
+    return -2 * _likelihood(moves) + n_free * math.log(max(int(moves.sum()), 2))
 
 
 def _rework_first(found: _Labelled) -> _Labelled:

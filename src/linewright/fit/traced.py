@@ -11,6 +11,7 @@ import datetime
 import zoneinfo
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +32,7 @@ from linewright.fit.log import (
     Ints,
     Mask,
 )
+from linewright.fit.tables import coded
 from linewright.traces import LOG_COLUMNS
 
 __all__ = ["is_trace", "log_of_trace", "read_trace"]
@@ -130,7 +132,7 @@ def log_of_trace(
     kind = joined(
         np.full(len(case), WORK), *(np.full(len(s.station), s.kind) for s in stops)
     )
-    columns = {
+    columns: dict[str, Any] = {
         "case": case_all,
         "activity": joined(
             runs.activity, runs.activity[at], np.full(n_repairs, ABSENT)
@@ -266,7 +268,7 @@ class _Rows:
         return int(self.server.max(initial=0)) + 1
 
     def has_arrivals(self) -> bool:
-        """Say whether units came by themselves, or were taken in when there was room."""
+        """Say whether units came by themselves, or were taken in for want of work."""
         wanted = [i for i, n in enumerate(self.details) if n in {"arrival", "order"}]
         return bool((self.is_kind("event") & np.isin(self.detail, wanted)).any())
 
@@ -373,10 +375,6 @@ def _ints(column: pa.ChunkedArray) -> Ints:
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[Ints, tuple[str, ...]]:
-    if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    whole = column.unify_dictionaries().combine_chunks()
-    if isinstance(whole, pa.ChunkedArray):
-        whole = whole.chunk(0)
-    codes = pc.fill_null(whole.indices.cast(pa.int64()), ABSENT)
-    return np.asarray(codes.to_numpy(), np.int64), tuple(whole.dictionary.to_pylist())
+    """Return names as numbers; operations of two products may have one name."""
+    found = coded(column)
+    return found.codes, tuple(found.names)

@@ -8,6 +8,7 @@ added up. What a trace of Linewright says are visits already.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -97,9 +98,8 @@ def _visits(log: EventLog, work_us: Ints, rows: Ints, group: Ints, note: str) ->
         first = np.zeros(0, np.int64)
     begin = rows[first]
 
-    def total(values: Ints | Floats, how: np.ufunc) -> Ints:
-        found: Ints = how.reduceat(values, first) if len(first) else values[:0]
-        return found
+    def total(values: Any, how: np.ufunc) -> Any:
+        return how.reduceat(values, first) if len(first) else values[:0]
 
     return Visits(
         case=log.case[begin],

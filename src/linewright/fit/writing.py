@@ -23,8 +23,8 @@ from linewright.errors import Finding, ModelError
 from linewright.fit.distributions import FEW, Candidate, Fit, ParameterInterval
 from linewright.fit.fitting import Fitted
 from linewright.fit.log import UNKNOWN
-from linewright.model.load import dumps_plain, load, loads, model_hash, write_whole
 from linewright.model.line import Line
+from linewright.model.load import dumps_plain, load, loads, model_hash, write_whole
 from linewright.units import format_duration
 from linewright.version import __version__
 
@@ -35,6 +35,7 @@ __all__ = [
     "line_of",
     "read_evidence",
     "save_fitted",
+    "with_fits",
 ]
 
 
@@ -61,7 +62,7 @@ def line_of(found: Fitted) -> Line:
     Raises:
         ModelError: The model that was found cannot be one.
     """
-    data = _with_fits(found.data, lambda fit: _plain_values(fit))
+    data = with_fits(found.data, _plain_values)
     return loads(dumps_plain(data))
 
 
@@ -72,14 +73,14 @@ def _plain_values(fit: Fit) -> Any:
     return str(d)
 
 
-def _with_fits(value: Any, written: Callable[[Fit], Any]) -> Any:
+def with_fits(value: Any, written: Callable[[Fit], Any]) -> Any:
     """Return data with each `Fit` in it written out."""
     if isinstance(value, Fit):
         return written(value)
     if isinstance(value, dict):
-        return {key: _with_fits(below, written) for key, below in value.items()}
+        return {key: with_fits(below, written) for key, below in value.items()}
     if isinstance(value, list):
-        return [_with_fits(below, written) for below in value]
+        return [with_fits(below, written) for below in value]
     return value
 
 
@@ -112,7 +113,7 @@ def save_fitted(found: Fitted, path: str | Path) -> tuple[Path, ...]:
         where = {"file": beside.name, "column": columns[fit.name], "unit": "s"}
         return {"empirical": where}
 
-    data = _with_fits(found.data, text_of)
+    data = with_fits(found.data, text_of)
     write_whole(target, _commented(dumps_plain(data), found))
     said = evidence_of(found) | {"model_hash": model_hash(load(target))}
     text = json.dumps(_finite(said), indent=1, ensure_ascii=False) + "\n"
@@ -159,7 +160,7 @@ def _mean_interval(fit: Fit) -> tuple[float, float]:
 def _commented(text: str, found: Fitted) -> str:
     """Return the text of a model with what each part rests on above it."""
     lines = [f"# {one}" for one in _head(found)]
-    part, places = "", iter(())
+    places: Iterator[list[str]] = iter(())
     comments: dict[str, Iterator[list[str]]] = {
         "stations": iter([_of_station(found, name) for name in found.stations]),
         "products": iter([_of_product(found, name) for name in found.routes]),
@@ -167,10 +168,10 @@ def _commented(text: str, found: Fitted) -> str:
     }
     for row in text.splitlines():
         if not row.startswith(" "):
-            part = row.partition(":")[0]
-            places = comments.get(part, iter(()))
+            places = comments.get(row.partition(":")[0], iter(()))
         elif row.startswith("  ") and row[2] not in " #-":
-            lines += [f"  # {one}" for one in next(places, [])]
+            said: list[str] = next(places, [])
+            lines += [f"  # {one}" for one in said]
         lines.append(row)
     return "\n".join(lines) + "\n"
 
@@ -212,8 +213,8 @@ def _of_station(found: Fitted, name: str) -> list[str]:
 def _of_product(found: Fitted, name: str) -> list[str]:
     route = found.routes[name]
     lines = [
-        f"{route.n_cases:,} cases, {route.n_ways:,} ways; what comes next is right with "
-        f"chance {route.likely:.0%}"
+        f"{route.n_cases:,} cases, {route.n_ways:,} ways; what comes next is right "
+        f"with chance {route.likely:.0%}"
     ]
     prefix = f"products.{name}."
     for path, fit in found.fits.items():
