@@ -50,6 +50,7 @@ _TESTED = 1_000  # times on which goodness is tested: more would find the smalle
 _BOOTSTRAPS = 199
 _SLOW_BOOTSTRAPS = 119
 _SLOW = ("triangular", "hyperexponential")
+_SLOW_FITTED = 4_000
 _SLOW_TESTED = 400
 _REFUSED = 0.01
 _EQUAL = 2.0
@@ -330,7 +331,8 @@ def _candidates(x: Floats, plain: tuple[str, ...]) -> list[Candidate]:
             continue
         if n < 10 and family.kind not in plain:
             continue
-        sample = x if family.kind not in _SLOW else x[:20_000]
+        stride = 1 if family.kind not in _SLOW else -(-n // _SLOW_FITTED)
+        sample = x[::stride]
         p = family.fit(sample[None, :])[0]
         with np.errstate(all="ignore"):
             likelihood = float(family.log_pdf(x, p).sum())

@@ -183,13 +183,15 @@ def _count_before(before: Floats, step: Ints, case: Ints, at: Ints) -> None:
     Cases are looked at by the lag between two of their first visits, so that the loop
     is over lags and not over cases.
     """
+    m = len(before)
     order = np.lexsort((at, case))
     step, case = step[order], case[order]
     for lag in range(1, len(step)):
         same = case[lag:] == case[:-lag]
         if not same.any():
             return
-        np.add.at(before, (step[:-lag][same], step[lag:][same]), 1)
+        pairs = step[:-lag][same] * m + step[lag:][same]
+        before += np.bincount(pairs, minlength=m * m).reshape(m, m)
 
 
 def _settled(order: Ints, before: Floats) -> Ints:
@@ -211,7 +213,8 @@ def _moves(step: Ints, first: Mask, ends: Mask, m: int) -> Ints:
     """Count moves: row 0 is the entry, column m the end of the route."""
     moves = np.zeros((m + 1, m + 1), np.int64)
     follows = np.flatnonzero(~first)
-    np.add.at(moves, (step[follows - 1] + 1, step[follows]), 1)
+    pairs = (step[follows - 1] + 1) * (m + 1) + step[follows]
+    moves += np.bincount(pairs, minlength=(m + 1) ** 2).reshape(m + 1, m + 1)
     moves[0, :m] += np.bincount(step[first], minlength=m)
     moves[1:, m] += np.bincount(step[ends], minlength=m)
     return moves

@@ -55,6 +55,8 @@ def read_times(column: pa.ChunkedArray, time_format: str, zone: str) -> Times:
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         msg = f"holds numbers of the type {column.type}, not times"
         raise ValueError(msg)
+    if not time_format and (plain := _plain(column, zone)) is not None:
+        return plain
     text = pc.utf8_trim_whitespace(column.cast(pa.string()))
     empty = _mask(pc.fill_null(pc.equal(text, ""), True))
     if time_format:
@@ -62,6 +64,16 @@ def read_times(column: pa.ChunkedArray, time_format: str, zone: str) -> Times:
         offset = np.full(n, "%z" in time_format)
         return Times(us, empty, offset)
     return _iso(text, empty, zone)
+
+
+def _plain(column: pa.ChunkedArray, zone: str) -> Times | None:
+    """Read a column of which every time is whole and has no offset, as most are."""
+    try:
+        found = column.cast(pa.string()).cast(pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        return None
+    us = _as_us(_in_zone(found, zone))
+    return Times(us, us == UNKNOWN, np.zeros(len(us), bool))
 
 
 def _iso(text: pa.ChunkedArray, empty: Mask, zone: str) -> Times:
