@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -63,11 +64,18 @@ def change_point(z: Floats, n_fitted: int = 0) -> ChangePoint | None:
     at = int(np.argmax(_statistics(grouped[None, :], math.inf)[0]))
     statistic = _statistics(grouped[None, :], own)[0]
     inflation = _leaning(grouped, at)
-    drawn = random_of("changepoint", m).standard_normal((_DRAWN, m))
-    highest = _statistics(drawn, math.inf).max(axis=1)
+    highest = _by_chance(m)
     p = (1 + int((highest >= statistic[at] / inflation).sum())) / (_DRAWN + 1)
     begin = n - m * size + at * size
     return ChangePoint(begin, float(z[begin:].mean()), p, n)
+
+
+@cache
+def _by_chance(m: int) -> Floats:
+    """Return the largest statistic of sequences in which nothing changes."""
+    drawn = random_of("changepoint", m).standard_normal((_DRAWN, m))
+    found: Floats = _statistics(drawn, math.inf).max(axis=1)
+    return found
 
 
 def _statistics(z: Floats, n_fitted: float) -> Floats:

@@ -117,6 +117,10 @@ def read_columns(text: str) -> Columns:
     """
     if "=" in text:
         return _checked(_pairs(text), "--columns")
+    if not Path(text).is_file():
+        msg = f'"{text}" is neither a mapping nor a file of one'
+        hint = "write it like case=order_id,activity=step,start=begin,end=finish"
+        raise ModelError([Finding("LW600", msg, file="--columns", help=hint)])
     node, findings = parse_file(Path(text))
     if findings:
         raise ModelError(findings)

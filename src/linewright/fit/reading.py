@@ -8,7 +8,6 @@ the rest is used is for the caller to say.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import zlib
 from pathlib import Path
@@ -189,16 +188,19 @@ def _arrow_csv(
         text = "the file was cut off: its last line and what came after are missing"
         problems.append(Problem("truncated", 1, text))
         last = whole.rfind(b"\n") + 1
+        if whole[:last].count(b"\n") < 2:
+            raise _refused(path, "was cut off before its first row") from None
         return pa_csv.read_csv(pa.BufferReader(whole[:last]), **options)
 
 
 def _readable(path: Path) -> bytes:
     """Return the start of a compressed file, as far as it goes."""
+    inflate = zlib.decompressobj(31)
     found = []
-    with gzip.open(path, "rb") as file:
-        try:
-            while block := file.read(1 << 20):
-                found.append(block)
-        except (EOFError, zlib.error, OSError):
-            pass  # how far it went is what is asked for; the caller tells of the rest
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            try:
+                found.append(inflate.decompress(block))
+            except zlib.error:  # how far it went is asked for; the caller tells of it
+                break
     return b"".join(found)
