@@ -1,9 +1,9 @@
 """Read and fit a large event log: ``python -m benchmarks.fit [--events N]``.
 
 A log of a line of ten stations is made (cases that come by chance, times of four kinds,
-some products, a tenth of them sent back once), written as CSV, read with a mapping and
+three products), written as CSV, read with a mapping and
 fitted; time and peak memory are those of the reading and the fit in a process of their
-own. The exit code is 1 if a mean that went in does not lie within its interval of 99.9 %.
+own. The exit code is 1 if a mean that went in lies outside of its interval of 99.9 %.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from linewright.fit.log import FAILURE, SETUP, EventLog
+from linewright.fit.log import FAILURE, SETUP, WORK, EventLog
 from linewright.fit.traced import log_of_trace
 from linewright.lower import lower
 from linewright.model.line import Line
@@ -25,7 +25,10 @@ calendar: day
 calendars:
   day:
     shifts:
-      - {days: mon-thu, from: "06:00", to: "22:00", breaks: [{from: "12:00", to: "12:30"}]}
+      - days: mon-thu
+        from: "06:00"
+        to: "22:00"
+        breaks: [{from: "12:00", to: "12:30"}]
       - {days: fri, from: "06:00", to: "14:00"}
     holidays: [2027-02-10]
 stations:
@@ -66,9 +69,7 @@ def log_of(line: Line, seed: int = 1, weeks: float = 0) -> EventLog:
 def known(**changed: str) -> Line:
     """Return the known line, with texts in it replaced."""
     text = KNOWN
-    for before, after in changed.values() and [
-        v.split(" -> ") for v in changed.values()
-    ]:
+    for before, after in (said.split(" -> ") for said in changed.values()):
         assert before in text
         text = text.replace(before, after)
     return loads(text)
@@ -77,18 +78,24 @@ def known(**changed: str) -> Line:
 def as_csv(log: EventLog, path: Path, extra: Iterable[list[str]] = ()) -> None:
     """Write a log as a plant would have it: no servers, no work, setups and repairs."""
     kinds = {SETUP: "S", FAILURE: "B"}
+    place = (log.case * len(log.stations) + log.station).tolist()
+    keys = list(zip(place, log.start_us.tolist(), strict=True))
+    ready = {keys[i]: log.end_us[i] for i in np.flatnonzero(log.kind == SETUP)}
     with path.open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file)
         out.writerow(["order", "step", "machine", "item", "begin", "finish", "what"])
         for i in range(len(log)):
             case = int(log.case[i])
+            start_us = log.start_us[i]
+            if log.kind[i] == WORK:  # a plant's work begins after the setup
+                start_us = ready.get(keys[i], start_us)
             out.writerow(
                 [
                     log.cases[case],
                     log.activities[log.activity[i]] if log.activity[i] >= 0 else "",
                     log.stations[log.station[i]],
                     log.products[log.case_product[case]],
-                    str(np.datetime64(int(log.start_us[i]), "us")),
+                    str(np.datetime64(int(start_us), "us")),
                     str(np.datetime64(int(log.end_us[i]), "us")),
                     kinds.get(int(log.kind[i]), "D"),
                 ]

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import integrate, stats
 
 from linewright.fit.changepoint import change_point
-from linewright.fit.distributions import fit_times, scores
+from linewright.fit.distributions import (
+    Candidate,
+    Fit,
+    _candidates,
+    _fit_of,
+    as_distribution,
+    fit_times,
+    scores,
+)
 from linewright.fit.families import FAMILIES
+from linewright.fit.log import Floats
 
 PARAMETERS = {
     "exponential": (3.0,),
@@ -37,7 +48,7 @@ def test_a_family_is_one_distribution(kind: str) -> None:
             b,
             limit=200,
         )[0]
-        for a, b in zip(x[:-1], x[1:], strict=True)
+        for a, b in itertools.pairwise(x)
     ]
     np.testing.assert_allclose(np.diff(family.cdf(x, p)), mass, rtol=1e-6)
     drawn = family.draw(p, np.random.default_rng(1), (20_000,))
@@ -46,8 +57,6 @@ def test_a_family_is_one_distribution(kind: str) -> None:
     d = fit.distribution()
     assert d.mean_us / 1e6 == pytest.approx(drawn.mean(), rel=0.05)
     # the law of the model's own moments, from another module
-    from linewright.fit.distributions import as_distribution
-
     own = as_distribution(kind, tuple(PARAMETERS[kind]), ())
     assert own.mean_us / 1e6 == pytest.approx(drawn.mean(), rel=0.05)
     assert own.cv == pytest.approx(drawn.std() / drawn.mean(), rel=0.06)
@@ -79,14 +88,12 @@ def test_intervals_cover_what_was_drawn(kind: str) -> None:
     assert (inside >= 51).all()
 
 
-def fit_of_kind(kind: str, x):
+def fit_of_kind(kind: str, x: Floats) -> Fit:
     """Fit one kind alone, as few times are."""
-    from linewright.fit import distributions as d
-
-    (candidate,) = d._candidates(x[:9], (kind,))  # noqa: SLF001 - its parameters are moved
+    (candidate,) = _candidates(x[:9], (kind,))
     p = tuple(FAMILIES[kind].fit(x[None, :])[0].tolist())
-    chosen = d.Candidate(kind, p, candidate.aicc)
-    return d._fit_of(kind, x, x, chosen, [chosen], [])  # noqa: SLF001
+    chosen = Candidate(kind, p, candidate.aicc)
+    return _fit_of(kind, x, x, chosen, [chosen], [])
 
 
 def test_what_no_distribution_fits_stands_for_itself() -> None:

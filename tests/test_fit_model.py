@@ -1,6 +1,8 @@
-"""A model from a log: what went in comes out, within its intervals, which are narrow."""
+"""A model from a log: what went in comes out, within intervals that are narrow."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from linewright.model.load import model_hash
 from tests.fit_lines import known, log_of
 
 # true values in the units of evidence: seconds, or plain numbers
-TRUE = {
+TRUE: dict[str, tuple[str, dict[str, float]]] = {
     "stations.cut.process": ("gamma", {"mean": 480, "cv": 0.4}),
     "stations.cut.setup": ("lognormal", {"mean": 900, "cv": 0.3}),
     "stations.mill.process": ("lognormal", {"mean": 840, "cv": 0.5}),
@@ -92,7 +94,9 @@ def test_structure_comes_back(found: Fitted) -> None:
     assert "failures" not in " ".join(found.unknown)
 
 
-def test_a_saved_fit_is_a_model_with_its_evidence(found: Fitted, tmp_path) -> None:
+def test_a_saved_fit_is_a_model_with_its_evidence(
+    found: Fitted, tmp_path: Path
+) -> None:
     files = save_fitted(found, tmp_path / "known.yaml")
     line, warnings = load_checked(files[0])
     assert not [w for w in warnings if w.severity == "error"]
@@ -112,7 +116,9 @@ def _visits(cases: list[list[int]]) -> Visits:
     flat = np.concatenate([np.array(c) for c in cases])
     at = np.arange(len(flat)) * 10
     none = np.full(len(flat), -1)
-    return Visits(case, flat, flat, none, at, at, at + 5, at * 0 + 5.0, at * 0 + 1)
+    return Visits(
+        case, flat, flat, none, at, at, at + 5, np.full(len(flat), 5.0), at * 0 + 1
+    )
 
 
 def test_repeats_are_rework_or_steps_whichever_is_likelier() -> None:
@@ -150,6 +156,8 @@ def test_working_time_leaves_out_whole_nights_alone(log: EventLog) -> None:
         (20, 31, 3),
         (23, 24, 1),  # overtime at night is work
         (21, 22.5, 1.5),  # overtime after a shift, too
+        (22.1, 31, 1),  # begun as the shift ended, done the next morning
+        (21, 29, 1),  # or ended at five, which is no overtime
     ):
         ends = [np.array([monday + round(h * hour)]) for h in (start, end)]
         assert clock.between(*ends)[0] == worked * hour, (start, end)

@@ -83,7 +83,7 @@ def test_a_wrong_mapping_names_the_nearest_column(tmp_path: Path) -> None:
     assert 'did you mean "begin"?' in str(error.value)
     with pytest.raises(ModelError, match="work cannot be told from waiting"):
         read_log(path, read_columns("case=order,activity=step,end=finish"))
-    with pytest.raises(ModelError, match='"order" is not a time|"o0" is not a time'):
+    with pytest.raises(ModelError, match='"o0" is not a time'):
         read_log(
             path, read_columns("case=step,activity=machine,start=order,end=finish")
         )

@@ -29,6 +29,7 @@ __all__ = ["FoundCalendar", "WorkTime", "find_calendar", "local_us"]
 _DAY_US = 86_400_000_000
 _SLOT_US = 1_800_000_000
 _LEAST_BREAK_US = 900_000_000
+_OVERTIME_US = 7_200_000_000  # into the hours off, or before they end
 _N_SLOTS = 48
 _GRID_US = 300_000_000  # shifts begin and end on five minutes
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -294,8 +295,8 @@ def _off_periods(
 class WorkTime:
     """Working time between instants, by a calendar: nights and breaks are left out.
 
-    Only what is off as a whole between two instants is left out: who works on a day off
-    works.
+    What is off as a whole between two instants is left out, and at either end what is
+    longer than overtime would be. Who works on a day off works.
     """
 
     def __init__(self, found: FoundCalendar, log: EventLog) -> None:
@@ -317,7 +318,24 @@ class WorkTime:
         first = np.searchsorted(self._off[:, 0], a, "left")
         last = np.searchsorted(self._off[:, 1], b, "right")
         off = self._sum[np.maximum(last, first)] - self._sum[first]
+        off = off + self._parts(a, b, first, last)
         found: Ints = end_us - start_us - off
+        return found
+
+    def _parts(self, a: Ints, b: Ints, first: Ints, last: Ints) -> Ints:
+        """Return long parts of off periods at either end: too long to be overtime."""
+        found = np.zeros(len(a), np.int64)
+        n = len(self._off)
+        if not n:
+            return found
+        before, after = np.maximum(first - 1, 0), np.minimum(last, n - 1)
+        head = np.where(first > 0, self._off[before, 1] - a, 0)
+        tail = np.where(last < n, b - self._off[after, 0], 0)
+        for part, is_outside in (
+            (head, b > self._off[before, 1]),
+            (tail, a < self._off[after, 0]),
+        ):
+            found += np.where(is_outside & (part > _OVERTIME_US), part, 0)
         return found
 
     def on_us(self, begin_us: int, close_us: int) -> float:

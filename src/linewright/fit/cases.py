@@ -19,6 +19,7 @@ from linewright.model.explain import did_you_mean, listed
 __all__ = ["Cases", "cases_of"]
 
 _USUAL = 0.5
+_POOLS = ("others", "part")  # what products that are put together are called
 _QUIET = 0.95  # quantile of the gaps within cases after which one has ended
 
 
@@ -59,7 +60,7 @@ def cases_of(
         v: Its visits.
         min_cases: Products with fewer are put together.
         products: Products of a model: those that the log has by their names stay, the
-            others are put to the one that the log does not have.
+            others are put to the one into which a fit puts such.
 
     Raises:
         ValueError: There is no one product for the others.
@@ -109,7 +110,8 @@ def _as_in_model(
     """Put the products of a log to those of a model."""
     names = list(products)
     own = np.unique(log.case_product[seen]).tolist()
-    rest = [name for name in names if name not in {log.products[i] for i in own}]
+    pools = [name for name in names if name.rstrip("_") in _POOLS]
+    rest = [name for name in pools if name not in {log.products[i] for i in own}]
     rank = np.full(len(log.products), ABSENT)
     pooled = []
     counts = np.bincount(log.case_product[seen], minlength=len(log.products))

@@ -30,6 +30,7 @@ from linewright.fit.log import (
     Ints,
     spans_between,
 )
+from linewright.fit.nested import take_off_stops
 from linewright.fit.routes import Route, find_route
 from linewright.fit.stations import (
     Failures,
@@ -70,6 +71,7 @@ class Measured:
         cases: Cases.
         at_station: Positions of the visits at each station.
         rows_at: Positions of the rows at each station.
+        n_nested: Setups and repairs that lay inside of work, and were taken off it.
     """
 
     log: EventLog
@@ -81,6 +83,7 @@ class Measured:
     cases: Cases
     at_station: list[Ints]
     rows_at: list[Ints]
+    n_nested: int = 0
 
 
 @dataclass(slots=True)
@@ -146,10 +149,13 @@ def measure(log: EventLog, min_cases: int = 10, line: Line | None = None) -> Mea
     clocks = {-1: WorkTime(calendar, log)}
     clocks |= {k: WorkTime(found, log) for k, found in own.items()}
     work_us = log.work_us.copy()
+    n_nested = 0
     for k, rows in enumerate(rows_at):
         bare = rows[work_us[rows] == UNKNOWN]
         clock = clocks.get(k, clocks[-1])
         work_us[bare] = clock.between(log.start_us[bare], log.end_us[bare])
+        if len(bare):
+            n_nested += take_off_stops(log, rows, work_us)
     v = visits_of(log, work_us)
     return Measured(
         log=log,
@@ -161,6 +167,7 @@ def measure(log: EventLog, min_cases: int = 10, line: Line | None = None) -> Mea
         cases=cases_of(log, v, min_cases, () if line is None else line.products),
         at_station=spans_between(v.station, len(log.stations)),
         rows_at=rows_at,
+        n_nested=n_nested,
     )
 
 
@@ -325,6 +332,11 @@ class _Fitter:
         v, cases = m.visits, m.cases
         if v.note:
             found.notes.append(v.note)
+        if m.n_nested:
+            found.notes.append(
+                f"{m.n_nested:,} setups and repairs lay inside of a piece of work; "
+                "they are taken off it"
+            )
         may_rework = "rework cannot be seen" not in v.note
         routes = []
         known = cases.is_begun[v.case]
