@@ -154,6 +154,7 @@ def test_a_drift_is_proposed_and_changes_nothing_before_it_is_ratified(
     Path("line.yaml").write_text(text, "utf-8")
     Path("now.yaml").write_text(text.replace("gamma(8 min", "gamma(11 min"), "utf-8")
     assert main(["trace", "now.yaml", "--out", "now.parquet", "-q"]) == 0
+    capsys.readouterr()
     drift = ["drift", "line.yaml", "now.parquet", "--zone", "Europe/Vienna"]
     assert main([*drift, "--replications", "3", "--out", "found", "--json"]) == 1
     out = capsys.readouterr()
