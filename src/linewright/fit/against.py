@@ -174,7 +174,7 @@ def validate(  # noqa: PLR0913
         origin_us=origin_us,
         replications=replications,
         seed=seed,
-        as_first_start="queued" not in log.said,
+        said=log.said,
     )
     is_paired = arrivals == "log"
     compared = _line_figures(real, runs, margin, is_paired=is_paired)

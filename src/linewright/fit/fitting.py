@@ -20,6 +20,7 @@ from scipy import stats
 from linewright.errors import Finding, ModelError
 from linewright.fit.calendars import FoundCalendar, WorkTime, find_calendar, local_us
 from linewright.fit.cases import Cases, cases_of
+from linewright.fit.delays import delays_of
 from linewright.fit.distributions import FEW, Fit, fit_times
 from linewright.fit.log import (
     FAILURE,
@@ -51,6 +52,8 @@ _DIFFERENT = 0.15  # difference in weekly hours that makes one
 _RARE_STATION = 0.01
 _FEW_FAILURES = 3
 _ALWAYS = 0.97
+_FEW_DELAYS = 10
+_SHORT_DELAY = 0.02  # of the mean work of a visit
 _MATTERS = 0.02
 _WIDER = 1.33
 _SURE = 1e-3
@@ -259,6 +262,7 @@ class _Fitter:
         self.tell = tell
         self.fit_of_group: dict[tuple[int, int, int], str] = {}
         self.buffers: set[str] = set()
+        self.delay_of: dict[int, Fit] = {}
         self.passes = False
         self.door = "entry"
         while self.door in measured.log.stations:
@@ -272,6 +276,7 @@ class _Fitter:
         routes = self._routes()
         self.tell("fitting times")
         stations = self._stations()
+        self._delays()
         products = self._products(routes, stations)
         self._drop_unvisited(stations, products)
         self._waits()
@@ -526,6 +531,29 @@ class _Fitter:
         self.found.fits[up.name] = moved
         return moved
 
+    def _delays(self) -> None:
+        """Fit what cases wait beyond what stations explain, for each operation."""
+        m, found = self.m, self.found
+        if "work" in m.log.said:  # a trace: its own line explains it
+            return
+        servers = {
+            k: found.stations[name].servers
+            for k, name in enumerate(m.log.stations)
+            if name in found.stations
+        }
+        delays_s, at = delays_of(m.log, m.visits, m.rows_at, servers)
+        work_s = float(m.visits.work_s.mean()) if len(m.visits) else 0.0
+        for a, name in enumerate(m.log.activities):
+            own = delays_s[m.visits.activity[at] == a]
+            if len(own) >= _FEW_DELAYS and own.mean() > _SHORT_DELAY * work_s:
+                self.delay_of[a] = self._fit(f"delays.{name}", own)
+        if self.delay_of:
+            found.notes.append(
+                "cases wait with a server free, or in the middle of their work, for "
+                "reasons that the log does not tell; such waits stand as `transport` "
+                "to the operation"
+            )
+
     # ------------------------------------------------------------ products
 
     def _products(
@@ -577,6 +605,8 @@ class _Fitter:
                     }
                 own["choose"], own["buffer"] = "first_free", f"before {names[i]}"
                 self.buffers.add(own["buffer"])
+            if steps and step.activity in self.delay_of:
+                own["transport"] = self.delay_of[step.activity]
             if step.sample < 1:
                 own["sample"] = round(step.sample, 4)
             if step.is_rework_only:

@@ -7,13 +7,14 @@ trace, which becomes a log and goes the same way; so nothing is measured in two 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from linewright.fit.cases import Cases
 from linewright.fit.fitting import Measured, measure
-from linewright.fit.log import UNKNOWN, EventLog, Floats, Ints
+from linewright.fit.log import ABSENT, UNKNOWN, EventLog, Floats, Ints
 from linewright.fit.traced import log_of_trace
 from linewright.fit.visits import Visits
 from linewright.lower import Lowered, lower
@@ -31,7 +32,7 @@ class Observed:
         begin_us: From when.
         close_us: Until when.
         left_us: When each case that ended within left, in order.
-        flow_s: Time from its coming to its leaving, in the same order.
+        flow_s: Time from coming to leaving of those of them that were seen to come.
         ended_us: For each station, when visits that ended within did, in order.
         cycle_s: For each station, their work, in the same order.
         wait_s: For each station, their waits; empty where the log does not say.
@@ -79,11 +80,12 @@ def _waits(v: Visits, own: Ints) -> Floats:
 
 def _flows(cases: Cases, begin_us: int, close_us: int) -> tuple[Ints, Floats]:
     left = cases.leave_us
-    inside = (left >= begin_us) & (left < close_us) & cases.is_ended & cases.is_begun
-    inside &= ~cases.is_scrapped
+    inside = (left >= begin_us) & (left < close_us)
+    inside &= cases.is_ended & ~cases.is_scrapped
     at = np.flatnonzero(inside)
     at = at[np.argsort(left[at], kind="stable")]
-    return left[at], (left[at] - cases.arrival_us[at]) / 1e6
+    whole = at[cases.is_begun[at]]
+    return left[at], (left[whole] - cases.arrival_us[whole]) / 1e6
 
 
 # ---------------------------------------------------------------- simulations
@@ -154,7 +156,7 @@ def observed_runs(  # noqa: PLR0913
     origin_us: int,
     replications: int,
     seed: int,
-    as_first_start: bool = False,
+    said: frozenset[str],
 ) -> list[Observed]:
     """Return the figures of simulated replications in the same window.
 
@@ -165,22 +167,28 @@ def observed_runs(  # noqa: PLR0913
         origin_us: When the line starts.
         replications: How many.
         seed: Of all streams.
-        as_first_start: Count flow times from a case's first start and not from its
-            coming, as a log does that does not say when cases come.
+        said: What the log says; what it does not, simulations do not say either, so
+            that both are looked at alike.
     """
     until_us = close_us - origin_us
     lowered = lower(line, until_us)
     found = []
     for number in range(replications):
         log = simulated_log(line, lowered, until_us, number, seed)
-        if as_first_start:
-            log = replace(
-                log,
-                case_arrival_us=np.full(len(log.cases), UNKNOWN),
-                queued_us=np.full(len(log), UNKNOWN),
-            )
-        m = measure(log, 1)
-        if as_first_start:
-            m = replace(m, cases=replace(m.cases, is_begun=m.cases.product >= 0))
+        m = measure(_said_as(log, said), 1)
         found.append(observe(m, begin_us, close_us))
     return found
+
+
+def _said_as(log: EventLog, said: frozenset[str]) -> EventLog:
+    """Return a log that says no more of its cases than another does."""
+    n = len(log.cases)
+    hidden = {"fate", "arrival", "queued"} - said
+    changed: dict[str, Any] = {"said": log.said - hidden}
+    if "fate" in hidden:
+        changed["case_fate"] = np.full(n, ABSENT)
+    if "arrival" in hidden:
+        changed["case_arrival_us"] = np.full(n, UNKNOWN)
+    if "queued" in hidden:
+        changed["queued_us"] = np.full(len(log), UNKNOWN)
+    return replace(log, **changed)
