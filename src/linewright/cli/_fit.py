@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from linewright.fit.drifting import Drift, Effect
     from linewright.fit.fitting import Fitted
     from linewright.fit.log import EventLog, Problem
+    from linewright.fit.writing import Evidence
     from linewright.model.line import Line
 
 PROPOSED = "drift.json"
@@ -213,7 +214,7 @@ def run_validate(args: Args) -> int:
     from linewright.fit.log import UNKNOWN  # noqa: PLC0415
 
     line = load_line(args, args.model, args.overlay)
-    evidence = None if args.overlay or args.parameters else _evidence(args, line)
+    evidence = _evidence(args, line)
     log, problems = _read(args)
     if _is_spoiled(problems) and not args.use_rest:
         say(args, "nothing was compared; --use-rest compares what is left")
@@ -232,7 +233,7 @@ def run_validate(args: Args) -> int:
         replications=args.replications,
         arrivals=args.arrivals,
         seed=args.seed,
-        n_fitted=_n_fitted(args, line),
+        n_fitted=_n_fitted(evidence, line),
         tell=lambda text: say(args, text),
     )
     if evidence is None and not args.from_time:
@@ -246,15 +247,18 @@ def run_validate(args: Args) -> int:
     return FOUND if any(one.verdict == "drifts" for one in found.stations) else OK
 
 
-def _evidence(args: Args, line: Line) -> Any:
+def _evidence(args: Args, line: Line) -> Evidence | None:
+    """Return the evidence beside a model, and say if the model is another now."""
     from linewright.fit.writing import read_evidence  # noqa: PLC0415 - slow
 
-    return read_evidence(args.model, line)
+    found = read_evidence(args.model, line)
+    if found is not None and found.is_changed:
+        say(args, f"{found.path} is of the model before it was changed")
+    return found
 
 
-def _n_fitted(args: Args, line: Line) -> Callable[[str], int]:
+def _n_fitted(evidence: Evidence | None, line: Line) -> Callable[[str], int]:
     """Return how many times the inputs of a station rest on, by the evidence."""
-    evidence = None if args.overlay or args.parameters else _evidence(args, line)
     if evidence is None:
         return lambda _: 0
     least: dict[str, int] = {}
@@ -263,11 +267,7 @@ def _n_fitted(args: Args, line: Line) -> Callable[[str], int]:
             if name.startswith(f"stations.{station}."):
                 least[station] = min(fit.n, least.get(station, fit.n))
 
-    def of(name: str) -> int:
-        bare = name.removeprefix("stations.").removesuffix(".process")
-        return least.get(bare, 0)
-
-    return of
+    return lambda station: least.get(station, 0)
 
 
 def _share(text: str, name: str) -> float:
@@ -359,7 +359,7 @@ def run_drift(args: Args) -> int:
         log,
         alarm=_share(args.alarm, "alarm"),
         margin=_share(args.margin, "margin"),
-        n_fitted=_n_fitted(args, line),
+        n_fitted=_n_fitted(_evidence(args, line), line),
     )
     changes = changes_of(line, found)
     effect = None

@@ -138,7 +138,7 @@ def validate(  # noqa: PLR0913
         arrivals: ``log``: cases come when they came in the log; ``model``: as the
             model has it.
         seed: Of the simulations.
-        n_fitted: How many times an input rests on, by its name in the evidence.
+        n_fitted: How many times the inputs of a station rest on; 0: they are known.
         tell: Told what is being done.
 
     Raises:
@@ -399,7 +399,7 @@ def since_of(series: list[Series], n_fitted: Callable[[str], int]) -> tuple[int,
     """Return since when one of a station's inputs drifts, the surest first."""
     found: list[tuple[ChangePoint, Series]] = []
     for one in series:
-        point = change_point(one.z, n_fitted(f"stations.{one.of.station}.process"))
+        point = change_point(one.z, n_fitted(one.of.station))
         if point is not None and point.p * max(len(series), 1) < _ALARM:
             found.append((point, one))
     if not found:

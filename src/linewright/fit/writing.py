@@ -47,12 +47,14 @@ class Evidence:
         path: The file.
         fits: Every distribution, by what it is for.
         held_back_from_us: From when on the log was not used, or `UNKNOWN`.
+        is_changed: Whether the model was changed since.
         said: All of it.
     """
 
     path: Path
     fits: dict[str, Fit]
     held_back_from_us: int
+    is_changed: bool
     said: dict[str, Any]
 
 
@@ -316,10 +318,10 @@ def read_evidence(model: str | Path, line: Line) -> Evidence | None:
 
     Args:
         model: The model file.
-        line: The line in it, whose hash has to be that of the evidence.
+        line: The line in it.
 
     Raises:
-        ModelError: The evidence is of another model, or cannot be read.
+        ModelError: The evidence cannot be read.
     """
     path = evidence_path(model)
     if not path.is_file():
@@ -332,11 +334,10 @@ def read_evidence(model: str | Path, line: Line) -> Evidence | None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         msg = f"is no evidence of a model: {error}"
         raise ModelError([Finding("LW607", msg, file=str(path))]) from error
-    if own_hash != model_hash(line):
-        msg = f"is of another model than {Path(model).name}: that was changed since"
-        hint = "fit again, or move the evidence away"
-        raise ModelError([Finding("LW607", msg, file=str(path), help=hint)])
-    return Evidence(path, fits, UNKNOWN if held is None else int(held), said)
+    is_changed = own_hash != model_hash(line)
+    return Evidence(
+        path, fits, UNKNOWN if held is None else int(held), is_changed, said
+    )
 
 
 def _fit(said: dict[str, Any]) -> Fit:
