@@ -51,6 +51,8 @@ def test_a_family_is_one_distribution(kind: str) -> None:
         for a, b in itertools.pairwise(x)
     ]
     np.testing.assert_allclose(np.diff(family.cdf(x, p)), mass, rtol=1e-6)
+    ends = family.cdf(np.array([0.0, 1e4]), p)
+    np.testing.assert_allclose(ends, [0, 1], atol=1e-9)
     drawn = family.draw(p, np.random.default_rng(1), (20_000,))
     assert stats.kstest(drawn, lambda t: family.cdf(t, p)).pvalue > 1e-3
     fit = fit_times(kind, drawn[:5_000])

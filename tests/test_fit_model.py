@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 
 from linewright.fit.calendars import WorkTime, find_calendar
+from linewright.fit.carrying import carry
 from linewright.fit.fitting import Fitted, fit_log
 from linewright.fit.log import EventLog
+from linewright.fit.mapping import read_columns
+from linewright.fit.reading import read_log
 from linewright.fit.routes import find_route
 from linewright.fit.visits import Visits
 from linewright.fit.writing import line_of, read_evidence, save_fitted
 from linewright.model.check import load_checked
-from linewright.model.load import model_hash
-from tests.fit_lines import known, log_of
+from linewright.model.load import loads, model_hash
+from tests.fit_lines import KNOWN, as_csv, known, log_of
 
 # true values in the units of evidence: seconds, or plain numbers
 TRUE: dict[str, tuple[str, dict[str, float]]] = {
@@ -161,3 +164,44 @@ def test_working_time_leaves_out_whole_nights_alone(log: EventLog) -> None:
     ):
         ends = [np.array([monday + round(h * hour)]) for h in (start, end)]
         assert clock.between(*ends)[0] == worked * hour, (start, end)
+
+
+def test_waits_that_no_station_explains_are_found_and_put_on_the_way(
+    tmp_path: Path,
+) -> None:
+    """A way of 25 minutes to the mill comes back; waiting for a busy one is none."""
+    line = known(
+        a="    route: [cut, mill, test, pack] ->     route: [cut, {station: mill, "
+        "transport: 25 min}, test, pack]",
+        b="Europe/Vienna -> UTC",
+        c="exponential(110 min) -> exponential(90 min)",
+        d="exponential(80 min) -> exponential(2000 h)",
+        e="calendar: day -> description: around the clock",
+        f="every: exponential(9 h) -> every: exponential(9000 h)",
+    )
+    path = tmp_path / "log.csv"
+    as_csv(log_of(line, weeks=6), path)
+    mapping = "case=order,activity=step,station=machine,product=item,start=begin,"
+    mapping += "end=finish,kind=what,work=D,setup=S,failure=B"
+    found = fit_log(read_log(path, read_columns(mapping)))
+    # what of the way falls into the time of a busy station is not seen
+    assert 0.9 * 25 * 60 < found.fits["delays.mill"].mean_s < 25 * 60
+    assert set(found.fits) & {"delays.test", "delays.pack"} == set()
+    (product,) = found.data["products"].values()
+    mill = next(s for s in product["route"] if s["operation"] == "mill")
+    assert mill["transport"] is found.fits["delays.mill"]
+    assert found.stations["mill"].servers == 1  # the second is hardly ever needed
+
+
+def test_what_inputs_may_be_widens_what_results_say() -> None:
+    """An M/G/1-like line of few records: the wide interval holds the truth."""
+    text = KNOWN.replace("16 weeks", "8 weeks")
+    found = fit_log(log_of(loads(text), weeks=1))
+    out = carry(found, line_of(found), draws=10)
+    throughput = out[0]
+    assert throughput.wide_low < throughput.low < throughput.high < throughput.wide_high
+    # 1/80 and 1/110 a minute come; a twentieth of the shafts is scrapped
+    true = 60 / 80 * 0.95 + 60 / 110
+    assert throughput.wide_low < true < throughput.wide_high
+    with pytest.raises(ValueError, match="ten draws"):
+        carry(found, line_of(found), draws=3)

@@ -295,8 +295,8 @@ def _triangular_log(x: Floats, p: Floats) -> Floats:
 def _triangular_cdf(x: Floats, p: Floats) -> Floats:
     a, m, b = p
     wide = b - a
-    left = (x - a) ** 2 / (wide * max(m - a, 1e-12))
-    right = 1 - (b - x) ** 2 / (wide * max(b - m, 1e-12))
+    left = np.maximum(x - a, 0) ** 2 / (wide * max(m - a, 1e-12))
+    right = 1 - np.maximum(b - x, 0) ** 2 / (wide * max(b - m, 1e-12))
     found: Floats = np.clip(np.where(x < m, left, right), 0, 1)
     return found
 

@@ -34,16 +34,17 @@ def section(facts: Facts) -> Section | None:
         f"The inputs were fitted to records of {log['cases']:,} cases; "
         f"{counted(len(few), 'input')} of {len(fits)} rest on fewer than {FEW} times"
     )
-    text = [
-        f"{counted(len(own), 'input')} stand for themselves: no distribution fits them."
-    ]
-    if found.said["unknown"]:
-        text.append("Cannot be known from these records:")
-    notes = tuple(f"{one}." for one in found.said["unknown"])
+    text: tuple[str, ...] = ()
+    if own:
+        some = f"Of {counted(len(own), 'input')} the times stand for themselves"
+        text = (f"{some}, since no distribution fits them.",)
+    notes = tuple(
+        f"Cannot be known from these records: {one}." for one in found.said["unknown"]
+    )
     drawn = sorted((one for one in fits if one.plot), key=lambda one: -one.n)[:SHOWN]
     figures = (_figure(drawn, headline),) if drawn else ()
     return Section(
-        "inputs", "What the inputs rest on", headline, tuple(text), figures,
+        "inputs", "What the inputs rest on", headline, text, figures,
         (_table(fits),), notes=notes,
     )  # fmt: skip
 
