@@ -190,6 +190,14 @@ def test_what_cannot_be_compared_says_why(
         assert main(["validate", "line.yaml", "log.csv", *columns, *more]) == 2
         assert said in capsys.readouterr().err
     assert main(["drift", "line.yaml", "log.csv", *columns, "--alarm", "0"]) == 2
+    capsys.readouterr()
+    as_csv(log, Path("more.csv"), [["gear:1", "glue", "gluer", "gear",
+           "2027-01-05 09:00:00", "2027-01-05 09:05:00", "D"]])  # fmt: skip
+    loud = ["--columns", COLUMNS]
+    assert main(["drift", "line.yaml", "more.csv", *loud]) in {0, 1}
+    err = capsys.readouterr().err
+    assert "unknown_station: 1 rows" in err
+    assert "gluer" in err
     assert main(["fit", "log.csv", *columns, "--hold-back", "half"]) == 2
     assert "nor a date such as" in capsys.readouterr().err
     assert main(["fit", "nothing.csv", "-q"]) == 2

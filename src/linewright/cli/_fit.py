@@ -342,7 +342,8 @@ def _value(value: float, unit: str) -> str:
 
 def run_drift(args: Args) -> int:
     """Say since when a line is not the one that its model says."""
-    from linewright.fit.drifting import (  # noqa: PLC0415 - slow
+    from linewright.fit.against import known_part  # noqa: PLC0415 - slow
+    from linewright.fit.drifting import (  # noqa: PLC0415
         DRIFTS,
         changes_of,
         effect_of,
@@ -354,6 +355,9 @@ def run_drift(args: Args) -> int:
     if _is_spoiled(problems) and not args.use_rest:
         say(args, "nothing was looked at; --use-rest looks at what is left")
         return FOUND
+    log, strange = known_part(line, log)
+    for problem in strange:
+        say(args, str(problem))
     found = find_drift(
         line,
         log,

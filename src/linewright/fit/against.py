@@ -31,7 +31,15 @@ from linewright.fit.observing import Observed, driven, observe, observed_runs
 from linewright.fit.scoring import Series, inputs_of
 from linewright.model.line import Line
 
-__all__ = ["AGREES", "CANNOT_TELL", "DIFFERS", "Compared", "Validation", "validate"]
+__all__ = [
+    "AGREES",
+    "CANNOT_TELL",
+    "DIFFERS",
+    "Compared",
+    "Validation",
+    "known_part",
+    "validate",
+]
 
 AGREES, DIFFERS, CANNOT_TELL = "agrees", "differs", "cannot tell"
 
@@ -151,7 +159,7 @@ def validate(  # noqa: PLR0913
     if replications < 2:
         msg = f"replications is {replications}; two or more are needed"
         raise ValueError(msg)
-    known, problems = _known(line, log)
+    known, problems = known_part(line, log)
     try:
         m = measure(known, 1, line)
     except ValueError as error:
@@ -200,8 +208,12 @@ def validate(  # noqa: PLR0913
     )
 
 
-def _known(line: Line, log: EventLog) -> tuple[EventLog, tuple[Problem, ...]]:
-    """Leave out what happened at stations that the model does not have."""
+def known_part(line: Line, log: EventLog) -> tuple[EventLog, tuple[Problem, ...]]:
+    """Return what of a log happened at stations of a model, and what did not.
+
+    Raises:
+        ModelError: The model has none of its stations.
+    """
     known = np.array([name in line.stations for name in log.stations])
     wrong = ~known[log.station]
     if not wrong.any():

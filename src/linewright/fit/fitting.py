@@ -29,6 +29,7 @@ from linewright.fit.log import (
     EventLog,
     Floats,
     Ints,
+    Mask,
     spans_between,
 )
 from linewright.fit.nested import take_off_stops
@@ -369,11 +370,20 @@ class _Fitter:
         n_open = int((~cases.is_ended & (cases.product >= 0)).sum())
         n_cut = int((~cases.is_begun & (cases.product >= 0)).sum())
         if n_open or n_cut:
+            open_ones = self._some(~cases.is_ended)
+            cut_ones = self._some(~cases.is_begun)
             found.notes.append(
-                f"{n_open:,} cases had not ended when the log did, and {n_cut:,} were "
-                "there already when it began; what they show in between is used"
+                f"{n_open:,} cases had not ended when the log did{open_ones}, and "
+                f"{n_cut:,} were there already when it began{cut_ones}; what they show "
+                "in between is used"
             )
         return routes
+
+    def _some(self, chosen: Mask) -> str:
+        """Return the names of some cases, in parentheses."""
+        at = np.flatnonzero(chosen & (self.m.cases.product >= 0))[:3]
+        shown = ", ".join(self.m.log.cases[int(i)] for i in at)
+        return f" ({shown}{', …' if shown else ''})" if shown else ""
 
     def _route_notes(self, name: str, route: Route) -> None:
         if route.missed > 0.01:
