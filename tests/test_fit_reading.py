@@ -100,6 +100,26 @@ def test_a_wrong_mapping_names_the_nearest_column(tmp_path: Path) -> None:
         assert said in str(error.value)
 
 
+def test_a_mapping_can_be_a_file_and_says_what_words_mean(tmp_path: Path) -> None:
+    rows = [f"{row},{word}" for row, word in zip(ROWS, "DSBX" * 7 + "DD", strict=True)]
+    path = tmp_path / "log.csv"
+    path.write_text(HEAD.replace("\n", ",what\n") + "\n".join(rows) + "\n", "utf-8")
+    mapping = tmp_path / "mapping.yaml"
+    said = "\n".join(pair.replace("=", ": ") for pair in MAPPING.split(","))
+    words = "{D: work, S: setup, B: failure, X: ignore}"
+    mapping.write_text(f"{said}\nkind: what\nwords: {words}\n", "utf-8")
+    log = read_log(path, read_columns(str(mapping)))
+    counts = [int((log.kind == kind).sum()) for kind in (WORK, SETUP, FAILURE)]
+    assert counts == [9, 7, 7]
+    assert {"setup", "failure"} <= log.said
+    mapping.write_text(f"{said}\nkind: what\nwords: {{D: wrk}}\n", "utf-8")
+    with pytest.raises(ModelError, match='did you mean "work"'):
+        read_columns(str(mapping))
+    mapping.write_text(f"{said}\nkind: what\n", "utf-8")
+    with pytest.raises(ModelError, match='has "D", "S", "B", "X"'):
+        read_log(path, read_columns(str(mapping)))
+
+
 def test_files_that_were_cut_off_say_so(tmp_path: Path) -> None:
     whole = (HEAD + "\n".join(ROWS * 40) + "\n").encode()
     packed = gzip.compress(whole)

@@ -281,6 +281,7 @@ class _Fitter:
         products = self._products(routes, stations)
         self._drop_unvisited(stations, products)
         self._waits()
+        self._few()
         self._unknown()
         days = (m.log.close_us - m.log.begin_us) / 86.4e9
         horizon = f"{math.ceil(days)} d" if days > 2 else f"{math.ceil(days * 24)} h"
@@ -737,6 +738,19 @@ class _Fitter:
             if len(own):
                 waits = wait_us[own] / 1e6
                 self.found.waits_s[name] = (float(waits.mean()), len(own))
+
+    def _few(self) -> None:
+        """Warn of inputs that rest on few times, and name some."""
+        few = sorted(
+            (fit for fit in self.found.fits.values() if fit.n < FEW), key=lambda f: f.n
+        )
+        if few:
+            shown = ", ".join(f"{fit.name} ({fit.n})" for fit in few[:3])
+            more = ", …" if len(few) > 3 else ""
+            self.found.notes.append(
+                f"{len(few)} of {len(self.found.fits)} inputs rest on fewer than {FEW} "
+                f"times: {shown}{more}; do not rely on them"
+            )
 
     def _unknown(self) -> None:
         log, found = self.m.log, self.found

@@ -155,14 +155,16 @@ def _raw(source: Source) -> Raw:
         problems=list(source.problems),
         said={key for key in ("server", "product", "queued") if key in named},
     )
+    kept = np.ones(n, bool)
     if "kind" in names:
-        _kinds(raw, names["kind"], words, columns.kind)
+        kept = _kinds(raw, names["kind"], words, columns.kind)
     if "quantity" in named:
         raw.quantity = _numbers(raw, named["quantity"], "quantity")
     if columns.transition:
         instance = coded(named["instance"]) if "instance" in named else None
         times = _times(raw, named["time"], columns, "time")
-        return _paired(raw, times, _moves(names["transition"], words, raw), instance)
+        moves = np.where(kept, _moves(names["transition"], words, raw), _OTHER)
+        return _paired(raw, times, moves, instance)
     for key in ("queued", "start", "end"):
         if key in named:
             setattr(raw, f"{key}_us", _times(raw, named[key], columns, key))
@@ -172,6 +174,7 @@ def _raw(source: Source) -> Raw:
         long_us = np.where(known, minutes, 0.0) * UNITS_US[columns.duration_unit]
         start_us = raw.end_us - np.round(long_us).astype(np.int64)
         raw.start_us = np.where(known, start_us, UNKNOWN)
+    _keep(raw, kept)
     return raw
 
 
@@ -244,8 +247,12 @@ def _times(raw: Raw, column: pa.ChunkedArray, columns: Columns, key: str) -> Int
     return times.us
 
 
-def _kinds(raw: Raw, words: Coded, meanings: dict[str, str], column: str) -> None:
-    """Read which rows are work, setups and repairs; the rest is an error."""
+def _kinds(raw: Raw, words: Coded, meanings: dict[str, str], column: str) -> Mask:
+    """Read which rows are work, setups and repairs; say which are to be used.
+
+    Raises:
+        ModelError: A word has no meaning.
+    """
     kinds, unknown, ignored = [], [], []
     for i, word in enumerate(words.names):
         meaning = meanings.get(word.lower(), "")
@@ -264,8 +271,7 @@ def _kinds(raw: Raw, words: Coded, meanings: dict[str, str], column: str) -> Non
     present = set(np.unique(raw.kind).tolist())
     raw.said |= {"setup"} if SETUP in present else set()
     raw.said |= {"failure"} if FAILURE in present else set()
-    if ignored:
-        _keep(raw, ~np.isin(words.codes, ignored))
+    return ~np.isin(words.codes, ignored)
 
 
 def _keep(raw: Raw, kept: Mask) -> None:
