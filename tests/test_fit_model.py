@@ -19,6 +19,7 @@ from linewright.fit.writing import line_of, read_evidence, save_fitted
 from linewright.model.check import load_checked
 from linewright.model.load import loads, model_hash
 from tests.fit_lines import KNOWN, as_csv, known, log_of
+from tests.parts import PROJECT
 
 # true values in the units of evidence: seconds, or plain numbers
 TRUE: dict[str, tuple[str, dict[str, float]]] = {
@@ -195,7 +196,7 @@ def test_waits_that_no_station_explains_are_found_and_put_on_the_way(
 
 def test_what_inputs_may_be_widens_what_results_say() -> None:
     """After a week of records the wide interval holds the true throughput."""
-    text = KNOWN.replace("16 weeks", "8 weeks")
+    text = KNOWN.replace("16 weeks", "3 weeks")
     found = fit_log(log_of(loads(text), weeks=1))
     out = carry(found, line_of(found), draws=10)
     throughput = out[0]
@@ -205,3 +206,28 @@ def test_what_inputs_may_be_widens_what_results_say() -> None:
     assert throughput.wide_low < true < throughput.wide_high
     with pytest.raises(ValueError, match="ten draws"):
         carry(found, line_of(found), draws=3)
+
+
+def test_the_mini_fab_comes_back_from_its_trace() -> None:
+    """Times and batches that Intel's Mini-Fab was published with (five machines)."""
+    line, _ = load_checked(PROJECT / "examples" / "mini-fab" / "line.yaml")
+    found = fit_log(log_of(line, weeks=3))
+    route = found.data["products"]["Pa"]["route"]
+    assert [step["operation"] for step in route] == ["S1", "S2", "S3", "S4", "S5", "S6"]
+    stations = [step["station"] for step in route]
+    assert [sorted(s) if isinstance(s, dict) else s for s in stations] == [
+        ["Ma", "Mb"],
+        ["Mc", "Md"],
+        "Me",
+        ["Mc", "Md"],
+        ["Ma", "Mb"],
+        "Me",
+    ]
+    minutes = [225, 30, 55, 50, 255, 10]
+    for step, station, minute in zip(route, stations, minutes, strict=True):
+        fits = [step["process"]] if isinstance(station, str) else list(station.values())
+        for fit in fits:  # emergency stops make some a little shorter
+            assert fit.mean_s == pytest.approx(60 * minute, rel=0.03)
+    assert found.data["stations"]["Ma"]["batch"] == {"max": 3}
+    assert found.data["stations"]["Mb"]["batch"] == {"max": 3}
+    assert "batch" not in found.data["stations"]["Me"]

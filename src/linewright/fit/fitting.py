@@ -38,6 +38,7 @@ from linewright.fit.stations import (
     Failures,
     Setups,
     StationSeen,
+    batches_at,
     failures_at,
     seen_at,
     setups_at,
@@ -414,7 +415,8 @@ class _Fitter:
             station: dict[str, Any] = {}
             if seen.servers > 1:
                 station["servers"] = seen.servers
-            self._process(k, name, visits, station)
+            worked = self._batches(name, visits, station, seen)
+            self._process(k, name, worked, station)
             if k in m.own:
                 station["calendar"] = name if name != "line" else "line-station"
             self._setup(k, name, rows, visits, station, seen.servers)
@@ -426,6 +428,26 @@ class _Fitter:
                     f"{seen.servers} were at work, at most {seen.at_once}"
                 )
         return stations
+
+    def _batches(
+        self, name: str, visits: Ints, station: dict[str, Any], seen: StationSeen
+    ) -> Ints:
+        """Find parts that are worked on together; return one visit of each batch."""
+        if not seen.is_said or seen.at_once <= seen.servers:
+            return visits
+        most, alone = batches_at(self.m.visits, visits)
+        if most > 1:
+            station["batch"] = {"max": most}
+            self.found.notes.append(
+                f"{name}: up to {most} parts are worked on together, in batches; how "
+                "many have to be there, and how long they wait, is not known"
+            )
+            return alone
+        self.found.notes.append(
+            f"{name}: at most {seen.at_once} parts at once on {seen.servers} servers, "
+            "which begin or end apart, as on a belt; the model has one at a time"
+        )
+        return visits
 
     def _fit(self, name: str, times_s: Floats, **plain: tuple[str, ...]) -> Fit:
         resolution_s = self.m.log.resolution_us / 1e6
@@ -770,7 +792,8 @@ class _Fitter:
                 "once, and one that is never needed is not seen")  # fmt: skip
         say("places in buffers, and which part is served next: buffers are unlimited "
             "here, and parts are served as they come")  # fmt: skip
-        say("people, tools and material that work waits for")
+        say("people, tools and material that work waits for, and which units are built "
+            "into which")  # fmt: skip
         if len(np.unique(self.m.visits.station)) > len(
             np.unique(self.m.visits.activity)
         ):

@@ -14,7 +14,15 @@ from scipy import stats
 from linewright.fit.log import FAILURE, SETUP, WORK, EventLog, Floats, Ints
 from linewright.fit.visits import Visits
 
-__all__ = ["Failures", "Setups", "StationSeen", "failures_at", "seen_at", "setups_at"]
+__all__ = [
+    "Failures",
+    "Setups",
+    "StationSeen",
+    "batches_at",
+    "failures_at",
+    "seen_at",
+    "setups_at",
+]
 
 _RARE = 0.05
 _SURE = 0.01
@@ -87,6 +95,20 @@ def _levels(start_us: Ints, end_us: Ints) -> tuple[Ints, Floats]:
     if not busy.any():
         return np.ones(1, np.int64), np.ones(1)
     return level[busy], length[busy] / length[busy].sum()
+
+
+def batches_at(v: Visits, visits: Ints) -> tuple[int, Ints]:
+    """Return the most parts that a server worked on together, and one visit of each.
+
+    Parts are together if they began and ended on one server at the same instants.
+
+    Args:
+        v: Visits.
+        visits: Those at a station of which the log says the servers.
+    """
+    keys = np.stack([v.server[visits], v.start_us[visits], v.end_us[visits]], axis=1)
+    _, first, sizes = np.unique(keys, axis=0, return_index=True, return_counts=True)
+    return int(sizes.max(initial=1)), visits[np.sort(first)]
 
 
 # ---------------------------------------------------------------- setups
