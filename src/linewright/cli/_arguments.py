@@ -15,6 +15,7 @@ from linewright.cli._balance import run_balance
 from linewright.cli._compare import run_compare
 from linewright.cli._conformance import run_conformance
 from linewright.cli._estimate import run_estimate
+from linewright.cli._fit import run_drift, run_fit, run_validate
 from linewright.cli._improve import (
     run_allocate,
     run_bottleneck,
@@ -148,6 +149,14 @@ EXAMPLES = {
     "--certificate line.pem --key line.key",
     "keys": "linewright keys add keys.jsonl erp --role engineer --days 365\n"
     "linewright keys remove keys.jsonl erp",
+    "fit": "linewright fit log.csv --columns "
+    "case=order,activity=step,station=machine,start=begin,end=finish --out plant.yaml\n"
+    "linewright fit log.xes --out plant.yaml --hold-back 30% --use-rest\n"
+    "linewright fit plant.journal --out plant.yaml --carry 20",
+    "validate": "linewright validate plant.yaml log.csv --columns mapping.yaml\n"
+    "linewright validate plant.yaml plant.journal --from 2027-03-01 --margin 5%",
+    "drift": "linewright drift plant.yaml plant.journal\n"
+    "linewright drift plant.yaml log.csv --columns mapping.yaml --alarm 0.1%",
     "version": "linewright version --json",
 }
 
@@ -176,6 +185,7 @@ def new_parser() -> argparse.ArgumentParser:
         _add_allocate,
         _add_look_verbs,
         _add_run_verbs,
+        _add_record_verbs,
     ):
         add(verbs)
     add_ask_verbs(verbs, _verb)
@@ -797,3 +807,60 @@ def _add_keys(verbs: Any) -> None:
             one.add_argument("--role", metavar="ROLE", default="viewer", help=text)
             text = "for how many days it opens; 90 by default"
             one.add_argument("--days", metavar="N", type=int, default=90, help=text)
+
+
+def _add_record_verbs(verbs: Any) -> None:
+    fit = _verb(verbs, "fit", run_fit, "make a model of a plant's records")
+    _add_log(fit)
+    add = fit.add_argument
+    add("--out", metavar="FILE", help="model file; its evidence is put beside it")
+    add("--force", action="store_true", help="replace what is there")
+    text = "part that is not used, for validate: the last 30%%, or from a date on"
+    add("--hold-back", metavar="PART", help=text)
+    add("--name", metavar="TEXT", help="name of the model; that of the log by default")
+    text = "products with fewer cases are put together; 10 by default"
+    add("--min-cases", metavar="N", type=int, default=10, help=text)
+    text = "simulate so many models as they may be, too, and say what that does"
+    add("--carry", metavar="N", type=int, help=text)
+    add("--seed", metavar="N", type=int, default=1, help="of tests and draws; 1")
+    text = "hold a model against records: agrees, drifts since, cannot tell"
+    held = _verb(verbs, "validate", run_validate, text)
+    held.add_argument("model", metavar="MODEL")
+    _add_log(held)
+    _add_overlay(held, _OVERLAY)
+    add = held.add_argument
+    text = "compare from this date on; by default what fit held back, or a third"
+    add("--from", metavar="DATE", dest="from_time", help=text)
+    text = "share of the model's mean that counts as the same; 10%%"
+    add("--margin", metavar="SHARE", default="10%", help=text)
+    text = "cases come as in the log (the default), or as the model has it"
+    add("--arrivals", choices=("log", "model"), default="log", help=text)
+    add("--replications", metavar="N", type=int, default=20, help="simulations; 20")
+    add("--seed", metavar="N", type=int, default=1, help="of the simulations; 1")
+    text = "say of each input whether the line is still within its model"
+    drift = _verb(verbs, "drift", run_drift, text)
+    drift.add_argument("model", metavar="MODEL")
+    _add_log(drift)
+    _add_overlay(drift, _OVERLAY)
+    add = drift.add_argument
+    text = "chance that anything is said to drift in a line that does not; 1%%"
+    add("--alarm", metavar="SHARE", default="1%", help=text)
+    text = "a mean that changed by less is not told of; 5%%"
+    add("--margin", metavar="SHARE", default="5%", help=text)
+    text = "of each line, to show what the proposal does; 10"
+    add("--replications", metavar="N", type=int, default=10, help=text)
+    add("--out", metavar="DIR", help="folder of the proposal; results/NAME-drift")
+
+
+def _add_log(verb: argparse.ArgumentParser) -> None:
+    add = verb.add_argument
+    text = "CSV, Parquet, XES or OCEL 2.0 (also .gz), a trace, or a journal"
+    add("log", metavar="LOG", help=text)
+    text = "what columns mean: case=...,activity=...,station=...,start=...,end=..., "
+    text += "or a YAML file of such; by their usual names by default"
+    add("--columns", metavar="MAPPING", help=text)
+    text = "use the rest of a log of which some rows cannot be used"
+    add("--use-rest", action="store_true", help=text)
+    text = "local start of a trace, which does not say it; 2027-01-04"
+    add("--start", metavar="DATE", help=text)
+    add("--zone", metavar="ZONE", default="UTC", help="time zone of a trace; UTC")

@@ -31,6 +31,7 @@ from linewright.errors import ResultError
 from linewright.units import UNITS_US
 
 if TYPE_CHECKING:
+    from linewright.fit.writing import Evidence
     from linewright.model.line import Line
     from linewright.plan.outcome import Plan
     from linewright.report.facts import Found
@@ -158,6 +159,7 @@ def run_brief(args: Args) -> int:
         found = _found(args, model_hash(line))
         out = Path(args.out or f"{title(args)}.html")
         out.parent.mkdir(parents=True, exist_ok=True)
+        found = dataclasses.replace(found, inputs=_inputs(args, line))
         result = simulated(args, line, options_of(args))
     path = write_brief(result, out, found)
     if args.json:
@@ -197,6 +199,17 @@ def _found(args: Args, model_hash: str) -> Found:
         "MODEL" if saved else args.model,
         better or "PROPOSAL",
     )
+
+
+def _inputs(args: Args, line: Line) -> Evidence | None:
+    """Return what the inputs of a fitted model rest on, if it is still that model."""
+    from linewright.fit.writing import read_evidence  # noqa: PLC0415 - slow
+
+    found = read_evidence(args.model, line)
+    if found is not None and found.is_changed:
+        say(args, f"{found.path} is of another model, and left out")
+        return None
+    return found
 
 
 def _plan_of(folder: str, model_hash: str) -> Plan:

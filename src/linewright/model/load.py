@@ -62,6 +62,7 @@ __all__ = [
     "Loaded",
     "Variants",
     "dumps",
+    "dumps_plain",
     "load",
     "loads",
     "model_hash",
@@ -348,7 +349,11 @@ def dumps(line: Line) -> str:
     What came from other files (orders, units, samples) is written out, so that the text
     stands alone: ``loads(dumps(line))`` is the same line.
     """
-    data = plain(line)
+    return dumps_plain(plain(line))
+
+
+def dumps_plain(data: dict[str, Any]) -> str:
+    """Return the keys and values of a model file as its text."""
     yaml = YAML()
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width = 88

@@ -45,6 +45,7 @@ def _sections(facts: Facts) -> list[Section]:
         flow_time,
         gantt,
         hours,
+        inputs,
         limits,
         line,
         lost,
@@ -87,6 +88,7 @@ def _sections(facts: Facts) -> list[Section]:
         buffers.section,
         flow_time.section,
         gantt.section,
+        inputs.section,
     )
     builders = (*made, *place, *change, *rest)
     return [found for build in builders if (found := build(facts)) is not None]

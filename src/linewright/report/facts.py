@@ -23,6 +23,7 @@ from linewright.report.palette import OFF, STATES
 from linewright.stats.intervals import Interval, mean_interval
 
 if TYPE_CHECKING:
+    from linewright.fit.writing import Evidence
     from linewright.improve.decisions import Decision
     from linewright.improve.files import BottleneckFile, ImprovementFile, LossesFile
     from linewright.plan.outcome import Plan
@@ -71,6 +72,7 @@ class Found:
         losses: Where units are lost.
         model: The model file, as a reader would type it.
         proposal: Where the improvement lies, as a reader would type it.
+        inputs: What its inputs rest on, if it was fitted to records.
     """
 
     bottleneck: BottleneckFile | None = None
@@ -80,6 +82,7 @@ class Found:
     losses: LossesFile | None = None
     model: str = "MODEL"
     proposal: str = "PROPOSAL"
+    inputs: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
