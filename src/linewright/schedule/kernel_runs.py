@@ -560,7 +560,7 @@ class _Caller:
             return int(unknown[0])  # what the schedule does not know: rework
         begins, servers = self._begin[found], self._server[found]
         due = begins <= now
-        if self._batch[found[0]] >= 0:
+        if (self._batch[found] >= 0).any():
             there = Counter(self._batch[found].tolist())
             due &= [self._together(int(o), there, now) for o in found]
         own = due & (servers == s)
