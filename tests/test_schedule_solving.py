@@ -49,7 +49,7 @@ HORIZON_US = 60 * 86_400_000_000
 PUBLISHED = PROJECT.parent / "shared" / "reference" / "scheduling" / "open"
 
 
-@pytest.mark.parametrize("seed", [0, 2, 3, 11, 12, 22, 23, 29, 36])
+@pytest.mark.parametrize("seed", [0, 2, 3, 5, 11, 12, 22, 23, 29])
 def test_a_schedule_of_a_random_line_comes_out_in_the_kernel_as_it_is(
     seed: int,
 ) -> None:

@@ -306,7 +306,17 @@ class CpModel:
             self._bounds_of_part()
 
     def _bounds_of_part(self) -> None:
-        """Bring the latest ends down to what stands behind the free operations."""
+        """Bring begins and ends together: to what stands behind, and to the window.
+
+        Nothing moves by more than the window is long.
+        """
+        ends = [self._at(o)[1] for o in self._free]
+        begins = [self._at(o)[0] for o in self._free]
+        span = max(ends, default=0) - min(begins, default=0)
+        for o in self._free:
+            begin, end, _ = self._at(o)
+            self._low[o] = max(self._low[o], begin - span)
+            self._high[o] = min(self._high[o], end + span)
         for o in reversed(self._free_in_order):
             rest = self._ticks(self.problem.operations[o].rest_us)
             for row in self._after[o]:

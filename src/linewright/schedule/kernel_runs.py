@@ -492,9 +492,6 @@ class _Caller:
             np.int64,
         )
         self._server = first[self._station] + solution.server
-        self._begins: list[int] = self._begin.tolist()
-        self._servers: list[int] = self._server.tolist()
-        self._batch_of: list[int] = self._batch.tolist()
         self._size: dict[int, int] = {}
         for number in solution.batch[solution.batch >= 0].tolist():
             self._size[number] = self._size.get(number, 0) + 1
@@ -558,23 +555,21 @@ class _Caller:
         if state.asked[t.ASKED_FILLING]:
             return self._joins(found)
         self._filling = -1
-        there = Counter(self._batch_of[o] for o in found if o >= 0)
-        best, best_key = -1, (2, NEVER, 0)
-        for place, o in enumerate(found):
-            if o < 0:
-                key = (0, 0, place)  # what the schedule does not know: rework
-            elif self._begins[o] > now or not self._together(o, there, now):
-                continue
-            elif self._servers[o] == s:
-                key = (1, self._begins[o], place)
-            elif self._begins[o] < now and not state.servers["ready"][self._servers[o]]:
-                key = (2, self._begins[o], place)
-            else:
-                continue
-            if key < best_key:
-                best, best_key = place, key
-        if best >= 0 and found[best] >= 0:
-            self._filling = self._batch_of[found[best]]
+        unknown = np.flatnonzero(found < 0)
+        if len(unknown):
+            return int(unknown[0])  # what the schedule does not know: rework
+        begins, servers = self._begin[found], self._server[found]
+        due = begins <= now
+        if (self._batch[found] >= 0).any():
+            there = Counter(self._batch[found].tolist())
+            due &= [self._together(int(o), there, now) for o in found]
+        own = due & (servers == s)
+        if not own.any():
+            own = due & (begins < now) & (state.servers["ready"][servers] == 0)
+            if not own.any():
+                return -1
+        best = int(np.where(own, begins, NEVER).argmin())
+        self._filling = int(self._batch[found[best]])
         return best
 
     def _together(self, o: int, there: Counter[int], now: int) -> bool:
@@ -582,7 +577,7 @@ class _Caller:
 
         A batch of which a part is lost would wait for ever; see `_patience`.
         """
-        batch = self._batch_of[o]
+        batch = int(self._batch[o])
         if batch < 0 or now >= self._patience_us.get(batch, NEVER):
             return True
         return there[batch] >= self._size[batch]
@@ -608,22 +603,19 @@ class _Caller:
                 following[server] = int(self._begin[o])
         return found
 
-    def _joins(self, found: list[int]) -> int:
+    def _joins(self, found: t.Ints) -> int:
         if self._filling < 0:
             return -1
-        for place, o in enumerate(found):
-            if o >= 0 and self._batch_of[o] == self._filling:
-                return place
-        return -1
+        joins = np.flatnonzero((found >= 0) & (self._batch[found] == self._filling))
+        return int(joins[0]) if len(joins) else -1
 
-    def _operations(self, parts: t.Records) -> list[int]:
+    def _operations(self, parts: t.Records) -> t.Ints:
         """Return the operations for which parts wait, -1 for one done before."""
         orders, steps = parts["order"], parts["step"]
         places = self._reader.place_of_step[steps]
         jobs = self._reader.job_of_order[np.maximum(orders, 0)]
         known = (orders >= 0) & (parts["visits"] == 0) & (places >= 0)
-        found: list[int] = np.where(known, self._first_of[jobs] + places, -1).tolist()
-        return found
+        return np.where(known, self._first_of[jobs] + places, -1)
 
 
 def settled(

@@ -230,11 +230,13 @@ def _in_turn(station: Station) -> Station:
 
 
 def _asks(station: Station) -> Station:
+    # what waits for the others of its batch must not shut those out
+    room = {"buffer": "unlimited"} if station.batch and station.buffer != 0 else {}
     batch = station.batch
     if batch is not None:
         batch = batch.model_copy(update={"min": 1, "longest_wait": None})
     return station.model_copy(
-        update={"dispatch": RULE, "preempt": "never", "batch": batch}
+        update={"dispatch": RULE, "preempt": "never", "batch": batch, **room}
     )
 
 

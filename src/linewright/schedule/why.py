@@ -18,7 +18,7 @@ from linewright.schedule.compiling import Compiled
 from linewright.schedule.listing import phase_of
 from linewright.schedule.measures import done_us, measure
 from linewright.schedule.problem import Problem, Solution, Station
-from linewright.schedule.solving import solve
+from linewright.schedule.solving import MOST_WHOLE, solve
 from linewright.units import format_duration
 
 __all__ = ["Cause", "Relaxation", "causes_of", "relaxations_of"]
@@ -275,10 +275,13 @@ def relaxations_of(
         left = end - time.perf_counter()
         if left < 0.2:
             break
+        keeps = _keeps(relaxed, problem)
+        if not keeps and len(problem.operations) > MOST_WHOLE:
+            continue  # without a schedule to begin from that takes too long
         answer = solve(
             relaxed,
             objectives=("tardiness",),
-            hint=solution if _keeps(relaxed, problem) else None,
+            hint=solution if keeps else None,
             limit_s=min(each, left),
         )
         if answer.solution is None:
