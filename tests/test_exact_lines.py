@@ -170,12 +170,27 @@ LONG = {"buffer_allocation_exhaustive", "simopt_throughput_max_L50_top"}
 """Lines like those of `serial_exponential`, of other sizes: for `make soak`."""
 
 
-@pytest.mark.parametrize(
-    "table",
-    [pytest.param(x, marks=pytest.mark.soak if x in LONG else ()) for x in TABLES],
-)
+N_SHARE = 8
+"""So many rows of each table are tried by `make test`, and all by `make soak`."""
+
+
+@pytest.mark.parametrize("table", [x for x in TABLES if x not in LONG])
 def test_exact_values_lie_inside_narrow_intervals(table: str) -> None:
-    of = [row for row in ROWS if row.name.split()[0] == table]
+    of = rows_of(table)
+    examine_all(table, of[:: max(len(of) // N_SHARE, 1)])
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("table", TABLES)
+def test_all_exact_values_lie_inside_narrow_intervals(table: str) -> None:
+    examine_all(table, rows_of(table))
+
+
+def rows_of(table: str) -> list[Row]:
+    return [row for row in ROWS if row.name.split()[0] == table]
+
+
+def examine_all(table: str, of: list[Row]) -> None:
     with ThreadPoolExecutor(2) as pool:
         values = [v for found in pool.map(examine, of) for v in found]
     misses = [v for v in values if not (v.inside and v.narrow)]

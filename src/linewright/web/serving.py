@@ -432,7 +432,8 @@ class LivePage:
         yield f"retry: 1000\n\n{self._alive()}{_event(self.hub.seq, text)}"
         while not self.is_closing and self._who_is(*session) is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), ALIVE_S)
+                async with asyncio.timeout(ALIVE_S):
+                    await self._news.wait()
             if self.hub.version != version:
                 seq, text = self.hub.seq, self.hub.since(version)
                 version = self.hub.version
