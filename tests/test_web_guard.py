@@ -332,6 +332,7 @@ def test_keys_of_other_systems_open_until_their_day_or_until_they_are_taken_out(
     with pytest.raises(LinewrightError, match='did you mean "old"'):
         without_key(file, "odl")
     file.write_text('{"name": "a", "role": "boss"}\nno key\n')
+    assert status(old) == 401  # and no error of the server
     with pytest.raises(LinewrightError, match=r"jsonl:1: .*\n.*jsonl:2: "):
         Keys(file)
     file.chmod(0o644)

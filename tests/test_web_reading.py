@@ -297,3 +297,34 @@ def test_it_shows_what_people_have_asked(tmp_path: Path) -> None:
     assert later["alarm/1"] is None, "it goes from the page"
     follower.close()
     journal.close()
+
+
+def test_what_cannot_be_foretold_is_said_and_nothing_old_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = Runner(tmp_path / "a.journal", 7, text=CERTAIN)
+    follower = Follower(runner.journal.path)
+    page = page_of(follower, clock := Clock())
+    page.foretell()
+    assert any(key.startswith("ahead_") for key in items_of(page))
+    runner.run(8)
+    page.look()
+    clock.now_s += 1_000
+
+    def fail(_: Any) -> None:
+        msg = "no futures today"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(type(page._foreteller), "look_ahead", fail)  # noqa: SLF001
+    page.foretell()
+    items = items_of(page)
+    assert items["ahead"] == {"problem": "no futures today"}
+    assert not any(key.startswith("ahead_") for key in items)
+    follower.close()
+    runner.close()
+
+
+def items_of(page: Any) -> dict[str, Any]:
+    """Return what a page shows now."""
+    items: dict[str, Any] = json.loads(page.hub.since(0))["items"]
+    return items

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from linewright.cli._schedule_view import OBJECTIVE_WORDS, amount
 from linewright.model.load import model_hash
 from linewright.model.moments import date_text
 from linewright.report.gantt.scene import Asked, Bar, Lane, Pool
@@ -14,21 +15,11 @@ from linewright.schedule import Schedule
 from linewright.schedule.listing import phase_of
 from linewright.schedule.measures import done_us
 from linewright.schedule.problem import Calendar
-from linewright.units import format_duration
 from linewright.version import __version__
 
 __all__ = ["shown_schedule"]
 
 _MOST_CAUSES = 12
-_WORDS = {
-    "tardiness": "weighted delay",
-    "makespan": "makespan",
-    "flow_time": "flow time",
-    "setups": "setups",
-    "wip": "time of parts in the line",
-    "stability": "moved",
-    "late_orders": "late orders",
-}
 
 
 def shown_schedule(schedule: Schedule) -> Shown:
@@ -165,7 +156,6 @@ def _summary(schedule: Schedule) -> Iterator[tuple[str, str]]:
     yield "orders", f"{len(schedule.compiled.orders):,}"
     yield "operations", f"{len(schedule.solution.begin_us):,}"
     for level in schedule.levels[:3]:
-        is_count = level.objective == "late_orders"
-        value = str(level.value) if is_count else format_duration(level.value)
+        value = amount(level.objective, level.value)
         gap = "proven" if level.proven else f"gap {level.gap:.1%}"
-        yield _WORDS[level.objective], f"{value}, {gap}"
+        yield OBJECTIVE_WORDS[level.objective], f"{value}, {gap}"

@@ -10,11 +10,11 @@ from linewright.model.moments import date_text
 from linewright.schedule import Schedule
 from linewright.units import format_duration
 
-__all__ = ["schedule_view"]
+__all__ = ["OBJECTIVE_WORDS", "amount", "schedule_view"]
 
 _MOST_ROWS = 30
 _MOST_CAUSES = 8
-_WORDS = {
+OBJECTIVE_WORDS = {
     "tardiness": "weighted delay",
     "makespan": "makespan",
     "flow_time": "flow time of the orders",
@@ -52,16 +52,17 @@ def _levels(schedule: Schedule) -> Table:
         table.add_column(title, justify="left" if title == "objective" else "right")
     for level, first in zip(schedule.levels, schedule.first_levels, strict=True):
         table.add_row(
-            _WORDS[level.objective],
-            _amount(level.objective, level.value),
-            _amount(level.objective, level.bound),
+            OBJECTIVE_WORDS[level.objective],
+            amount(level.objective, level.value),
+            amount(level.objective, level.bound),
             "proven" if level.proven else f"{level.gap:.1%}",
-            _amount(level.objective, first),
+            amount(level.objective, first),
         )
     return table
 
 
-def _amount(objective: str, value: int) -> str:
+def amount(objective: str, value: int) -> str:
+    """Return a value of an objective in words."""
     return str(value) if objective == "late_orders" else format_duration(value)
 
 

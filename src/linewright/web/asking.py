@@ -79,8 +79,20 @@ class Asking:
             return Reply(422, {"error": wrong})
         return self._handed_in([request])
 
-    def bring(self, who: Who, kind: str, text: bytes, *, is_held: bool) -> Reply:
-        """Hand the orders of a file in: CSV or B2MML."""
+    def bring(
+        self, who: Who, kind: str, text: bytes, *, is_held: bool, key: str = ""
+    ) -> Reply:
+        """Hand the orders of a file in: CSV or B2MML.
+
+        Args:
+            who: Who brings them.
+            kind: Kind of the file, as the header says it.
+            text: The file.
+            is_held: Whether the orders are held for now.
+            key: Name of the file: brought twice with one, its orders come once.
+        """
+        if key and not _is_key(key):
+            return Reply(422, {"error": _KEY})
         suffix = _FILES.get(kind.partition(";")[0].strip().casefold())
         if suffix is None:
             kinds = ", ".join(_FILES)
@@ -93,7 +105,7 @@ class Asking:
             except ModelError as error:
                 said = [str(one).replace(f"{folder}/", "") for one in error.findings]
                 return Reply(422, {"error": "; ".join(said[:5]), "findings": said})
-        key = uuid.uuid4().hex
+        key = key or uuid.uuid4().hex
         requests = [
             Request(
                 f"{key}/{n}", "order", who.name, "", one.data | {"is_held": is_held}
@@ -135,13 +147,8 @@ class Asking:
         if not isinstance(what, str) or not isinstance(why, str):
             msg = "what and why are texts"
             raise ValueError(msg)
-        if (
-            not isinstance(key, str)
-            or not 1 <= len(key) <= 100
-            or not key.isprintable()
-        ):
-            msg = "key is a text of 1 to 100 letters that can be printed"
-            raise ValueError(msg)
+        if not isinstance(key, str) or not _is_key(key):
+            raise ValueError(_KEY)
         if not isinstance(data, dict):
             msg = "data is an object with the fields of what is asked"
             raise ValueError(msg)
@@ -191,6 +198,13 @@ class Asking:
             if None not in found or self._clock_s() >= until_s:
                 return found
             self._sleep(_LOOK_EVERY_S)
+
+
+_KEY = "key is a text of 1 to 100 letters that can be printed"
+
+
+def _is_key(text: str) -> bool:
+    return 1 <= len(text) <= 100 and text.isprintable()
 
 
 def role_of(what: str) -> str:
@@ -258,7 +272,7 @@ def _answers(good: dict[int, Any], *bad: int) -> dict[str, Any]:
         414: "the address is too long", 415: "another kind of file",
         422: "wrong fields", 503: "the inbox does not take it",
     }  # fmt: skip
-    every = good | dict.fromkeys((*bad, 401, 414), _ERROR)
+    every = good | dict.fromkeys((*bad, 400, 401, 414), _ERROR)
     return {
         str(status): {
             "description": texts[status],
@@ -313,6 +327,10 @@ def openapi() -> dict[str, Any]:
         "schema": {"type": "array", "items": {"type": "string"}, "minItems": 1},
     }  # fmt: skip
     held = {"name": "is_held", "in": "query", "schema": {"type": "boolean"}}
+    once = {
+        "name": "key", "in": "query", "schema": {"type": "string", "maxLength": 100},
+        "description": "A file that is brought twice with one key comes once.",
+    }  # fmt: skip
     unit = {
         "name": "name", "in": "query", "required": True,
         "schema": {"type": "string"}, "description": "Product and number: trainer:17.",
@@ -363,7 +381,7 @@ def openapi() -> dict[str, Any]:
             "/api/orders": {
                 "post": {
                     "summary": "Bring orders, as CSV or B2MML",
-                    "parameters": [held],
+                    "parameters": [held, once],
                     "requestBody": brought,
                     "responses": _answers(
                         _ASKED,

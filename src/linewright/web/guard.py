@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
+from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
@@ -19,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from linewright.web.roles import VIEWER, Who, may
 
-__all__ = ["COOKIE", "WHO", "Guard", "Rules"]
+__all__ = ["COOKIE", "WHO", "Guard", "Rules", "key_of"]
 
 COOKIE = "linewright"
 WHO = "linewright.who"
@@ -51,6 +52,7 @@ class Rules(NamedTuple):
         open_paths: Paths that need nobody who is known.
         roles: Least role for paths that are not for everybody who is known.
         methods: Methods that a path answers, where they are not GET and HEAD alone.
+        queries: What may stand in the query of paths that take only that.
         most_bytes: Largest body for paths that take more than others.
     """
 
@@ -60,6 +62,7 @@ class Rules(NamedTuple):
     roles: Mapping[str, str] = {}
     methods: Mapping[str, str] = {}
     most_bytes: Mapping[str, int] = {}
+    queries: Mapping[str, Collection[str]] = {}
 
 
 class Guard:
@@ -104,6 +107,7 @@ class Guard:
             self._unwanted(scope, headers)
             or self._too_large(scope, headers)
             or self._unknown(scope, headers)
+            or self._misspelt(scope)
         )
         await (refusal or self._app)(scope, receive, send_safely)
 
@@ -131,8 +135,7 @@ class Guard:
     def _unknown(self, scope: Scope, headers: Headers) -> Response | None:
         """Refuse who is not known, may not do this, or was sent by another page."""
         session = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
-        kind, _, key = headers.get("authorization", "").partition(" ")
-        key = key.strip() if kind.casefold() == "bearer" else ""
+        key = key_of(headers)
         is_open = scope["path"] in self._rules.open_paths
         who = None if is_open else self._who_is("" if key else session, key)
         if who is None and not is_open:
@@ -151,6 +154,24 @@ class Guard:
             return _said(403, f"this is for the role {role}, and you are {who.role}")
         scope[WHO] = who
         return None
+
+    def _misspelt(self, scope: Scope) -> Response | None:
+        """Refuse a query with what its path does not know: it would go unheard."""
+        known = self._rules.queries.get(scope["path"])
+        if known is None:
+            return None
+        query = scope["query_string"].decode("latin-1")
+        for name, _ in parse_qsl(query, keep_blank_values=True):
+            if name not in known:
+                hint = f"there are {', '.join(known)}" if known else "it takes none"
+                return _said(400, f"{name[:40]!r} is no parameter here; {hint}")
+        return None
+
+
+def key_of(headers: Headers) -> str:
+    """Return the key that a request brings, or nothing."""
+    kind, _, key = headers.get("authorization", "").partition(" ")
+    return key.strip() if kind.casefold() == "bearer" else ""
 
 
 def _without_port(host: str) -> str:

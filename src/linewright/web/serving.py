@@ -38,7 +38,7 @@ from linewright.web.asking import MOST_FILE, Asking, Reply, openapi
 from linewright.web.audit import Audit
 from linewright.web.following import Follower
 from linewright.web.foretelling import Foreteller
-from linewright.web.guard import COOKIE, WHO, Guard, Rules
+from linewright.web.guard import COOKIE, WHO, Guard, Rules, key_of
 from linewright.web.hub import Hub
 from linewright.web.roles import ENGINEER, OPERATOR, Who
 from linewright.web.sessions import LONGEST_S, Sessions
@@ -63,6 +63,13 @@ _METHODS = {
     "/logout": "POST",
     "/api/orders": "POST",
     "/api/requests": "GET, HEAD, POST",
+}
+_QUERIES: dict[str, tuple[str, ...]] = {
+    "/api/about": (),
+    "/api/state": (),
+    "/api/unit": ("name",),
+    "/api/requests": ("key",),
+    "/api/orders": ("is_held", "key"),
 }
 _MOST_BYTES = {"/api/requests": 20_000, "/api/orders": MOST_FILE}
 _OPEN = ("/", "/login", "/login.js", "/live.css", "/icon.svg")
@@ -199,14 +206,24 @@ class LivePage:
         inner = Starlette(routes=routes, lifespan=self._lifespan)
         inner.router.redirect_slashes = False
         rules = Rules(
-            address.hosts, address.scheme, _OPEN, _ROLES, _METHODS, _MOST_BYTES
+            address.hosts,
+            address.scheme,
+            _OPEN,
+            _ROLES,
+            _METHODS,
+            _MOST_BYTES,
+            _QUERIES,
         )
         self.app: ASGIApp = Guard(inner, rules, self._who_is, self._refused)
 
     def _who_is(self, session: str, key: str = "") -> Who | None:
         if key:
             today = datetime.fromtimestamp(self._system_clock_s(), UTC).date()
-            return self.sessions.keys.who(key, today)
+            try:
+                return self.sessions.keys.who(key, today)
+            except LinewrightError as error:  # without its file no key opens anything
+                self._audit.note("look up a key", f"refused: {error}")
+                return None
         return self.sessions.who(session, self._clock_s()) if session else None
 
     def _refused(self, who: Who | None, scope: Scope, why: str) -> None:
@@ -232,7 +249,9 @@ class LivePage:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for task in tasks:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
 
     async def _follow(self) -> None:
         while not self.problem:
@@ -271,20 +290,22 @@ class LivePage:
     def foretell(self) -> None:
         """Simulate what will be from the line as it stands, if it is time, and show it.
 
-        Should that fail, the page says why, and goes on with what it has read.
+        Should that fail, the page says why, foretells nothing any more, and goes on
+        with what it has read. Where the journal only could not be read for now, it is
+        tried again.
         """
         with self._looking:
             if not self._foreteller.take():
                 return
+        found, problem = None, ""
         try:
             found = self._foreteller.look_ahead()
-        except LinewrightError as error:
-            found = None
-            self._foreteller.problem = str(error)
+        except JournalStalledError as error:
+            problem = str(error)
+        except Exception as error:  # whatever it is: shown, and not the end of the page
+            self._foreteller.problem = problem = str(error) or type(error).__name__
         with self._looking:
-            items: Items = {"ahead": {"problem": self._foreteller.problem}}
-            if found is not None:
-                items = self._viewing.ahead(found)
+            items: Items = self._viewing.ahead(found, problem)
             self.hub.show(self._follower.next_seq - 1, items)
 
     def _show(self, *, force: bool) -> None:
@@ -402,7 +423,8 @@ class LivePage:
         who, body = request.scope[WHO], await request.body()
         kind = request.headers.get("content-type", "")
         is_held = request.query_params.get("is_held", "") == "true"
-        bring = partial(self._asking.bring, who, kind, body, is_held=is_held)
+        key = request.query_params.get("key", "")
+        bring = partial(self._asking.bring, who, kind, body, is_held=is_held, key=key)
         reply = await asyncio.to_thread(bring)
         self._note("bring orders", _in_short(reply), request.scope, who)
         return _said(reply)
@@ -416,9 +438,8 @@ class LivePage:
             "last-event-id", request.query_params.get("from", "")
         )
         seq = int(last) if last.isdecimal() and len(last) < 19 else -1
-        kind, _, key = request.headers.get("authorization", "").partition(" ")
-        key = key.strip() if kind.casefold() == "bearer" else ""
-        return _Counted(self, (request.cookies.get(COOKIE, ""), key), seq)
+        known_by = request.cookies.get(COOKIE, ""), key_of(request.headers)
+        return _Counted(self, known_by, seq)
 
     async def stream(self, session: tuple[str, str], seq: int) -> AsyncIterator[str]:
         """Yield what changed since a record, as it changes; it ends with the session.

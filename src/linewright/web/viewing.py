@@ -161,16 +161,19 @@ class Viewing:
                     items[f"kpi/{name}/{k}"] = _kpi(found)
         return items
 
-    def ahead(self, found: Ahead) -> Items:
-        """Return what is foretold: of the orders, of the day, and of the targets."""
+    def ahead(self, found: Ahead | None, problem: str) -> Items:
+        """Return what is foretold: of the orders, of the day, and of the targets.
+
+        Args:
+            found: What is foretold; nothing where that failed.
+            problem: Why it failed.
+        """
+        kinds = ("ahead_order/", "ahead_product/", "goal/")  # of which may be none
+        items: Items = dict.fromkeys(kinds) | {"ahead": {"problem": problem}}
+        if found is None:
+            return items
         future, names = found.future, self._follower.core.lowered.names
-        items: Items = {
-            "ahead": {
-                "at": self._stamp(future.from_us),
-                "n": len(future.made),
-                "problem": "",
-            }
-        }
+        items["ahead"] |= {"at": self._stamp(future.from_us), "n": len(future.made)}
         for row in found.orders:
             p80_us = row["p80_us"]
             items[f"ahead_order/{names.orders.index(row['order'])}"] = {
