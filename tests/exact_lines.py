@@ -47,6 +47,7 @@ __all__ = [
     "REPLICATIONS",
     "Row",
     "Run",
+    "completions",
     "critical_value",
     "half_width_target",
     "horizon_for",
@@ -155,7 +156,7 @@ def summary() -> str:
     critical = critical_value(n_values(found))
     lines = [f"{'table':32}{'rows':>6}{'values':>8}{'completions':>14}"]
     tables = dict.fromkeys(row.name.split()[0] for row in found)
-    work = {row.name: _completions(row, critical) for row in found}
+    work = {row.name: completions(row, critical) for row in found}
     for table in tables:
         of = [row for row in found if row.name.split()[0] == table]
         total = sum(work[row.name] for row in of)
@@ -168,8 +169,9 @@ def summary() -> str:
     return "\n".join(lines)
 
 
-def _completions(row: Row, critical: float) -> float:
-    run = horizon_for(row, critical)
+def completions(row: Row, critical: float, replications: int = REPLICATIONS) -> float:
+    """Return about how many operations are simulated for a row."""
+    run = horizon_for(row, critical, replications)
     return run.total * row.expected["throughput"] * row.n_steps
 
 

@@ -107,6 +107,7 @@ class Expansion:
         self._read_templates()
         left = {key: n for key, n in items(self._root) if key not in KEYS[:2]}
         body = replace(self._root, value=left)
+        self._foresee_room(body)
         piece = self._piece(body, self._scope, ())
         self._ways = piece.ways
         keys = {key: at for key, at in self._root.keys.items() if key not in KEYS}
@@ -316,6 +317,26 @@ class Expansion:
         for clash in piece.add(inner, name, template, at):
             msg = f'the copy "{name}" brings "{clash}", and there is one already'
             self._note(place, "LW256", msg, "rename one of them")
+
+    def _foresee_room(self, body: Node) -> None:
+        """Refuse copies of copies that are too many before any of them is made."""
+        least: dict[str, int] = {}
+
+        def at_least(copy: Node, depth: int = 0) -> int:
+            name = text_of(copy.child("of") or copy)
+            template = self._templates.get(name)
+            if template is not None and name not in least and depth < MAX_DEPTH:
+                least[name] = 0  # what is made of itself is told elsewhere
+                inner = items(template.child("copies"))
+                least[name] = sum(at_least(below, depth + 1) for _, below in inner)
+            return _COPY_SIZE + least.get(name, 0)
+
+        copies = body.child("copies")
+        n_values = 0
+        for name, copy in items(copies):
+            n_values += at_least(copy)
+            if n_values > self._room and copies is not None:
+                self._take_room(n_values, copies.keys.get(name, copies.place))
 
     def _take_room(self, size: int, place: Place) -> None:
         self._room -= size
