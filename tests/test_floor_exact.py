@@ -158,9 +158,9 @@ def test_machines_that_wait_for_crews_are_those_of_the_chain(
     )
     result = linewright.simulate(
         line,
-        horizon="2000 d",
+        horizon=f"{700 + 2400 // machines} d",
         warmup="10 d",
-        replications=10,
+        replications=20,
         seed=8_000 + machines,
         confidence=0.9999,
     )

@@ -337,7 +337,7 @@ def test_any_name_survives_writing_and_reading(a: str, b: str, text: str) -> Non
 
 
 @given(st.integers(0, 2**58 - 1), st.floats(0, 1e6), st.floats(1e-3, 30))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_quantity_survives_writing_and_reading(
     time_us: int, rate_per_s: float, cv: float
 ) -> None:
@@ -406,7 +406,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_a_broken_model_is_an_error_and_never_a_crash(data: st.DataObject) -> None:
     text = data.draw(st.sampled_from([SMALL, RICH, TEMPLATED, FIRST_MODEL]))
     for _ in range(data.draw(st.integers(1, 3))):
@@ -435,7 +435,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_any_value_at_any_key_is_read_or_refused(data: st.DataObject) -> None:
     model = json.loads(json.dumps(data.draw(st.sampled_from([MODEL, WITH_COPIES]))))
     for _ in range(data.draw(st.integers(1, 2))):

@@ -141,6 +141,8 @@ def test_a_promise_takes_no_unit_that_a_target_needs() -> None:
 
 # ---------------------------------------------------------------- known chances
 
+N_RUNS = 2000
+
 
 @pytest.fixture(scope="module")
 def poisson() -> Plan:
@@ -150,7 +152,7 @@ def poisson() -> Plan:
         for n, hours in ((80, 90), (100, 100), (120, 110))
     }
     line = a_line(targets, "exponential(1 h)")
-    return plan_line(line, replications=4000, confidence=0.999, horizon="150 h")
+    return plan_line(line, replications=N_RUNS, confidence=0.999, horizon="150 h")
 
 
 @pytest.mark.parametrize(("quantity", "hours"), [(80, 90), (100, 100), (120, 110)])
@@ -161,8 +163,8 @@ def test_the_chance_of_a_poisson_number(
     row = goal(poisson, f"at least {quantity}")
     exact = stats.poisson.sf(quantity - 1, hours)
     assert row["low"] <= exact <= row["high"]
-    assert row["high"] - row["low"] < 0.055
-    assert abs(row["made_mean"] - hours) < 3.3 * np.sqrt(hours / 4000)
+    assert row["high"] - row["low"] < 0.075
+    assert abs(row["made_mean"] - hours) < 3.3 * np.sqrt(hours / N_RUNS)
     short = stats.poisson.expect(lambda n: np.maximum(quantity - n, 0), args=(hours,))
     assert abs(row["shortfall_mean"] - short) < row["shortfall_half_width"]
 
@@ -171,20 +173,20 @@ def test_the_chance_of_a_poisson_number(
 def test_the_date_of_the_hundredth_unit_is_of_erlang(poisson: Plan, share: int) -> None:
     row = goal(poisson, "at least 100")
     exact_h = stats.gamma.ppf(share / 100, 100)
-    assert row[f"reached_p{share}_us"] / HOUR == pytest.approx(exact_h, abs=1.0)
+    assert row[f"reached_p{share}_us"] / HOUR == pytest.approx(exact_h, abs=1.4)
 
 
 def test_readiness_is_the_quantile_of_a_poisson_number() -> None:
     line = a_line({"a": due(112, "100 h")}, "exponential(1 h)")
-    plan = plan_line(line, replications=3000, confidence=0.999, goal="auto")
+    plan = plan_line(line, replications=N_RUNS, confidence=0.999, goal="auto")
     highest = plan.rows("readiness")[-1]
     assert highest["is_highest"]
     exact = stats.poisson.ppf(0.1, 100) / 112
     assert stats.poisson.sf(exact * 112 - 1, 100) >= 0.9
     assert highest["low"] <= exact <= highest["high"]
-    assert highest["high"] - highest["low"] < 0.03
-    assert highest["factor"] == pytest.approx(exact, abs=0.011)
-    asked = plan_line(line, replications=3000, goal=0.9).rows("readiness")[-1]
+    assert highest["high"] - highest["low"] < 0.035
+    assert highest["factor"] == pytest.approx(exact, abs=0.014)
+    asked = plan_line(line, replications=N_RUNS, goal=0.9).rows("readiness")[-1]
     exact = stats.poisson.sf(np.ceil(0.9 * 112) - 1, 100)
     assert asked["low"] <= exact <= asked["high"]
 
@@ -209,12 +211,12 @@ def test_demand_is_drawn_with_its_chances() -> None:
         "weak": {"probability": 0.2, "factor": {"shaft": 0.5}},
     }
     line = a_line(targets, demand=demand)
-    plan = plan_line(line, replications=3000, confidence=0.999)
+    plan = plan_line(line, replications=1500, confidence=0.999)
     drawn = [row["demand"] for row in plan.rows("replications")]
     for name, one in demand.items():
-        share = wilson_interval(drawn.count(name), 3000, 0.999)
+        share = wilson_interval(drawn.count(name), 1500, 0.999)
         assert one["probability"] in share
-        assert share.half_width < 0.04
+        assert share.half_width < 0.05
     # 36 * 1.12 = 40.3 are 40 in whole units and are made; 40 * 1.12 = 45 are not
     assert goal(plan, "a")["probability"] == 1.0
     met = [row["met"] for row in plan.rows("replications")]
