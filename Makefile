@@ -20,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint kernel-checks ray-checks soak bench format lock build docs clean
+.PHONY: help setup demo test lint compiled kernel-checks ray-checks soak bench format lock build docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -72,9 +72,16 @@ demo: $(STAMP)  ## Plan five years of the light-aircraft plant and write its bri
 	@echo "5 of 5: the brief" >&2
 	@$(BIN)/linewright brief $(DEMO) --plan $(DEMO)/plan
 
-test: lint  ## Check everything (under 10 minutes)
-	$(PYTEST) -n $(WORKERS)
-	$(MAKE) --no-print-directory kernel-checks
+test: $(STAMP)  ## Check everything (under 10 minutes)
+	@$(MAKE) --no-print-directory -j2 lint compiled
+	$(PYTEST) -n $(WORKERS) --dist worksteal
+	@$(MAKE) --no-print-directory kernel-checks
+
+# Beside the linters: else each process of the tests would compile the kernel for itself.
+compiled: $(STAMP)
+	@mkdir -p build
+	@$(BIN)/linewright simulate examples/first-line/line.yaml --replications 1 \
+		--out build/first-line > build/first-line.txt
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check
@@ -84,8 +91,8 @@ lint: $(STAMP)
 
 # The kernel again, as code that reports an index out of range, and as plain Python.
 kernel-checks: $(STAMP)
-	NUMBA_BOUNDSCHECK=1 $(PYTEST) -n $(WORKERS) -m "boundscheck and not soak"
-	NUMBA_DISABLE_JIT=1 $(PYTEST) -n $(WORKERS) -m "nojit and not soak"
+	NUMBA_BOUNDSCHECK=1 $(PYTEST) -n $(WORKERS) --dist worksteal -m "boundscheck and not soak"
+	NUMBA_DISABLE_JIT=1 $(PYTEST) -n $(WORKERS) --dist worksteal -m "nojit and not soak"
 
 # Ray is large (285 MB) and has an environment of its own, which sees .venv's packages.
 ray-checks: $(STAMP)
