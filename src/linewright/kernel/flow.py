@@ -125,7 +125,7 @@ from linewright.tables import (
     State,
 )
 
-__all__ = ["finish", "finish_rare", "settle", "waited"]
+__all__ = ["finish", "finish_rare", "finish_straight", "settle", "waited"]
 
 
 @hot
@@ -165,11 +165,18 @@ def finish(line: LineTables, state: State, s, outcome):
     Returns whether the server begins work on another part, of which it is still to be
     asked how long it takes.
     """
-    server = state.servers[s]
-    step = line.steps[server.step]
-    if unlikely(step.straight <= outcome):  # outcomes are not negative
+    step = line.steps[state.servers[s].step]
+    if step.straight <= outcome:  # outcomes are not negative
         finish_rare(line, state, s, outcome)
         return False
+    return finish_straight(line, state, s)
+
+
+@hot
+def finish_straight(line: LineTables, state: State, s):
+    """End the work of a straight step; see `finish`."""
+    server = state.servers[s]
+    step = line.steps[server.step]
     stop_finished(state, s)
     p = server.part
     server.phase = DONE

@@ -59,7 +59,13 @@ from linewright.kernel.entering import (
     release_order,
     wants_in,
 )
-from linewright.kernel.flow import finish, finish_rare, settle, waited
+from linewright.kernel.flow import (
+    finish,
+    finish_rare,
+    finish_straight,
+    settle,
+    waited,
+)
 from linewright.kernel.learning import learned_share, ramp_share
 from linewright.kernel.moves import CAPS, PULL, ask, push, trace
 from linewright.kernel.people import claimant_of, people_came, serve, set_out
@@ -180,6 +186,17 @@ def apply(line: LineTables, state: State, kind, row, outcome):
         setup_done(line, state, row)
     else:
         apply_rare(line, state, kind, row, outcome)
+    if state.clock[0].n_todo > 0:
+        settle(line, state)
+    return again
+
+
+@hot
+def apply_straight(line: LineTables, state: State, s):
+    """Make what follows from the end of a straight step, as `apply` does."""
+    state.clock[0].events += 1
+    trace(state, T_EVENT, s, -1, FINISH, 0)
+    again = finish_straight(line, state, s)
     if state.clock[0].n_todo > 0:
         settle(line, state)
     return again
@@ -445,10 +462,13 @@ def look_ahead(line: LineTables, state: State, draws: Draws):
         k = server.station
         prefetch(state.parts, server.part)
         prefetch(state.stations, k)
-        prefetch(line.stations, k)
-        prefetch(line.steps, server.step)
-        prefetch(state.lists, k)
         prefetch(draws.ahead, s)
+        step = line.steps[server.step]
+        prefetch(state.stations, step.next_station)
+        prefetch(state.buffers, step.next_buffer)
+        prefetch(state.lists, step.next_station)
+        prefetch(state.buffers, line.stations[k].only_buffer)
+        prefetch(state.parts, state.lists[k].head)
 
 
 @hot
@@ -1075,7 +1095,7 @@ def _drive(
             if foretells:
                 foretell_work(line, state, draws, leaf)
                 look_ahead(line, state, draws)
-            if apply(line, state, FINISH, leaf, 0):
+            if apply_straight(line, state, leaf):
                 draw_and_work(line, state, draws, leaf)
                 if unlikely(clock.n_requests > 0):
                     answer_by_draws(line, state, draws)
