@@ -44,7 +44,7 @@ def ends_alike(lowered: Lowered, seed: int, n_chain: int | None) -> Any:
 
 _FOLLOWING = (
     "node", "n_chain", "chain_first", "exit", "exits", "outside", "noted_until",
-    "path_since", "path_width",
+    "path_since", "path_width", "chain_end", "n_folds",
 )  # fmt: skip
 
 

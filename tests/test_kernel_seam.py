@@ -190,4 +190,4 @@ def test_a_machine_that_ends_work_early_leaves_no_timer_of_the_simulation() -> N
     s = working[0]
     external(lowered.tables, state, t.FINISH, s, 0)
     assert state.servers["due"][s] == t.NEVER
-    assert state.tree["key"][len(state.tree) // 2 + s] >= t.NEVER
+    assert state.tree[len(state.tree) // 2 + s] >= t.NEVER

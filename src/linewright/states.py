@@ -205,6 +205,8 @@ def _bring_up_to_date(lowered: Lowered, arrays: dict[str, Any]) -> None:
     # a sheet of paper: who wrote the state may have had no rule that needs its room
     arrays["asked"] = np.zeros(t.ASKED_PARTS + len(arrays["parts"]), np.int64)
     like = new_state(lowered)
+    arrays |= {name: getattr(like, name) for name in ("chain", "causes", "path")}
+    _part_timers(arrays)
     _mark_common_failures(lowered, arrays)
     _move_lines(like, arrays)
     _put_orders_in_line(like, arrays)
@@ -228,6 +230,13 @@ def _bring_up_to_date(lowered: Lowered, arrays: dict[str, Any]) -> None:
             if len(old) == len(new):
                 new[:, : old.shape[1]] = old
                 arrays[name] = new
+
+
+def _part_timers(arrays: dict[str, Any]) -> None:
+    """Part the keys of timers from the leaves; an earlier release had one table."""
+    tree = arrays.get("tree")
+    if tree is not None and set(tree.dtype.names or ()) == {"key", "leaf"}:
+        arrays["tree"], arrays["winners"] = tree["key"].copy(), tree["leaf"].copy()
 
 
 def _mark_common_failures(lowered: Lowered, arrays: dict[str, Any]) -> None:

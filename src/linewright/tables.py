@@ -229,12 +229,13 @@ def _record(*groups: str) -> np.dtype[np.void]:
 # ------------------------------------------------------------------ the line, read only
 
 STATION = _record(
-    "i4 first_server n_servers plain calendar setup_first only_buffer n_always",
-    "i4 has_cycle_modes out_buffer in_loop dispatch before_service",
+    "i4 first_server n_servers plain prelude calendar only_buffer n_always",
+    "i4 first_always has_cycle_modes out_buffer in_loop holds setup_first dispatch",
+    "i4 before_service looks",
     "i4 setup_stream setup_by n_modes first_queue n_queues first_dest n_dests",
-    "i4 first_always first_transport n_transports",
-    "i4 dispatch_2 dispatch_3 looks batches load unload first_run leaf prelude",
-    "i4 first_need holds first_group n_groups tools speed good preempts own_rule",
+    "i4 first_transport n_transports",
+    "i4 dispatch_2 dispatch_3 batches load unload first_run leaf",
+    "i4 first_need first_group n_groups tools speed good preempts own_rule",
     "i4 conveyor first_tool n_tools",
     "i8 gap_us",
 )
@@ -249,9 +250,11 @@ BUFFER = _record(
     "i4 first_dest n_dests first_feeder n_feeders first_early n_early only_dest",
 )
 STEP = _record(
-    "i4 next inspected straight dest first_target only_station only_buffer",
-    "i4 times_stream first_work only_dist in_turn",
-    "i8 only_us per_unit",
+    "i4 next inspected straight next_target next_station next_buffer",
+    "i4 times_stream first_work dest first_target only_station only_buffer only_dist",
+    "i2 in_turn foretold",
+    "i8 only_us",
+    "i8 per_unit",
     "i4 n_uses n_makes first_use first_make together product rework_to",
     "i4 process_stream quality_stream transport_stream transport",
     "i8 rework_limit rework_priority left_us",
@@ -363,12 +366,13 @@ CLOCK = _record(
     "i8 n_trace tracing finished events next_order begun n_heap n_pending_sources",
     "i8 period period_us n_periods watch enough margin limit ties origin claims",
     "i8 node n_chain chain_first exit exits outside noted_until path_since path_width",
+    "i8 chain_end n_folds",
 )
 SERVER = _record(
-    "i4 station part down pending step fails",
-    "i2 phase running mode ready",
+    "i4 station part down step fails",
+    "i2 phase running mode ready pending waits",
     "i8 remaining resumed due total worked next_failure setups",
-    "i4 number family first_mode n_modes n_parts runs_left waits",
+    "i4 number family first_mode n_modes n_parts runs_left",
 )
 BELT_STATE = _record(  # of a station that is a conveyor
     "i4 head tail moves closed", "i8 way since way_in way_out"
@@ -419,9 +423,9 @@ CLAIM = _record(
     "i4 wanted n_wanted held n_held prev next", "i8 since", "i4 urgency walking",
     "i8 number", "i4 lacks has_tools",
 )  # fmt: skip
-NODE = _record("i8 key leaf")
-# an event, what caused it, and what kind of time went by between them
-CAUSE = _record("i4 parent what", "i8 at", "i4 n_after after moved_to wanted")
+# an event, what caused it, and what kind of time went by between them; then what the
+# fold that came to it last notes there
+CAUSE = _record("i4 parent what", "i8 at", "i4 n_after after moved_to fold")
 # the orders: first those of the line's table, then what came while it ran; `next` is
 # the order that is released after this one
 ORDER_STATE = _record(
@@ -438,11 +442,13 @@ ASKED_CALL, ASKED_FILLING, ASKED_PARTS = range(3)
 class State(NamedTuple):
     """Everything that moves; see the module's head.
 
+    `tree` and `winners` are the timers: the key of each node of the tournament, and the
+    leaf whose key it is (`kernel.calendar`).
     `asked` is no part of it but a sheet of paper: what a rule of one's own is asked
     about while it is asked, and the address of whom to ask while the kernel runs.
     `chain`, `causes` and `path` are empty but in runs that follow causes
-    (`kernel.causes`): events; the cause of each leaf's timer, of each part's and
-    vehicle's way, and of each server's pause; sums of common parts of chains.
+    (`kernel.causes`): events; the cause of each leaf's timer, of each server's pause,
+    and of each part's and vehicle's way; sums of common parts of chains.
     """
 
     clock: Records
@@ -456,7 +462,8 @@ class State(NamedTuple):
     orders: Records
     accounts: Ints
     flow: Ints
-    tree: Records
+    tree: Ints
+    winners: Ints
     leaf_station: Ints
     memory: Ints
     steps: Records
@@ -546,7 +553,8 @@ LINE_DTYPES: dict[str, np.dtype[np.generic]] = {
 STATE_DTYPES: dict[str, np.dtype[np.generic]] = {
     "clock": CLOCK, "servers": SERVER, "stations": STATION_STATE, "modes": MODE_STATE,
     "buffers": BUFFER_STATE, "lists": LIST, "parts": PART, "products": PRODUCT_STATE,
-    "orders": ORDER_STATE, "accounts": _I, "flow": _I, "tree": NODE,
+    "orders": ORDER_STATE, "accounts": _I, "flow": _I, "tree": _I,
+    "winners": _I,
     "leaf_station": _I, "memory": _I, "steps": STEP_STATE, "pools": POOL_STATE,
     "skills": SKILL_STATE, "places": PLACE, "claims": CLAIM,
     "windows": WINDOW_STATE, "stocks": STOCK_STATE,

@@ -472,7 +472,7 @@ class _Story:
 
     def timer(self, leaf: int) -> int:
         tree = self.state.tree
-        return int(tree["key"][len(tree) // 2 + leaf])
+        return int(tree[len(tree) // 2 + leaf])
 
     def back_on_shift(self, k: int) -> str:
         calendar = self.line.calendars[self.line.stations["calendar"][k]]

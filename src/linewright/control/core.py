@@ -70,7 +70,7 @@ class _Columns:
 
     __slots__ = (
         "mate", "n_free", "n_parts", "n_trace", "now", "part", "phase", "product",
-        "running", "serial", "status", "step", "tree_key", "tree_leaf",
+        "running", "serial", "status", "step", "tree", "winners",
     )  # fmt: skip
 
     def __init__(self, state: t.State) -> None:
@@ -80,7 +80,7 @@ class _Columns:
         self.part, self.n_parts = _columns(state.servers, "part", "n_parts")
         self.step, self.product = _columns(state.parts, "step", "product")
         self.serial, self.mate = _columns(state.parts, "serial", "mate")
-        self.tree_key, self.tree_leaf = _columns(state.tree, "key", "leaf")
+        self.tree, self.winners = memoryview(state.tree), memoryview(state.winners)
 
 
 def _watched(servers: Any) -> t.Ints:
@@ -188,8 +188,8 @@ class Core:
 
     def next_timer(self) -> tuple[int, int, int] | None:
         """Return when the line itself goes on, the kind of event, and its leaf."""
-        key = self.at.tree_key[1]
-        return None if key >= t.NEVER else (key >> 4, key & 15, self.at.tree_leaf[1])
+        key = self.at.tree[1]
+        return None if key >= t.NEVER else (key >> 4, key & 15, self.at.winners[1])
 
     def digest(self) -> str:
         """Return a hash of all that the records have led to."""

@@ -39,6 +39,7 @@ __all__ = [
     "open_draws",
     "open_line",
     "open_state",
+    "prefetch",
     "unlikely",
 ]
 
@@ -299,6 +300,29 @@ def choose_blindly(typingctx: Any, condition: Any, one: Any, other: Any):
         return chosen
 
     return types.int64(types.boolean, types.int64, types.int64), codegen
+
+
+@intrinsic
+def prefetch(typingctx: Any, table: Any, row: Any):
+    """Have a row of a table brought near; where there is no such row, nothing."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        kind = sig.args[0]
+        proxy = cgutils.create_struct_proxy(kind)(context, builder, args[0])
+        size = ir.Constant(_I64, kind.dtype.record.size)
+        at = builder.add(proxy.address, builder.mul(args[1], size))
+        pointer = builder.inttoptr(at, ir.IntType(8).as_pointer())
+        flag = ir.IntType(32)
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(ir.VoidType(), [pointer.type, flag, flag, flag]),
+            "llvm.prefetch.p0",
+        )
+        for_reading, keep, data = (ir.Constant(flag, n) for n in (0, 3, 1))
+        builder.call(function, [pointer, for_reading, keep, data])
+        return context.get_dummy_value()
+
+    return types.none(table, types.int64), codegen
 
 
 def _expected(value: int) -> Any:

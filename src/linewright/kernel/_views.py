@@ -29,6 +29,7 @@ __all__ = [
     "open_line",
     "open_state",
     "pack",
+    "prefetch",
     "unlikely",
 ]
 
@@ -49,6 +50,11 @@ def likely(condition: Any) -> Any:
 def unlikely(condition: Any) -> Any:
     """Return the condition, and tell the compiler that it mostly does not hold."""
     return condition
+
+
+@builtin
+def prefetch(table: Any, row: Any) -> None:
+    """Have a row of a table brought near; where there is no such row, nothing."""
 
 
 @builtin

@@ -12,9 +12,11 @@ from __future__ import annotations
 from linewright.kernel._jit import hot, jit
 from linewright.kernel._views import choose_blindly, unlikely
 from linewright.kernel.causes import note_timer
-from linewright.tables import CHAINS, NEVER, State
+from linewright.tables import CHAINS, NEVER, TIES_OF_LEAVES, State
 
 __all__ = [
+    "confirm_timer",
+    "foretell_timer",
     "heap_pop",
     "heap_push",
     "heap_take",
@@ -34,56 +36,100 @@ def timer_key(time, kind):
 def set_timer(state: State, leaf, key):
     """Set the timer of a leaf and play its matches up to the root.
 
-    The winner so far is carried along and only its next opponent is loaded, so that no
-    match waits for what the last one stored. Node 1 is the root and nodes `2 * i` and
-    `2 * i + 1` play for node `i`, side by side, so that a match is on one cache line.
-    Keys from NEVER on are not set. Of two equal keys the lower leaf's comes first,
-    without a branch; where that is not the order of ties, `_set_among_ties` plays.
+    Keys from NEVER on are not set.
     """
-    if state.clock[0].ties:
-        _set_among_ties(state, leaf, key)
+    if unlikely(state.clock[0].ties != 0):
+        _set_and_look(state, leaf, key)
         return
-    tree = state.tree
-    node = (len(tree) >> 1) + leaf
     if key == NEVER:
         key += leaf  # no tie between timers that are not set
-    tree[node].key = key
+    _play(state, leaf, key)
+
+
+@hot
+def foretell_timer(state: State, leaf, key):
+    """Set a timer before it is known for sure that it will be set so.
+
+    What comes next is then known sooner, and while the present event is dealt with, the
+    processor can look up what the next one needs. The event itself goes on to set the
+    timer (`confirm_timer`), whether that was foretold rightly or not.
+    """
+    if key == NEVER:
+        key += leaf
+    _play(state, leaf, key)
+
+
+@hot
+def confirm_timer(state: State, leaf, key):
+    """Set the timer of a leaf, unless it was foretold so."""
+    if unlikely(state.clock[0].ties != 0):
+        _set_and_look(state, leaf, key)
+        return
+    if key == NEVER:
+        key += leaf
+    if timer_of(state, leaf) != key:
+        _play(state, leaf, key)
+
+
+@hot
+def _play(state: State, leaf, key):
+    """Write a leaf's key and play its matches up to the root.
+
+    The winner so far is carried along and only its next rival is loaded, so that no
+    match waits for what the last one stored. Node 1 is the root and nodes `2 * i` and
+    `2 * i + 1` play for node `i`. Of two equal keys the lower leaf's comes first,
+    without a branch; where that is not the order of ties, `_play_among_ties` plays.
+    """
+    keys, winners = state.tree, state.winners
+    node = (len(keys) >> 1) + leaf
+    keys[node] = key
     winner = leaf
-    while node > 1:
-        other = tree[node ^ 1]
+    while True:
+        rival = node ^ 1
+        other = keys[rival]
         is_higher_leaf = node & 1
-        lost = other.key < key + is_higher_leaf
-        key = choose_blindly(lost, other.key, key)
-        winner = choose_blindly(lost, other.leaf, winner)
         node >>= 1
-        tree[node].key = key
-        tree[node].leaf = winner
+        lost = other < key + is_higher_leaf
+        key = choose_blindly(lost, other, key)
+        winner = choose_blindly(lost, winners[rival], winner)
+        keys[node] = key
+        winners[node] = winner
+        if node <= 1:
+            break
 
 
 @jit
-def _set_among_ties(state: State, leaf, key):
-    """Set a timer as `set_timer` does, with ties by station and part number.
-
-    What caused it is written down where that is asked for.
-    """
-    if state.clock[0].ties & CHAINS and key < NEVER:
+def _set_and_look(state: State, leaf, key):
+    """Set a timer as `set_timer` does, where ties or causes are to be looked at."""
+    ties = state.clock[0].ties
+    if ties & CHAINS and key < NEVER:
         note_timer(state, leaf)
-    tree = state.tree
-    node = (len(tree) >> 1) + leaf
     if key == NEVER:
         key += leaf
-    tree[node].key = key
+    if ties & TIES_OF_LEAVES:
+        _play_among_ties(state, leaf, key)
+    elif timer_of(state, leaf) != key:
+        _play(state, leaf, key)
+
+
+@jit
+def _play_among_ties(state: State, leaf, key):
+    """Play as `_play` does, with ties by station and part number."""
+    keys, winners = state.tree, state.winners
+    node = (len(keys) >> 1) + leaf
+    keys[node] = key
     winner = leaf
     while node > 1:
-        other = tree[node ^ 1]
-        if unlikely(other.key == key) and _comes_first(state, other.leaf, winner):
-            winner = other.leaf
-        lost = other.key < key
-        key = choose_blindly(lost, other.key, key)
-        winner = choose_blindly(lost, other.leaf, winner)
+        rival = node ^ 1
+        other = keys[rival]
+        if unlikely(other == key) and _comes_first(state, winners[rival], winner):
+            winner = winners[rival]
+        lost = other < key
+        key = choose_blindly(lost, other, key)
+        winner = choose_blindly(lost, winners[rival], winner)
         node >>= 1
-        tree[node].key = key
-        tree[node].leaf = winner
+        keys[node] = key
+        winners[node] = winner
 
 
 @jit
@@ -177,4 +223,4 @@ def heap_take(heap, n, kind, row):
 @hot
 def timer_of(state: State, leaf):
     """Return the key of a leaf's timer; from NEVER on it is not set."""
-    return state.tree[(len(state.tree) >> 1) + leaf].key
+    return state.tree[(len(state.tree) >> 1) + leaf]

@@ -45,6 +45,7 @@ __all__ = [
     "chain_is_full",
     "drop_pause",
     "fold",
+    "measure_chain",
     "note_event",
     "note_pause",
     "note_timer",
@@ -52,20 +53,31 @@ __all__ = [
 ]
 
 _FROM_LINE, _FROM_OUTSIDE, _STOP_FROM_OUTSIDE = 0, 1, 2
+_UNMOVED, _WANTED = -1, -2  # rows that a fold comes to; the wanted stay as they are
+_FOLD_BITS = (1 << 30) - 1  # folds are counted in four bytes
 
 
-@jit
+@hot
 def note_event(line: LineTables, state: State, key):
     """Write down the event that comes next, and what caused it."""
     clock = state.clock[0]
     if clock.finished != clock.exits:
         clock.exits = clock.finished
         clock.exit = clock.node
-    leaf = state.tree[1].leaf
-    clock.outside = _FROM_LINE
     if likely(key & 15 == FINISH):
+        leaf = state.winners[1]
+        clock.outside = _FROM_LINE
         clock.node = append(state, state.causes[leaf], leaf, key >> 4)
-        return
+    else:
+        note_rare_event(line, state, key)
+
+
+@jit
+def note_rare_event(line: LineTables, state: State, key):
+    """Write down an event that is not the end of a server's work."""
+    clock = state.clock[0]
+    leaf = state.winners[1]
+    clock.outside = _FROM_LINE
     kind = key & 15
     servers, modes = len(state.servers), len(state.modes)
     stations = len(state.stations)
@@ -91,12 +103,12 @@ def note_event(line: LineTables, state: State, key):
         what = 5 * servers + modes + claimant
     elif kind == MOVED:
         what = others + state.heap[0, 1]
-        leaf = len(state.leaf_station) + state.heap[0, 3]
+        leaf = place_of_part(state, state.heap[0, 3])
     elif kind == WAITED:
         what = others + stations + line.leaf_row[leaf]
     elif kind == FETCHED:
         what = others + 2 * stations + state.heap[0, 1]
-        leaf = len(state.leaf_station) + len(state.parts) + state.heap[0, 3]
+        leaf = place_of_vehicle(state, state.heap[0, 3])
     elif kind == ARRIVAL:
         what = others + 2 * stations + len(state.fleets) + line.leaf_row[leaf]
     else:
@@ -115,18 +127,29 @@ def append(state: State, parent, what, at):
     row.parent = parent
     row.what = what
     row.at = at
-    row.n_after = 0
-    row.wanted = 0
-    row.moved_to = -1
     clock.n_chain = i + 1
     return i
+
+
+# places in `causes`: leaves, servers that pause, parts on their way, vehicles
 
 
 @hot
 def paused_place(state: State, s):
     """Return the place in `causes` of the event that stopped a server's work."""
-    n = len(state.leaf_station) + len(state.parts) + len(state.vehicles)
-    return n + s
+    return len(state.leaf_station) + s
+
+
+@hot
+def place_of_part(state: State, p):
+    """Return the place in `causes` of what sent a part on its way."""
+    return len(state.leaf_station) + len(state.servers) + p
+
+
+@hot
+def place_of_vehicle(state: State, v):
+    """Return the place in `causes` of what sent a vehicle on its way."""
+    return len(state.leaf_station) + len(state.servers) + len(state.parts) + v
 
 
 @hot
@@ -169,9 +192,7 @@ def note_pause(state: State, s, phase):
 @jit
 def note_way(state: State, row, is_vehicle):
     """Write down what sent a part, or a vehicle, on its way."""
-    place = len(state.leaf_station) + row
-    if is_vehicle:
-        place += len(state.parts)
+    place = place_of_vehicle(state, row) if is_vehicle else place_of_part(state, row)
     state.causes[place] = state.clock[0].node
 
 
@@ -188,8 +209,32 @@ def drop_pause(state: State, s):
 def chain_is_full(state: State):
     """Say whether the half in use has no room for what one more event may write."""
     clock = state.clock[0]
+    return clock.n_chain > clock.chain_end
+
+
+@jit
+def measure_chain(state: State):
+    """Note up to which row an event may still begin in the half in use."""
+    clock = state.clock[0]
     margin = 2 * (len(state.servers) + len(state.modes)) + 64
-    return clock.n_chain + margin > clock.chain_first + (len(state.chain) >> 1)
+    clock.chain_end = clock.chain_first + (len(state.chain) >> 1) - margin
+
+
+@hot
+def see(state: State, node):
+    """Say whether a row was come to before in this fold, and note that it is now.
+
+    What a fold notes in a row counts in this fold alone: nothing has to be written
+    there beforehand, neither by events nor at the end of a fold.
+    """
+    row = state.chain[node]
+    number = state.clock[0].n_folds & _FOLD_BITS
+    if row.fold == number:
+        return True
+    row.fold = number
+    row.n_after = 0
+    row.moved_to = _UNMOVED
+    return False
 
 
 @jit
@@ -200,10 +245,8 @@ def _count_back(state: State, node, n_roots):
     the last one. Roots are listed in the half that is free. Returns their number.
     """
     row = state.chain[node]
-    if row.wanted:
-        return n_roots
-    row.wanted = 1
-    is_known = row.n_after > 0
+    is_known = see(state, node)
+    row.moved_to = _WANTED
     while not is_known:
         if row.parent < 0:
             listed = state.chain[_other_half(state) + n_roots]
@@ -211,12 +254,12 @@ def _count_back(state: State, node, n_roots):
             if row.parent < -1:
                 state.path[-2 - row.parent] = 1
             return n_roots + 1
+        is_known = see(state, row.parent)
         before = state.chain[row.parent]
-        is_known = before.n_after > 0 or before.wanted > 0
         before.n_after += 1
         before.after = node
         node = row.parent
-        row = state.chain[node]
+        row = before
     return n_roots
 
 
@@ -243,7 +286,7 @@ def _add_common(state: State, node):
     """Add up what all chains from a root have in common, and forget it."""
     since = state.clock[0].path_since
     row = state.chain[node]
-    while row.wanted == 0 and row.n_after == 1:
+    while row.moved_to != _WANTED and row.n_after == 1:
         if row.parent == -1:
             first = _free_sums(state)
             if first < 0:
@@ -283,31 +326,29 @@ def _move(state: State, node):
 
 
 @jit
-def _is_wanted(state: State, place):
-    """Say whether a place in `causes` may still become the cause of an event."""
-    leaves, parts = len(state.leaf_station), len(state.parts)
-    if place < leaves:
-        return state.tree[leaves + place].key < NEVER
-    return place >= leaves + parts + len(state.vehicles)
+def _forget_idle(state: State):
+    """Forget what caused timers that are not set."""
+    leaves = len(state.leaf_station)
+    for leaf in range(leaves):
+        if state.tree[leaves + leaf] >= NEVER:
+            state.causes[leaf] = -1
 
 
 @jit
 def fold(state: State):
     """Make room in the chain; say whether more than half is free again."""
     clock = state.clock[0]
+    clock.n_folds += 1
     stride = clock.path_width
     for first in range(0, len(state.path), stride):
         state.path[first] = 0
-    leaves, parts = len(state.leaf_station), len(state.parts)
+    _forget_idle(state)
+    n_places = len(state.leaf_station) + len(state.servers)
     n_roots = _count_back(state, clock.node, 0)
     if clock.exit >= 0:
         n_roots = _count_back(state, clock.exit, n_roots)
-    for place in range(len(state.causes)):
-        if place >= leaves and place < leaves + parts + len(state.vehicles):
-            continue
-        if not _is_wanted(state, place):
-            state.causes[place] = -1
-        elif state.causes[place] >= 0:
+    for place in range(n_places):
+        if state.causes[place] >= 0:
             n_roots = _count_back(state, state.causes[place], n_roots)
     for i in range(clock.n_heap):
         place = _place_of_way(state, state.heap[i, 3], state.heap[i, 0] & 15)
@@ -319,15 +360,14 @@ def fold(state: State):
     clock.n_chain = half
     clock.node = _move(state, clock.node)
     clock.exit = _move(state, clock.exit)
-    for place in range(len(state.causes)):
-        if place >= leaves and place < leaves + parts + len(state.vehicles):
-            continue
+    for place in range(n_places):
         state.causes[place] = _move(state, state.causes[place])
     for i in range(clock.n_heap):
         place = _place_of_way(state, state.heap[i, 3], state.heap[i, 0] & 15)
         if place >= 0:
             state.causes[place] = _move(state, state.causes[place])
     clock.chain_first = half
+    measure_chain(state)
     return 4 * (clock.n_chain - half) < len(state.chain)
 
 
@@ -335,7 +375,7 @@ def fold(state: State):
 def _place_of_way(state: State, row, kind):
     """Return the place in `causes` of a part's or a vehicle's way, or -1."""
     if kind == MOVED:
-        return len(state.leaf_station) + row
+        return place_of_part(state, row)
     if kind == FETCHED:
-        return len(state.leaf_station) + len(state.parts) + row
+        return place_of_vehicle(state, row)
     return -1

@@ -125,7 +125,7 @@ from linewright.tables import (
     State,
 )
 
-__all__ = ["finish", "finish_rare", "settle", "waited"]
+__all__ = ["finish", "finish_rare", "finish_straight", "settle", "waited"]
 
 
 @hot
@@ -165,11 +165,18 @@ def finish(line: LineTables, state: State, s, outcome):
     Returns whether the server begins work on another part, of which it is still to be
     asked how long it takes.
     """
-    server = state.servers[s]
-    step = line.steps[server.step]
-    if unlikely(step.straight <= outcome):  # outcomes are not negative
+    step = line.steps[state.servers[s].step]
+    if step.straight <= outcome:  # outcomes are not negative
         finish_rare(line, state, s, outcome)
         return False
+    return finish_straight(line, state, s)
+
+
+@hot
+def finish_straight(line: LineTables, state: State, s):
+    """End the work of a straight step; see `finish`."""
+    server = state.servers[s]
+    step = line.steps[server.step]
     stop_finished(state, s)
     p = server.part
     server.phase = DONE
@@ -180,7 +187,7 @@ def finish(line: LineTables, state: State, s, outcome):
         count_cycle(line, state, s, 1, line.products[step.product].lot)
     gone = True
     if likely(step.next >= 0):
-        gone = hand_on(line, state, p, s, step.next)
+        gone = hand_on(line, state, p, s)
     elif state.clock[0].n_pending_sources > 0:
         state.parts[p].step = COMPLETE
         complete(line, state, p)
@@ -286,17 +293,17 @@ def end_next(state: State, p, s):
 
 
 @hot
-def hand_on(line: LineTables, state: State, p, s, k):
+def hand_on(line: LineTables, state: State, p, s):
     """Pass a part on to the one plain station of its next step; say whether it went.
 
     This is `offer` for the way that most parts go, with the same result.
     """
-    step = line.steps[k]
+    step = line.steps[state.servers[s].step]
     part = state.parts[p]
-    part.step = k
-    part.target = step.first_target
-    t = step.only_station
-    b = step.only_buffer
+    part.step = step.next
+    part.target = step.next_target
+    t = step.next_station
+    b = step.next_buffer
     if state.stations[t].n_ready > 0 and not ends_now(line, state, t):
         leave_server(state, s)
         start(line, state, p, t)
@@ -314,16 +321,17 @@ def hand_on(line: LineTables, state: State, p, s, k):
         or state.servers[s].pending > 0
         or here.shift != CALENDAR_ON
     ):
-        wait_for(line, state, p, step.dest)
+        wait_for(line, state, p, line.steps[step.next].dest)
         return False
+    d = line.steps[step.next].dest
     clock = state.clock[0]
     clock.sequence += 1
     part.sequence = clock.sequence
     part.woken = -1
-    append(state, line.settings[S_N_QUEUES] + step.dest, p)
+    append(state, line.settings[S_N_QUEUES] + d, p)
     state.buffers[b].waiters += 1
     part.where = BLOCKED_ON_SERVER
-    trace(state, T_BLOCK, state.servers[s].station, p, s, step.dest)
+    trace(state, T_BLOCK, state.servers[s].station, p, s, d)
     set_mode(state, s, BLOCKED)
     return False
 
@@ -339,13 +347,14 @@ def take_next(line: LineTables, state: State, s):
     k = server.station
     b = line.stations[k].only_buffer
     here = state.stations[k]
-    on_calendar = line.stations[k].calendar >= 0
     if unlikely(
         b < 0
         or server.down + server.pending >= 0  # -1 is up, with nothing pending
         or here.shift != CALENDAR_ON  # also without a calendar: it may be held
-        or (on_calendar and ends_now(line, state, k))
     ):
+        push(state, PULL, s)
+        return False
+    if line.stations[k].calendar >= 0 and ends_now(line, state, k):
         push(state, PULL, s)
         return False
     p = state.lists[k].head

@@ -15,15 +15,19 @@ import numpy as np
 
 from linewright.kernel._jit import entry, hot, jit
 from linewright.kernel._views import (
+    choose_blindly,
     likely,
     open_draws,
     open_line,
     open_state,
     pack,
+    prefetch,
     unlikely,
 )
 from linewright.kernel.acts import act, plan_order
 from linewright.kernel.calendar import (
+    confirm_timer,
+    foretell_timer,
     heap_pop,
     heap_push,
     heap_take,
@@ -31,7 +35,13 @@ from linewright.kernel.calendar import (
     timer_key,
     timer_of,
 )
-from linewright.kernel.causes import chain_is_full, fold, note_event, note_way
+from linewright.kernel.causes import (
+    chain_is_full,
+    fold,
+    measure_chain,
+    note_event,
+    note_way,
+)
 from linewright.kernel.conveyors import advanced
 from linewright.kernel.eligible import (
     fleet_list,
@@ -49,7 +59,13 @@ from linewright.kernel.entering import (
     release_order,
     wants_in,
 )
-from linewright.kernel.flow import finish, finish_rare, settle, waited
+from linewright.kernel.flow import (
+    finish,
+    finish_rare,
+    finish_straight,
+    settle,
+    waited,
+)
 from linewright.kernel.learning import learned_share, ramp_share
 from linewright.kernel.moves import CAPS, PULL, ask, push, trace
 from linewright.kernel.people import claimant_of, people_came, serve, set_out
@@ -127,6 +143,7 @@ from linewright.tables import (
     STANDSTILL,
     T_EVENT,
     TICK,
+    TIES_OF_LEAVES,
     TIMES,
     UNKNOWN,
     UNLOADED,
@@ -141,6 +158,7 @@ from linewright.tables import (
 
 __all__ = ["Foreseen", "Outside", "advance", "apply", "external"]
 
+_MANY = 64  # servers of a line that does not fit into the nearest cache
 _NO_EVENT = -1
 _GO_ON = -1
 _BY_MACHINES, _BY_ITSELF, _BY_DRAWING, _FORESEE, _SAMPLE, _DRAW, _ANSWER = range(7)
@@ -168,6 +186,17 @@ def apply(line: LineTables, state: State, kind, row, outcome):
         setup_done(line, state, row)
     else:
         apply_rare(line, state, kind, row, outcome)
+    if state.clock[0].n_todo > 0:
+        settle(line, state)
+    return again
+
+
+@hot
+def apply_straight(line: LineTables, state: State, s):
+    """Make what follows from the end of a straight step, as `apply` does."""
+    state.clock[0].events += 1
+    trace(state, T_EVENT, s, -1, FINISH, 0)
+    again = finish_straight(line, state, s)
     if state.clock[0].n_todo > 0:
         settle(line, state)
     return again
@@ -398,6 +427,48 @@ def draw_arrival(line: LineTables, state: State, draws: Draws, product, n):
     if draws.streams[stream].kind == TIMES:
         return time_ahead(draws, len(state.servers) + product, stream, n, 0)
     return sample(line, draws, fixed.source_dist, stream, n, 0)
+
+
+@hot
+def foretell_work(line: LineTables, state: State, draws: Draws, s):
+    """Set the timer of a server that finishes as it will be after the common way.
+
+    It goes on if its part finds a place and another one waits; how long that takes is
+    known already.
+    """
+    server = state.servers[s]
+    step = line.steps[server.step]
+    if step.foretold:
+        k = server.station
+        only_us = step.only_us
+        amount = choose_blindly(only_us >= 0, only_us, draws.ahead[s].amount)
+        has_next = (state.lists[k].head >= 0) | (line.stations[k].n_always > 0)
+        buffer = state.buffers[step.next_buffer]
+        is_ready = state.stations[step.next_station].n_ready > 0
+        moves_on = (step.next < 0) | is_ready | (buffer.level < buffer.slots)
+        key = timer_key(state.clock[0].now + amount, FINISH)
+        foretell_timer(state, s, choose_blindly(has_next & moves_on, key, NEVER))
+
+
+@hot
+def look_ahead(line: LineTables, state: State, draws: Draws):
+    """Have brought near what the event needs that comes next as far as is foretold.
+
+    In a long line it lies far off, and one thing says where the next one is.
+    """
+    s = state.winners[1]
+    if s < len(state.servers):
+        server = state.servers[s]
+        k = server.station
+        prefetch(state.parts, server.part)
+        prefetch(state.stations, k)
+        prefetch(draws.ahead, s)
+        step = line.steps[server.step]
+        prefetch(state.stations, step.next_station)
+        prefetch(state.buffers, step.next_buffer)
+        prefetch(state.lists, step.next_station)
+        prefetch(state.buffers, line.stations[k].only_buffer)
+        prefetch(state.parts, state.lists[k].head)
 
 
 @hot
@@ -791,6 +862,15 @@ def may_start_later(line: LineTables, state: State, k):
     return fixed.n_always > 0 or waiting_for(line, state, k)
 
 
+@hot
+def only_to_note(state: State, time):
+    """Say whether the next event may come, and is only to be written down before."""
+    clock = state.clock[0]
+    if clock.limit != _NOTE or time > clock.noted_until:
+        return False
+    return not chain_is_full(state)
+
+
 @jit
 def may_go_on(line: LineTables, state: State, until, enough, time):
     """Return why the run has to stop before an event at `time`, or that it may go.
@@ -798,10 +878,6 @@ def may_go_on(line: LineTables, state: State, until, enough, time):
     It is asked again before the first event after `clock.limit`.
     """
     clock = state.clock[0]
-    if clock.limit == _NOTE and time <= clock.noted_until:
-        if likely(not chain_is_full(state)):
-            note_event(line, state, state.tree[1].key)
-            return _GO_ON
     while clock.watch < time and clock.watch <= until:
         write_series(line, state)
         clock.watch = NEVER
@@ -822,9 +898,10 @@ def may_go_on(line: LineTables, state: State, until, enough, time):
     if clock.tracing:
         clock.limit = -1
     if clock.ties & CHAINS:
+        measure_chain(state)
         if chain_is_full(state) and not fold(state):
             return NEED_CHAIN
-        note_event(line, state, state.tree[1].key)
+        note_event(line, state, state.tree[1])
         clock.noted_until = -1 if clock.tracing else clock.limit
         clock.limit = _NOTE
     return _GO_ON
@@ -940,7 +1017,7 @@ class Outside:
 
     def foresee(self) -> Foreseen | None:
         """Return the event that the earliest timer stands for, changing nothing."""
-        key = int(self.state.tree["key"][1])
+        key = int(self.state.tree[1])
         if key >= NEVER:
             return None
         found = int(_drive(*self._packed, _FORESEE, 0, BEGIN, 0, 0))
@@ -949,9 +1026,8 @@ class Outside:
 
     def next_timer(self) -> tuple[int, int, int] | None:
         """Return the earliest timer: when it is due, the kind of event, the leaf."""
-        root = self.state.tree[1]
-        key = int(root["key"])
-        return None if key >= NEVER else (key >> 4, key & 15, int(root["leaf"]))
+        key, leaf = int(self.state.tree[1]), int(self.state.winners[1])
+        return None if key >= NEVER else (key >> 4, key & 15, leaf)
 
     def _asked(self, n: int) -> Ints:
         return self.state.requests[:n].copy()
@@ -998,22 +1074,28 @@ def _drive(
     clock.margin = margin
     clock.enough = enough
     clock.limit = -1
+    foretells = n_servers > _MANY and clock.ties & TIES_OF_LEAVES == 0
     while True:
-        key = state.tree[1].key
+        key = state.tree[1]
         time = key >> 4
         if unlikely(time > clock.limit):
-            code = may_go_on(line, state, until, enough, time)
-            if code != _GO_ON:
-                clock.limit = -1
-                return code
+            if only_to_note(state, time):
+                note_event(line, state, key)
+            else:
+                code = may_go_on(line, state, until, enough, time)
+                if code != _GO_ON:
+                    clock.limit = -1
+                    return code
         clock.now = time
-        leaf = state.tree[1].leaf
+        leaf = state.winners[1]
         kind = key & 15
-        if likely(kind == FINISH):
-            outcome = 0
-            if unlikely(line.steps[state.servers[leaf].step].inspected != 0):
-                outcome = verdict(line, state, draws, leaf)
-            if apply(line, state, FINISH, leaf, outcome):
+        if likely(kind == FINISH) and likely(
+            line.steps[state.servers[leaf].step].straight > 0
+        ):
+            if foretells:
+                foretell_work(line, state, draws, leaf)
+                look_ahead(line, state, draws)
+            if apply_straight(line, state, leaf):
                 draw_and_work(line, state, draws, leaf)
                 if unlikely(clock.n_requests > 0):
                     answer_by_draws(line, state, draws)
@@ -1027,15 +1109,20 @@ def _drive(
                 answer_arrival(line, state, product, amount)
             apply(line, state, ARRIVAL, product, 0)
         else:
-            row = leaf if kind == SETUP_DONE else rare_row(line, state, leaf, kind)
+            row = leaf
             outcome = 0
-            if kind == UNLOADED:
+            if kind == FINISH:
+                if line.steps[state.servers[leaf].step].inspected:
+                    outcome = verdict(line, state, draws, leaf)
+            elif kind == UNLOADED:
                 outcome = verdict(line, state, draws, leaf)
+            elif kind != SETUP_DONE:
+                row = rare_row(line, state, leaf, kind)
             happen(line, state, kind, row, outcome)
         if clock.n_requests > 0:
             answer_by_draws(line, state, draws)
         if leaf < n_servers and state.servers[leaf].due == NEVER:
-            set_timer(state, leaf, NEVER)
+            confirm_timer(state, leaf, NEVER)
 
 
 @jit
@@ -1043,15 +1130,15 @@ def _from_outside(line, state: State, draws: Draws, answers, kind, row, outcome)
     """Apply one event; return how many questions it made, or what comes next."""
     clock = state.clock[0]
     if answers == _FORESEE:
-        leaf = state.tree[1].leaf
-        kind = state.tree[1].key & 15
+        leaf = state.winners[1]
+        kind = state.tree[1] & 15
         row = foreseen_row(line, state, leaf, kind)
         outcome = 0
         if kind == UNLOADED or (
             kind == FINISH and line.steps[state.servers[leaf].step].inspected != 0
         ):
             now = clock.now
-            clock.now = state.tree[1].key >> 4
+            clock.now = state.tree[1] >> 4
             outcome = verdict(line, state, draws, leaf)
             clock.now = now
         return outcome << _N_ROW_BITS | row
@@ -1071,8 +1158,8 @@ def _from_outside(line, state: State, draws: Draws, answers, kind, row, outcome)
             return 0
         return not_sampled(line, state, draws, part.serial, part.visits, k)
     if answers == _BY_ITSELF:
-        leaf = state.tree[1].leaf
-        kind = state.tree[1].key & 15
+        leaf = state.winners[1]
+        kind = state.tree[1] & 15
         row = leaf
         if kind != FINISH and kind != SETUP_DONE:
             row = rare_row(line, state, leaf, kind)

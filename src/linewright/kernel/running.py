@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from linewright.kernel._jit import hot, jit
 from linewright.kernel._views import unlikely
-from linewright.kernel.calendar import set_timer, timer_key
+from linewright.kernel.calendar import confirm_timer, set_timer, timer_key
 from linewright.kernel.causes import note_pause
 from linewright.tables import (
     CHAINS,
@@ -107,7 +107,7 @@ def run_known(state: State, s):
             until = fails_in
             kind = FAILURE
     server.due = timer_key(clock.now + until, kind)
-    set_timer(state, s, server.due)
+    confirm_timer(state, s, server.due)
 
 
 @jit

@@ -256,13 +256,32 @@ def _mark_straight(build: Build) -> None:
     visits = Counter(k for s in build.steps for k in build.stations_of(int(s["dest"])))
     for step in build.steps:
         step["straight"] = _is_straight(build, step)
+        _name_next(build, step)
         k = int(step["only_station"])
         alone = k >= 0 and visits[k] == 1 and build.stations[k]["n_servers"] == 1
         step["in_turn"] = alone and build.stations[k]["dispatch"] == t.FIFO
+        step["foretold"] = step["in_turn"] and _is_foretold(build, step)
     for product in build.products:
         first = int(product["first_step"])
         own = product["own_rule"] >= 0
         product["straight"] = first >= 0 and not own and _leads_straight(build, first)
+
+
+def _name_next(build: Build, step: dict[str, float]) -> None:
+    """Name where a part goes after a straight step, so that nobody looks it up."""
+    if not step["straight"] or step["next"] < 0:
+        return
+    ahead = build.steps[int(step["next"])]
+    step["next_target"] = ahead["first_target"]
+    step["next_station"] = ahead["only_station"]
+    step["next_buffer"] = ahead["only_buffer"]
+
+
+def _is_foretold(build: Build, step: dict[str, float]) -> bool:
+    """Say whether what a server does after a step can be seen before the step ends."""
+    is_known = step["only_us"] >= 0 or step["times_stream"] >= 0
+    station = build.stations[int(step["only_station"])]
+    return bool(step["straight"]) and is_known and station["only_buffer"] >= 0
 
 
 def _is_straight(build: Build, step: dict[str, float]) -> bool:

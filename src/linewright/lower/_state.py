@@ -87,7 +87,8 @@ def new_state(
         orders=zeros(t.ORDER_STATE, len(line.orders)),
         accounts=zeros(np.int64, n_stations, t.N_MODES),
         flow=np.zeros((n_products, t.N_FLOW_BUCKETS), np.int64),
-        tree=zeros(t.NODE, 2 * n_pad),
+        tree=zeros(np.int64, 2 * n_pad),
+        winners=zeros(np.int64, 2 * n_pad),
         # padded like the tree, which looks at leaves without a timer too
         leaf_station=np.pad(
             lowered.leaf_station, (0, n_pad - len(lowered.leaf_station))
@@ -114,8 +115,8 @@ def new_state(
         causes=np.zeros(0, np.int64),
         path=np.zeros(0, np.int64),
     )
-    state.tree["key"] = t.NEVER + leaves
-    state.tree["leaf"] = leaves
+    state.tree[:] = t.NEVER + leaves
+    state.winners[:] = leaves
     state.lists["head"] = -1
     state.lists["tail"] = -1
     state.modes["left"] = t.UNKNOWN
@@ -188,9 +189,10 @@ def following_causes(state: t.State, since_us: int) -> t.State:
     """
     n_leaves = len(state.leaf_station)
     n_servers, n_modes = len(state.servers), len(state.modes)
-    n_places = n_leaves + len(state.parts) + len(state.vehicles)
-    causes = np.zeros(n_places + n_servers, np.int64)
-    causes[n_places:] = -1  # nothing is paused that was seen to stop
+    n_places = n_leaves + n_servers + len(state.parts) + len(state.vehicles)
+    causes = np.zeros(n_places, np.int64)
+    # nothing is paused that was seen to stop
+    causes[n_leaves : n_leaves + n_servers] = -1
     sizes = {name: len(getattr(state, name)) for _, name in t.PATH_KINDS if name}
     width = 1 + sum(sizes.get(name, 1) for _, name in t.PATH_KINDS)
     n_chain = max(_MIN_CHAIN, 16 * (n_leaves + n_servers + n_modes))
@@ -199,7 +201,6 @@ def following_causes(state: t.State, since_us: int) -> t.State:
     chain[0]["parent"] = -1
     chain[0]["what"] = width - 2
     chain[0]["at"] = state.clock["now"][0]
-    chain[0]["moved_to"] = -1
     clock = state.clock.copy()
     clock["ties"] |= t.CHAINS
     clock["node"], clock["n_chain"], clock["exit"] = 0, 1, -1
@@ -354,7 +355,7 @@ def part_capacity(lowered: Lowered, state: t.State, n_parts: int) -> t.State:
     requests = np.zeros(n_requests, np.int64)
     causes = state.causes
     if len(causes):
-        place = len(state.leaf_station) + old
+        place = len(state.leaf_station) + n_servers + old
         causes = np.insert(causes, place, np.full(n_parts - old, -1))
     return state._replace(
         causes=causes,
