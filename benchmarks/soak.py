@@ -12,6 +12,7 @@ was lost, done twice or unreadable; the seeds are printed.
 from __future__ import annotations
 
 import argparse
+import gc
 import hashlib
 import multiprocessing
 import os
@@ -184,7 +185,7 @@ def _on_all_cores(
     n_cores, end = os.cpu_count() or 1, time.monotonic() + seconds
     total: Counter[str] = Counter()
     context = multiprocessing.get_context("forkserver")
-    with ProcessPoolExecutor(n_cores, context) as pool:
+    with ProcessPoolExecutor(n_cores, context, _begin) as pool:
         waiting: list[Future[Counter[str]]] = []
         while time.monotonic() < end or waiting:
             while len(waiting) < n_cores and time.monotonic() < end:
@@ -193,6 +194,13 @@ def _on_all_cores(
                 first += n_each
             total.update(waiting.pop(0).result())
     return total
+
+
+def _begin() -> None:
+    """Look for garbage seldom, and not in what stays as long as the process."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)
 
 
 # ---------------------------------------------------------------- what is written

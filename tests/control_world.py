@@ -176,7 +176,7 @@ class Machine:
 
     def call(self) -> None:
         """Tell the controller that there is something new; it may not hear."""
-        self.world.send(self.device, lambda: self.world.called(self.device))
+        self.world.send(self.device, partial(self.world.called, self.device))
 
     def fail(self) -> None:
         if self.is_down or "weld" not in self.device or "repair" in self.device:
@@ -267,6 +267,7 @@ class World:
         self.people = random.Random(f"people {seed}")
         self.asked: dict[str, Request] = {}
         self.outcomes: dict[str, Outcome] = {}
+        self._expected: tuple[int, set[int]] = (-1, set())
         self.skew, self.n_jumps = 0, 0
         self.boot()
         self.faults()
@@ -280,21 +281,21 @@ class World:
         heapq.heappush(self._queue, (when, self._n, what))
 
     def run(self) -> None:
-        while self._queue and self.now < END_US and not self.is_finished():
-            self.now, _, what = heapq.heappop(self._queue)
+        queue, pop = self._queue, heapq.heappop
+        while queue and self.now < END_OF_FAULTS_US:
+            self.now, _, what = pop(queue)
+            what()
+        while queue and self.now < END_US and not self.is_finished():
+            self.now, _, what = pop(queue)
             what()
 
     def is_finished(self) -> bool:
-        if self.now < END_OF_FAULTS_US or self.controller is None:
+        controller = self.controller
+        if controller is None or len(self.outcomes) < len(self.asked):
             return False
-        products = self.controller.core.state.products
-        left = int(products["finished"][0] + products["scrapped"][0])
-        is_answered = self.outcomes.keys() == self.asked.keys()
-        return (
-            is_answered
-            and left == len(self.expected())
-            and not self.controller.has_signals
-        )
+        products = controller.core.state.products
+        left = int(products["finished"][0]) + int(products["scrapped"][0])
+        return left == len(self.expected()) and not controller.has_signals
 
     # ------------------------------------------------------------ faults
 
@@ -342,8 +343,8 @@ class World:
         """Somebody asks, and asks again until an answer came."""
         if request.key in self.outcomes:
             return
-        self.at(self.now + 300 * MS, lambda: self.ask(request))
-        self.guarded(lambda: self.step([request]))
+        self.at(self.now + 300 * MS, partial(self.ask, request))
+        self.guarded(partial(self.step, [request]))
 
     def hear(self, outcomes: Sequence[Outcome]) -> None:
         for one in outcomes:
@@ -352,12 +353,14 @@ class World:
 
     def expected(self) -> set[int]:
         """Return the serial numbers of all units that were ordered."""
-        more = 0
-        for key, one in self.asked.items():
-            outcome = self.outcomes.get(key)
-            if one.what == "order" and outcome and outcome.is_accepted:
-                more += int(one.data["quantity"])
-        return set(range(N_UNITS + more))
+        if self._expected[0] < len(self.outcomes):  # an outcome stays what it is
+            more = 0
+            for key, outcome in self.outcomes.items():
+                one = self.asked[key]
+                if one.what == "order" and outcome.is_accepted:
+                    more += int(one.data["quantity"])
+            self._expected = len(self.outcomes), set(range(N_UNITS + more))
+        return self._expected[1]
 
     def scrapped(self) -> set[int]:
         """Return the serial numbers of the units that somebody scrapped."""
@@ -433,25 +436,23 @@ class World:
 
     def send(self, device: str, deliver: Callable[[], None]) -> None:
         """Bring a message there once, twice or never, and some time."""
-        rnd = self.random
-        copies = 1
-        if self.is_faulty:
-            if self.now < self.machine(device).unreachable_until:
+        draw, now = self.random.random, self.now
+        copies, is_faulty = 1, now < END_OF_FAULTS_US
+        if is_faulty:
+            if now < self.machine(device).unreachable_until:
                 return
-            draw = rnd.random()
-            copies = 0 if draw < 0.12 else 2 if draw < 0.24 else 1
+            one = draw()
+            copies = 0 if one < 0.12 else 2 if one < 0.24 else 1
         for copy in range(copies):
-            longest = (
-                2_500 * MS
-                if copy or (self.is_faulty and rnd.random() < 0.05)
-                else 30 * MS
-            )
-            self.at(self.now + MS + int(rnd.random() * (longest - MS)), deliver)
+            is_late = copy or (is_faulty and draw() < 0.05)
+            longest = 2_500 * MS if is_late else 30 * MS
+            self.at(now + MS + int(draw() * (longest - MS)), deliver)
 
     def machine(self, device: str) -> Machine:
-        if device not in self.machines:
-            self.machines[device] = Machine(self, device)
-        return self.machines[device]
+        found = self.machines.get(device)
+        if found is None:
+            found = self.machines[device] = Machine(self, device)
+        return found
 
     def work(self, device: str, command: dict[str, Any]) -> int:
         """Return the verdict of some work: a test finds every third unit bad, once."""
@@ -501,8 +502,8 @@ class World:
             self.die()
 
     def link(self, device: str) -> Link:
-        assert self.controller
         if device not in self.links:
+            assert self.controller
             self.links[device] = Link(
                 device,
                 self.controller.core.epoch,
@@ -526,33 +527,37 @@ class World:
         due = controller.next_due_us()
         if due is not None and due < 2**58 and self._polls.get("", -1) != due:
             self._polls[""] = due
-            self.at(max(due - self.skew, self.now), lambda: self.guarded(self.step))
+            at = max(due - self.skew, self.now)
+            self.at(at, partial(self.guarded, self.step))
 
     def poll(self, device: str) -> None:
-        controller = self.controller
+        controller, now = self.controller, self.now
         assert controller
-        core, link = controller.core, self.link(device)
-        if link.is_waiting and self.now < link.next_at_us():
+        link = self.links.get(device) or self.link(device)
+        if now < link.next_at_us() and link.is_waiting:
             return  # it is looked at again when the answer comes, or then
+        core = controller.core
         jobs = core.of_device.get(device, {})
-        is_late = link.is_waiting and self.now >= link.next_at_us()
+        is_late = link.is_waiting  # what is not late has returned
         if is_late and jobs and self.mutant == "a lost answer means that it was done":
             controller.tell(Signal("done", next(iter(jobs))))
             link.lost()
             self.step()
             return
-        message = link.next_message(jobs.values(), core.boots.get(device, 0), self.now)
+        message = link.next_message(jobs.values(), core.boots.get(device, 0), now)
         if message is not None:
             machine = self.machine(device)
-            self.send(device, lambda: self.arrive(machine, controller, link, message))
+            self.send(device, partial(self.arrive, machine, controller, link, message))
         at = link.next_at_us()
-        if at > self.now and self._polls.get(device) != at:
+        if at > now and self._polls.get(device) != at:
             self._polls[device] = at
-            self.at(at, lambda: self.again(controller, device))
+            self.at(at, partial(self.again, controller, device))
 
     def again(self, controller: Controller, device: str) -> None:
-        if self.controller is controller:
-            self.guarded(lambda: self.poll(device))
+        if self.controller is controller:  # and not one that came after it
+            link = self.links[device]
+            if self.now >= link.next_at_us() or not link.is_waiting:
+                self.guarded(partial(self.poll, device))
 
     def arrive(
         self, machine: Machine, controller: Controller, link: Link, message: Message
@@ -561,15 +566,14 @@ class World:
         if answer is None and message.kind != "check":
             return
         self.send(
-            machine.device,
-            lambda: self.answered(controller, link, message, answer),
+            machine.device, partial(self.answered, controller, link, message, answer)
         )
 
     def answered(
         self, controller: Controller, link: Link, message: Message, answer: Any
     ) -> None:
-        if self.controller is controller:  # and not one that came after it
-            self.guarded(lambda: self.take(controller, link, message, answer))
+        if self.controller is controller:
+            self.guarded(partial(self.take, controller, link, message, answer))
 
     def take(
         self, controller: Controller, link: Link, message: Message, answer: Any
@@ -603,7 +607,7 @@ class World:
                 self.guarded(self.step)
                 return
         self.link(device).wake()
-        self.guarded(lambda: self.poll(device))
+        self.guarded(partial(self.poll, device))
 
     def step(self, requests: Sequence[Request] = ()) -> None:
         controller = self.controller

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from linewright.control.ground import copied
 from linewright.control.journal import JOURNAL_VERSION, Opening, Snapshot, Stored
 from linewright.control.records import Record
 from linewright.errors import JournalError
@@ -59,7 +60,7 @@ class MemoryJournal:
     def save_snapshot(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot._replace(
             notes=json.loads(json.dumps(snapshot.notes)),
-            arrays={name: array.copy() for name, array in snapshot.arrays.items()},
+            arrays={name: copied(array) for name, array in snapshot.arrays.items()},
         )
 
     def latest_snapshot(self) -> Snapshot | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,6 +99,28 @@ def test_a_snapshot_and_the_records_after_it_are_as_good_as_all_records() -> Non
     journal.snapshot = None
     assert saved is not None
     assert Controller(lowered, journal, 11).core.digest() == quick
+
+
+def test_a_controller_starts_without_what_it_does_not_need(project: Path) -> None:
+    code = (
+        "import sys, linewright.control.emulation, linewright.control.openings; "
+        "sys.exit(bool({'pyarrow', 'scipy', 'numba', 'psycopg'} & set(sys.modules)))"
+    )
+    env = {"PYTHONPATH": str(project / "src"), "PATH": ""}
+    subprocess.run([sys.executable, "-c", code], check=True, env=env)  # our own code
+
+
+def test_controllers_of_one_line_share_nothing_that_moves() -> None:
+    until_us = 4 * HOUR_US
+    for seed in (9, 11):
+        lowered = lower(random_line(seed), until_us)
+        fresh = Core(lowered, seed).digest()
+        line = Emulation(lowered, MemoryJournal(), seed)
+        line.run(until_us)
+        assert line.controller.core.digest() != fresh
+        assert Core(lowered, seed).digest() == fresh
+        same = lower(random_line(seed), until_us)  # nobody has started from it yet
+        assert Core(same, seed).digest() == fresh
 
 
 def test_a_full_disk_leaves_nothing_half_done() -> None:

@@ -12,11 +12,13 @@ import pytest
 from scipy.stats import chisquare, kstest, norm, poisson
 
 from linewright import tables as t
+from linewright.control.asking import Request
 from linewright.control.designed import as_built
 from linewright.control.emulation import Emulation
 from linewright.control.genealogy import Genealogy, happened_in
 from linewright.control.jobs import Unit
-from linewright.control.openings import opening_of
+from linewright.control.openings import journal_of, opening_of
+from linewright.control.reading import JournalReader
 from linewright.control.simulated import genealogy_of_run
 from linewright.control.unit_index import IndexAbout
 from linewright.errors import DeadlockError, JournalError
@@ -261,6 +263,50 @@ products:
       - station: test
         inspection: {pass: 0.7, rework: 0.3, rework_to: join}
 """
+
+
+def test_the_index_of_a_journal_that_was_deleted_and_made_again_is_made_again(
+    tmp_path: Path,
+) -> None:
+    line = loads(ASSEMBLY)
+    lowered = lower(line, line.study.horizon)
+    path = tmp_path / "a.journal"
+
+    def run(until_us: int, scrapped: str = "") -> None:
+        journal = journal_of(path, line, lowered, 2)
+        emulation = Emulation(lowered, journal, 2)
+        emulation.run(4 * HOUR_US)
+        if scrapped:
+            unit = {"unit": scrapped}
+            emulation.ask(
+                Request("1", "unit scrapped", "Anna", "it fell", unit), 4 * HOUR_US
+            )
+        emulation.run(until_us)
+        journal.close()
+
+    def asked() -> bool:
+        """Ask the index beside the journal; return whether it was made anew."""
+        book = Genealogy(path)
+        made = Genealogy.made(
+            IndexAbout(book.opening, {}), happened_in(JournalReader(path))
+        )
+        kept = dump(book)
+        is_new = all(row[4] != "here already" for row in kept["units"])
+        if is_new:
+            assert kept == dump(made)
+        book._db.execute("UPDATE units SET fate = 'here already' WHERE serial = 0")  # noqa: SLF001
+        book.close()
+        return is_new
+
+    run(8 * HOUR_US)
+    assert asked()
+    run(16 * HOUR_US)
+    assert not asked(), "the same journal, and more of it"
+    for until_us, scrapped in ((24, "table:3"), (6, ""), (6, "table:4")):
+        for file in ("", "-wal", "-shm"):
+            path.with_name(path.name + file).unlink(missing_ok=True)
+        run(until_us * HOUR_US, scrapped)
+        assert asked(), "another journal of the same opening"
 
 
 def test_as_built_is_what_was_designed_and_rework_shows() -> None:

@@ -211,7 +211,7 @@ def test_killed_again_and_again_it_makes_what_it_would_have_made(
         if n_kills < N_KILLS:
             time.sleep(0.02 + seed * 7919 % 100 / 400)
             os.kill(process.pid, signal.SIGKILL)
-        process.join(60)
+        process.join(300)
         if process.exitcode == 0:
             break
         n_kills += 1

@@ -97,8 +97,8 @@ def test_a_result_that_was_refused_is_told_once() -> None:
     link, oven = Link("oven", 1, 1_000, has_guard=False), JobList()
     oven.put(command(1), 1, 1)
     oven.end("oven#1", (7,))
-    for n_told in (2, 1):
-        message = link.next_message([], 1, 10_000_000 * n_told)
+    for written_boot, n_told in ((0, 2), (1, 0)):
+        message = link.next_message([], written_boot, 10_000_000 * (1 + written_boot))
         assert message is not None
         assert message.kind == "list"
         job = object()

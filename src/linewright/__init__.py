@@ -17,7 +17,6 @@ from linewright.errors import (
 from linewright.model.check import check, load_checked
 from linewright.model.line import Line
 from linewright.model.load import load, loads
-from linewright.results import Result
 from linewright.simulate import simulate
 from linewright.version import __version__
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from linewright.plan.outcome import Plan
     from linewright.plan.planning import Promise, plan_line
     from linewright.plan.quantities import QuantityPlan
+    from linewright.results import Result
 
 __all__ = [
     "DeadlockError",
@@ -51,18 +51,19 @@ __all__ = [
 ]
 
 _LATER = {
-    "Plan": "outcome",
-    "Promise": "planning",
-    "QuantityPlan": "quantities",
-    "plan_line": "planning",
-    "plan_quantities": "feasible",
+    "Plan": "plan.outcome",
+    "Promise": "plan.planning",
+    "QuantityPlan": "plan.quantities",
+    "Result": "results",
+    "plan_line": "plan.planning",
+    "plan_quantities": "plan.feasible",
 }
 """What is imported when it is asked for, so that no other verb waits for it."""
 
 
 def __getattr__(name: str) -> Any:
-    """Return what belongs to planning, which takes a quarter of a second to import."""
+    """Return planning and results, which take a quarter of a second to import each."""
     if name in _LATER:
-        return getattr(import_module(f"linewright.plan.{_LATER[name]}"), name)
+        return getattr(import_module(f"linewright.{_LATER[name]}"), name)
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)

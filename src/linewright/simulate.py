@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,10 +23,12 @@ from linewright.model.line import Line
 from linewright.model.load import model_hash
 from linewright.own_rules import permit, require_threads, threads_for
 from linewright.replicate import N_PERIODS, Replication, replicate
-from linewright.results import Result, build_result
 from linewright.states import load_state, time_of
 from linewright.stats.intervals import Interval, mean_interval, precision_reached
 from linewright.stats.warmup import Warmup, largest_cut, mser5
+
+if TYPE_CHECKING:
+    from linewright.results import Result
 
 __all__ = ["Progress", "simulate"]
 
@@ -141,6 +143,8 @@ def simulate(  # noqa: PLR0913
             raise
         stopped_early = True
     warmup_found = find_warmup(lowered, experiment, cuts, done)
+    from linewright.results import build_result  # noqa: PLC0415 - slow
+
     return build_result(line, lowered, experiment, done, warmup_found, stopped_early)
 
 

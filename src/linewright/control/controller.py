@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from linewright.control.asking import Outcome, Request
@@ -184,7 +184,7 @@ class Controller:
         for request in requests:
             outcomes.append(self.ask(request, now_us))
             self._do_due(now_us)
-        return replace(self.flush(answers), outcomes=outcomes)
+        return self.flush(answers, outcomes)
 
     def ask(self, request: Request, now_us: int) -> Outcome:
         """Judge and do a request; its outcome counts when `flush` has returned.
@@ -230,8 +230,16 @@ class Controller:
         """Return how many records wait for `flush`."""
         return len(self._pending)
 
-    def flush(self, answers: list[Answer] | None = None) -> Step:
+    def flush(
+        self,
+        answers: list[Answer] | None = None,
+        outcomes: list[Outcome] | None = None,
+    ) -> Step:
         """Write what was done since the last time, in one commit.
+
+        Args:
+            answers: What becomes of signals if it is written.
+            outcomes: What becomes of requests if it is written.
 
         Raises:
             JournalError: The disk did not take it; see `step`.
@@ -246,7 +254,7 @@ class Controller:
             self._since_snapshot += len(records)
             if self._since_snapshot >= SNAPSHOT_EVERY:
                 self._try_snapshot()
-        return Step(records, answers or [], _devices(records))
+        return Step(records, answers or [], _devices(records), outcomes or [])
 
     def _fall_back(self) -> None:
         """Forget what is not on disk, now or, if it cannot be read now, when it can."""

@@ -16,7 +16,7 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,12 @@ import numpy as np
 from linewright import tables as t
 from linewright.control.asking import Asked
 from linewright.control.gates import Gates
+from linewright.control.ground import copied, ground_of
 from linewright.control.jobs import (
     BY_NAME,
     BY_PHASE,
     BY_QUESTION,
     Action,
-    Devices,
     Job,
     Unit,
 )
@@ -37,8 +37,8 @@ from linewright.control.judging import judge
 from linewright.control.ordering import NewOrder, fitted, parts_of, with_order
 from linewright.control.records import Alarm, Decision, Record, Signal
 from linewright.errors import JournalError
-from linewright.kernel.run import Outside
-from linewright.lower import Lowered, new_draws, new_state, part_capacity
+from linewright.kernel.run import Outside, packed
+from linewright.lower import Lowered, part_capacity
 from linewright.why import describe_deadlock
 
 __all__ = ["Core"]
@@ -53,13 +53,18 @@ _OWN = -2  # kind of the event that stands at the root of the timers
 Body = dict[str, Any]
 
 
-@dataclass(slots=True)
 class _After:
-    """What follows from a record."""
+    """What follows from a record: rows of the trace without their time, and commands.
 
-    at_us: int
-    rows: list[list[int]] = field(default_factory=list)
-    commands: list[dict[str, Any]] = field(default_factory=list)
+    It is no data class because one is made for each record, and those take longer.
+    """
+
+    __slots__ = ("at_us", "commands", "rows")
+
+    def __init__(self, at_us: int) -> None:
+        self.at_us = at_us
+        self.rows: list[list[int]] = []
+        self.commands: list[dict[str, Any]] = []
 
 
 class _Columns:
@@ -112,10 +117,11 @@ class Core:
         if lowered.own_rules:
             msg = "a line with rules of one's own in Python cannot be run yet"
             raise JournalError(msg)
+        self._ground = ground = ground_of(lowered)
         self._base = lowered
         self._fit(lowered)
         self.asked = Asked()
-        self.devices = Devices(lowered)
+        self.devices = ground.devices
         self.epoch = 0
         self.jobs: dict[str, Job] = {}
         self.of_device: dict[str, dict[str, Job]] = {}
@@ -148,31 +154,35 @@ class Core:
             "alarm": self._alarmed,
         }
         self._of_server: list[Job | None] = [None] * len(self.devices.servers)
-        failures = range(len(lowered.tables.server_modes))
-        self.failures = {self.devices.failure(m): m for m in failures}
-        self.products = {name: i for i, name in enumerate(lowered.names.products)}
-        self.quality = {of.row: of for of in lowered.quality}
-        self.gates = Gates(lowered)
-        self._draws = new_draws(lowered, seed, 0)
-        self.inspected: list[int] = lowered.tables.steps["inspected"].tolist()
-        self._has_samples = bool(lowered.tables.steps["sampled"].any())
-        self._take(new_state(lowered, n_trace=self._n_trace))
+        self.failures, self.products = ground.failures, ground.products
+        self.quality, self.inspected = ground.quality, ground.inspected
+        self.gates = Gates(ground.guarded)
+        self._draws, self._has_samples = ground.draws(seed), ground.has_samples
+        self._take(_traced(ground.state(), self._n_trace))
 
     def _fit(self, lowered: Lowered) -> None:
         """Go on with a line that may have more, or larger, orders."""
-        self.lowered = lowered
-        self._margin = int(lowered.tables.settings[t.S_MARGIN])
+        self.lowered, ground = lowered, self._ground
+        if lowered is ground.lowered:
+            self._tables, self._margin = ground.tables, ground.margin
+        else:
+            self._tables = packed(lowered.tables)
+            self._margin = int(lowered.tables.settings[t.S_MARGIN])
         self._n_trace = _N_TRACE + 16 * self._margin  # of one event, a large order too
+        self._operation_names = lowered.names.operations
+        self._product_names = lowered.names.products
 
     def _take(self, state: t.State) -> None:
         """Go on with a state; the columns that are looked at often are kept at hand."""
         self.state = state
-        self._outside = Outside(self.lowered.tables, state, self._draws)
+        tables = self.lowered.tables
+        self._outside = Outside(tables, state, self._draws, self._tables)
         self.at = _Columns(state)
         self._watched = _watched(state.servers)
         self._copied = self._watched.copy()
         self._looks = self._copied.view(np.int64)[:, 0]  # of both columns as one number
         self._seen = self._looks.copy()
+        self._trace = state.trace[:, 1:]  # without the time, which is the record's
 
     # ------------------------------------------------------------ what is known
 
@@ -251,20 +261,21 @@ class Core:
         Raises:
             JournalError: The record is one of a later version, or the kernel stopped.
         """
-        kind, at_us, body = record.kind, record.at_us, record.body
-        if at_us < self.now_us:
-            msg = f"a record at {at_us} comes after one at {self.now_us}"
+        kind, at_us, body, now = record.kind, record.at_us, record.body, self.at.now
+        if at_us < now[0]:
+            msg = f"a record at {at_us} comes after one at {now[0]}"
             raise JournalError(msg)
         apply = self._applies.get(kind)
         if apply is None:
             msg = f'a record of kind "{kind}" is of a later version'
             raise JournalError(msg)
         after = _After(at_us)
-        self.at.now[0] = at_us
+        now[0] = at_us
         apply(body, after)
-        n_seen = self._close_gates(body, after, 0)
-        while self.early and self._end_early(after):
-            n_seen = self._close_gates({}, after, n_seen)
+        if self.gates.names or self.early:
+            n_seen = self._close_gates(body, after, 0)
+            while self.early and self._end_early(after):
+                n_seen = self._close_gates({}, after, n_seen)
         return after.rows, after.commands
 
     def _done(self, body: Body, after: _After) -> None:
@@ -325,11 +336,8 @@ class Core:
         )
         self._fit(lowered)
         if len(state.trace) < self._n_trace:
-            state = state._replace(trace=self._new_trace())
+            state = _traced(state, self._n_trace)
         self._take(state)
-
-    def _new_trace(self) -> t.Ints:
-        return np.zeros((self._n_trace, len(t.TRACE_COLUMNS)), np.int64)
 
     def act(self, kind: int, row: int, outcome: int, after: _After) -> None:
         """Do an act of `tables`, as a person has decided."""
@@ -425,23 +433,28 @@ class Core:
             n_parts = 2 * len(self.state.parts)
             self._take(part_capacity(self.lowered, self.state, n_parts))
         at = self.at
-        was_dead = at.status[0] == t.DEADLOCK
+        status_before = at.status[0]
         if self._has_samples and kind in _ENDS and outcome & 3 == t.PASS:
             outcome |= self._outside.passes_by(row)
         if kind == _OWN:
             asked = self._outside.apply_own()
         else:
             asked = self._outside.apply(kind, row, outcome)
-        if at.status[0] not in _GOES_ON:
-            msg = f"the line cannot go on: the kernel says {at.status[0]}"
-            raise JournalError(msg)
-        if at.status[0] == t.DEADLOCK and not was_dead:
-            self._raise_alarm(
-                "the line", describe_deadlock(self.lowered, self.state), after
-            )
-        after.rows += self.state.trace[: at.n_trace[0], 1:].tolist()
+        status = at.status[0]
+        if status != status_before or status not in _GOES_ON:
+            self._look_at_status(status, after)
+        after.rows += self._trace[: at.n_trace[0]].tolist()
         at.n_trace[0] = 0
-        self._command(asked.tolist(), after)
+        self._command(asked, after)
+
+    def _look_at_status(self, status: int, after: _After) -> None:
+        """Say what the kernel's status means, which is another one now or a bad one."""
+        if status not in _GOES_ON:
+            msg = f"the line cannot go on: the kernel says {status}"
+            raise JournalError(msg)
+        if status == t.DEADLOCK:
+            text = describe_deadlock(self.lowered, self.state)
+            self._raise_alarm("the line", text, after)
 
     def _command(self, asked: list[int], after: _After) -> None:
         """Turn what the kernel asked, and what changed at servers, into commands."""
@@ -455,16 +468,19 @@ class Core:
             elif action.name != "walk" or self.state.claims["walking"][row]:
                 job = self._open(action, row, after.at_us)
                 after.commands.append(job.command())
-        for s in sorted(fresh | self._changed()):
+        changed = self._changed()
+        if not fresh.issubset(changed):
+            changed = sorted(fresh.union(changed))
+        for s in changed:
             self._command_server(s, s in fresh, after)
 
-    def _changed(self) -> set[int]:
-        """Return the servers that look other than when this was asked last."""
+    def _changed(self) -> list[int]:
+        """Return in order the servers that look other than when this was last asked."""
         self._copied[:] = self._watched
         rows: list[int] = (self._looks != self._seen).nonzero()[0].tolist()
         if rows:
             self._seen[:] = self._looks
-        return set(rows)
+        return rows
 
     def _command_server(self, s: int, is_fresh: bool, after: _After) -> None:
         """Say what is wanted of a server now, where it is not what was wanted."""
@@ -495,20 +511,23 @@ class Core:
         part = self.at.part[job.row]
         if action is None or action.name != job.action or part != job.part:
             return False
-        return self._units(part, job) == job.units
+        return self._units(part, self.at.n_parts[job.row]) == job.units
 
     def _open(self, action: Action, row: int, at_us: int) -> Job:
+        at, operation = self.at, ""
+        units: tuple[Unit, ...] = ()
         device = self.devices.of(action, row, self.state)
         number = self.numbers[device] = self.numbers.get(device, 0) + 1
-        part = self._part_of(action, row)
-        job = Job(
-            device, number, action.name, row, part, (), "", self.epoch, "run", 1, at_us
-        )
+        part = at.part[row] if action.phase >= 0 else self._part_of(action, row)
         if part >= 0:
-            job.units = self._units(part, job)
-            step = self.at.step[part]
+            units = self._units(part, at.n_parts[row] if action.phase >= 0 else 1)
+            step = at.step[part]
             if step >= 0:
-                job.operation = self.lowered.names.operations[step]
+                operation = self._operation_names[step]
+        job = Job(
+            device, number, action.name, row, part, units, operation, self.epoch,
+            "run", 1, at_us,
+        )  # fmt: skip
         self._keep(job)
         return job
 
@@ -523,20 +542,18 @@ class Core:
         del self.of_device[job.device][job.id]
 
     def _part_of(self, action: Action, row: int) -> int:
-        if action.phase >= 0:
-            return self.at.part[row]
+        """Return the part that a job of no server is about, or -1."""
         if action.name == "move":
             return row
         if action.name == "fetch" and self.state.vehicles["doing"][row] != t.CHARGING:
             return int(self.state.vehicles["part"][row])
         return -1
 
-    def _units(self, part: int, job: Job) -> tuple[Unit, ...]:
-        """Return the units of a part, and of those in one batch with it."""
-        at, names = self.at, self.lowered.names.products
-        n = 1
-        if BY_NAME[job.action].phase >= 0:
-            n = max(at.n_parts[job.row], 1)
+    def _units(self, part: int, n: int) -> tuple[Unit, ...]:
+        """Return the units of a part, and of those in one batch of n with it."""
+        at, names = self.at, self._product_names
+        if n <= 1 and part >= 0:
+            return (Unit(names[at.product[part]], at.serial[part]),)
         found: list[Unit] = []
         while part >= 0 and len(found) < n:
             found.append(Unit(names[at.product[part]], at.serial[part]))
@@ -574,20 +591,18 @@ class Core:
     def restore(self, notes: dict[str, Any], arrays: dict[str, Any]) -> None:
         """Go on from what `saved` returned."""
         notes = json.loads(json.dumps(notes))  # a copy; quicker than deepcopy
-        arrays = {name: np.array(array) for name, array in arrays.items()}
         self.asked.restore(notes["asked"])
-        arrays["trace"] = np.zeros((0, len(t.TRACE_COLUMNS)), np.int64)
-        state = t.State(**{name: arrays[name] for name in t.State._fields})
+        state = t.State._make(copied(arrays[name]) for name in t.State._fields)
         asked = self.asked
         self._fit(fitted(self._base, state, asked.came, asked.largest))
-        self._take(state._replace(trace=self._new_trace()))
+        self._take(_traced(state, self._n_trace))
         self.epoch, self._n_alarms = notes["epoch"], notes["n_alarms"]
         self.numbers, self.counts = notes["numbers"], notes["counts"]
         self.past = OrderedDict(notes["past"])
         self.alarms = {one["number"]: Alarm(**one) for one in notes["alarms"]}
         self.early = {s: (outcomes, job) for s, outcomes, job in notes["early"]}
         self.rest = dict(notes["rest"])
-        self.gates = Gates(self.lowered)
+        self.gates = Gates(self._ground.guarded)
         if "gates" in notes:  # not in snapshots of versions without gates
             self.gates.restore(notes["gates"])
         self.jobs, self.of_device, self.boots = {}, {}, notes["boots"]
@@ -595,6 +610,13 @@ class Core:
         for one in notes["jobs"]:
             one["units"] = tuple(Unit(*unit) for unit in one["units"])
             self._keep(Job(**one))
+
+
+def _traced(state: t.State, n_rows: int) -> t.State:
+    """Return the state with room for so many rows of a trace, which is then kept."""
+    state.clock["tracing"] = 1
+    trace = np.empty((n_rows, len(t.TRACE_COLUMNS)), np.int64)
+    return state._replace(trace=trace)
 
 
 def _gate(name: str) -> str:

@@ -17,7 +17,7 @@ from linewright import tables as t
 from linewright.lower import Lowered, Made, StepQuality
 from linewright.stats.control_charts import LONGEST_RULE, broken_at
 
-__all__ = ["Closed", "Gates", "release_problem"]
+__all__ = ["Closed", "Gates", "Guarded", "release_problem"]
 
 _LONGEST = 200
 
@@ -38,25 +38,47 @@ def release_problem(data: Mapping[str, Any]) -> str:
     return ""
 
 
-class Gates:
-    """The gates of a line; see the module's head.
+class Guarded:
+    """What the gates of a line guard, as its model has it.
 
     Attributes:
-        closed: Gates that are closed, by name, and why.
-        held: Servers that are to hold because of them.
+        of_step: What is measured and held at a step that has a gate, by row.
+        names: The same, by the gate's name.
+        step_of: Row of a step, by product and operation; empty without gates.
+        servers: Servers of each station; empty without gates.
     """
 
     def __init__(self, lowered: Lowered) -> None:
-        self._of_step = {of.row: of for of in lowered.quality if of.gate is not None}
-        self.names = {_name(of): of for of in self._of_step.values()}
+        self.of_step = {of.row: of for of in lowered.quality if of.gate is not None}
+        self.names = {_name(of): of for of in self.of_step.values()}
+        self.step_of: dict[tuple[str, str], int] = {}
+        self.servers: list[range] = []
+        if not self.names:
+            return
         products, operations = lowered.names.products, lowered.names.operations
-        self._step_of = {
+        self.step_of = {
             (products[int(product)], operations[row]): row
             for row, product in enumerate(lowered.tables.steps["product"])
         }
         first = lowered.tables.stations["first_server"].tolist()
         counts = lowered.tables.stations["n_servers"].tolist()
-        self._servers = [range(i, i + n) for i, n in zip(first, counts, strict=True)]
+        self.servers = [range(i, i + n) for i, n in zip(first, counts, strict=True)]
+
+
+class Gates:
+    """The gates of a line; see the module's head.
+
+    Args:
+        guarded: What they guard.
+
+    Attributes:
+        names: What each gate guards, by its name.
+        closed: Gates that are closed, by name, and why.
+        held: Servers that are to hold because of them.
+    """
+
+    def __init__(self, guarded: Guarded) -> None:
+        self._guarded, self.names = guarded, guarded.names
         self.closed: dict[str, str] = {}
         self.held: frozenset[int] = frozenset()
         self._rejected: dict[str, list[int]] = {}
@@ -73,11 +95,11 @@ class Gates:
         """
         found: list[Closed] = []
         for one in measured:
-            row = self._step_of[one["unit"][0], one["operation"]]
-            if of := self._of_step.get(row):
+            row = self._guarded.step_of[one["unit"][0], one["operation"]]
+            if of := self._guarded.of_step.get(row):
                 found += self._measured(of, one["values"])
         for kind, _, _, _, step, value, _ in rows:
-            if kind == t.T_VERDICT and (of := self._of_step.get(step)):
+            if kind == t.T_VERDICT and (of := self._guarded.of_step.get(step)):
                 found += self._judged(of, value & 3 != t.PASS)
         for closed in found:
             self.closed.setdefault(closed.name, closed.why)
@@ -128,7 +150,7 @@ class Gates:
             server
             for name in self.closed
             for station in self.names[name].stations
-            for server in self._servers[station]
+            for server in self._guarded.servers[station]
         )
 
     def notes(self) -> dict[str, Any]:

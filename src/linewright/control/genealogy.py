@@ -401,8 +401,9 @@ def happened_in(reader: _Records, from_seq: int = 0) -> Iterator[Happened]:
     for stored in reader.read(from_seq):
         record = stored.record
         data = record.body.get("data", {})
+        measured = list(_measured(record))
         yield Happened(
-            stored.seq, record.at_us, record.rows, data, list(_measured(record))
+            stored.seq, record.at_us, record.rows, data, measured, stored.hash
         )
 
 

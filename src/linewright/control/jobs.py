@@ -141,7 +141,7 @@ class Job:
             "epoch": self.epoch,
             "action": self.action,
             "operation": self.operation,
-            "units": [list(unit) for unit in self.units],
+            "units": list(map(list, self.units)),
         }
 
 

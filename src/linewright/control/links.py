@@ -71,7 +71,7 @@ class Link:
         self.device, self.epoch = device, epoch
         self._timeout_us, self._has_guard = timeout_us, has_guard
         self._sent: _Sent | None = None
-        self._boot = 0
+        self._boot = self._written_boot = 0
         self._ask_at_us = 0
         self._acknowledged: dict[str, int] = {}
         self._to_clear: list[str] = []
@@ -115,6 +115,7 @@ class Link:
             if now_us < self._sent.until_us:
                 return None
             self.lost()
+        self._written_boot = boot
         message = self._chosen(jobs, boot, now_us)
         if message is not None:
             self._sent = _Sent(message, now_us + self._timeout_us)
@@ -127,18 +128,21 @@ class Link:
             return None  # first the journal has to know that the machine started again
         if self._clear_events:
             return self._message("clear_events", self._clear_events)
-        for kind, waiting in (("clear", self._to_clear), ("check", self._to_check)):
-            if waiting:
-                return self._message(kind, waiting[0])
+        if self._to_clear:
+            return self._message("clear", self._to_clear[0])
+        if self._to_check:
+            return self._message("check", self._to_check[0])
         command = self._command(jobs)
         return self._message("put", command) if command else None
 
     def _command(self, jobs: Iterable[Job]) -> dict[str, Any] | None:
         """Return what the machine has not been told yet."""
-        for job_id, version in self._to_cancel.items():
+        if self._to_cancel:
+            job_id, version = next(iter(self._to_cancel.items()))
             return {"job": job_id, "want": "cancel", "version": version}
+        told = self._acknowledged
         for job in jobs:
-            if self._acknowledged.get(job.id, 0) < job.version and not job.in_doubt:
+            if told.get(job.id, 0) < job.version and not job.in_doubt:
                 return job.command()
         return None
 
@@ -188,7 +192,7 @@ class Link:
         """Hold the machine's list against what is wanted of it.
 
         What is on the list and wanted by nobody has ended and was committed, or was
-        called off.
+        called off. That the machine has started is told until the journal has it.
         """
         self.in_doubt = False
         self._ask_at_us = now_us + self.ask_every_us
@@ -197,7 +201,9 @@ class Link:
             self._ask_at_us = 0  # when the journal knows, what is in doubt is looked at
         self._acknowledged = {job: entry[0] for job, entry in listing.jobs.items()}
         self._to_clear, self._to_cancel, self._to_check = [], {}, []
-        told = [Signal("machine", self.device, number=listing.boot)]
+        told: list[Signal] = []
+        if listing.boot != self._written_boot:
+            told.append(Signal("machine", self.device, number=listing.boot))
         for job_id, (version, status, outcomes) in listing.jobs.items():
             job = jobs.get(job_id)
             if job is None:
@@ -227,6 +233,9 @@ class Link:
         still come, and nothing is lost meanwhile, for what was not told stays on the
         machine's list. When it has not come after a while, that is an alarm.
         """
+        if not listing.events:
+            self._gap_since_us = -1
+            return []
         first = listing.boot * EVENTS_OF_BOOT + 1
         next_number = max(self._counted + 1, first)
         told: list[Signal] = []

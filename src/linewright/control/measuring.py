@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri
 
 from linewright import tables as t
 from linewright.control.drawn import generator
@@ -187,6 +186,8 @@ def _drawn(made: Made, *, is_outside: bool, rng: np.random.Generator) -> float:
     low = -math.inf if of.lower is None else (of.lower - of.center) / of.sd
     high = math.inf if of.upper is None else (of.upper - of.center) / of.sd
     if is_outside:
+        from scipy.special import ndtr  # noqa: PLC0415 - slow
+
         is_above = bool(rng.random() * made.outside < ndtr(-high))
         low, high = (high, math.inf) if is_above else (-math.inf, low)
     return _held(made, of.center + of.sd * _between(low, high, rng), is_outside)
@@ -196,6 +197,8 @@ def _between(low: float, high: float, rng: np.random.Generator) -> float:
     """Return a standard normal value between two others; exact in the tails, too."""
     if low > 0:
         return -_between(-high, -low, rng)
+    from scipy.special import ndtr, ndtri  # noqa: PLC0415 - slow
+
     below, upto = float(ndtr(low)), float(ndtr(high))
     return float(ndtri(below + rng.random() * (upto - below)))
 

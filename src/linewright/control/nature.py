@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from linewright import tables as t
+from linewright.control.ground import copied, ground_of
 from linewright.control.measuring import Measuring
 from linewright.control.ordering import NewOrder, fitted, parts_of, with_order
 from linewright.control.records import Record
 from linewright.kernel.run import Foreseen, Outside
-from linewright.lower import Lowered, new_draws, new_state, part_capacity
+from linewright.lower import Lowered, new_draws, part_capacity
 
 __all__ = ["Nature"]
 
@@ -40,11 +41,14 @@ class Nature:
         self._largest = 0  # parts of the largest order that ever came
         self._draws = new_draws(lowered, seed, replication)
         self._measuring = Measuring(lowered, seed, replication)
-        self._take(new_state(lowered))
+        self._ground = ground_of(lowered)
+        self._take(self._ground.state())
 
     def _take(self, state: t.State) -> None:
         self.state = state
-        self._outside = Outside(self._lowered.tables, state, self._draws)
+        line, ground = self._lowered, self._ground
+        tables = ground.tables if line is ground.lowered else None
+        self._outside = Outside(line.tables, state, self._draws, tables)
         self._clock = state.clock[0]
 
     def next(self) -> Foreseen | None:
@@ -111,7 +115,7 @@ class Nature:
 
     def restore(self, arrays: dict[str, Any]) -> None:
         """Go on from what `saved` returned."""
-        state = t.State(**{name: np.array(arrays[name]) for name in t.State._fields})
+        state = t.State._make(copied(arrays[name]) for name in t.State._fields)
         self.state = state
         self._largest = int(arrays["largest"][0])
         self._lowered = fitted(self._base, state, self._came(0), self._largest)

@@ -60,6 +60,8 @@ def fitted(
         n_parts: Parts of the largest that ever came; it may be smaller by now, and all
             who follow the records have to make room at the same one.
     """
+    if not names:
+        return base
     orders = np.zeros(len(state.orders), t.ORDER_ROW)
     for column in t.ORDER_ROW.names or ():
         orders[column] = state.orders[column]

@@ -2,15 +2,17 @@
 
 It is made from rows of the trace alone, those of a journal's records or of a run that
 was simulated, without the line or the kernel. Beside a journal it can be thrown away:
-it is brought up to date when somebody asks.
+it is brought up to date when somebody asks. It knows the last record that it has taken
+in by its hash, over all before it, and begins anew where the journal has another one or
+none there: a journal that was deleted and begun again says the same of itself.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,10 +31,12 @@ __all__ = [
     "read_about",
 ]
 
-_VERSION = 2
+_VERSION = 3
 _LONGEST_WAIT_S = 60.0
 _SCHEMA = """
-CREATE TABLE about (version INTEGER, about TEXT, next_seq INTEGER) STRICT;
+CREATE TABLE about (
+    version INTEGER, about TEXT, next_seq INTEGER, last_hash BLOB
+) STRICT;
 CREATE TABLE units (
     product INTEGER, serial INTEGER, released_us INTEGER, ended_us INTEGER, fate TEXT,
     PRIMARY KEY (product, serial)
@@ -109,6 +113,7 @@ class Happened(NamedTuple):
         rows: Rows of the trace.
         data: What the machine said of it: of a delivery, its lot.
         measured: What was measured.
+        hash: Hash of the record, over all before it; empty of a batch of rows.
     """
 
     seq: int
@@ -116,6 +121,7 @@ class Happened(NamedTuple):
     rows: Sequence[Sequence[int]]
     data: Mapping[str, Any]
     measured: Sequence[Measured] = ()
+    hash: bytes = b""
 
 
 def read_about(path: Path) -> IndexAbout | None:
@@ -155,13 +161,16 @@ def opened_index(path: Path, about: IndexAbout) -> sqlite3.Connection:
         name.unlink(missing_ok=True)
     db = _connected(path)
     db.executescript((_ONCE if about.run else _AGAIN) + _SCHEMA)
-    lots = Lots(materials_in(about.opening.model)).begin()
     with db:
-        db.executemany(
-            "INSERT INTO lots VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_row, lots)
-        )
-        db.execute("INSERT INTO about VALUES (?, ?, 0)", key)
+        db.execute("INSERT INTO about VALUES (?, ?, 0, x'')", key)
+        _put_first_lots(db, about.opening)
     return db
+
+
+def _put_first_lots(db: sqlite3.Connection | sqlite3.Cursor, opening: Opening) -> None:
+    """Write the lots that are there when the line begins."""
+    lots = Lots(materials_in(opening.model)).begin()
+    db.executemany("INSERT INTO lots VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_row, lots))
 
 
 def _connected(path: Path) -> sqlite3.Connection:
@@ -188,6 +197,9 @@ def follow(
 ) -> None:
     """Take in what is new; who comes at the same time waits.
 
+    What was taken in last is asked for once more. If it is another record by now, or
+    none, all that is in the file is of a journal that is no more, and is taken out.
+
     Args:
         db: The file.
         opening: What the journal says of itself.
@@ -198,21 +210,47 @@ def follow(
         JournalError: The file cannot be written.
     """
     try:
-        with closing(db.cursor()) as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            [n] = cursor.execute("SELECT next_seq FROM about").fetchone()
+        with closing(db.cursor()) as cursor, _whole(cursor):
+            query = "SELECT next_seq, last_hash FROM about"
+            n, last_hash = cursor.execute(query).fetchone()
+            new = iter(happened(max(n - 1, 0)))
+            if n > 0:
+                last = next(new, None)
+                if last is None or (last.seq, last.hash) != (n - 1, last_hash):
+                    _empty(cursor, opening)
+                    n, new = 0, iter(happened(0))
             reading = _Reading(opening, _lots_there(cursor, opening), orders_that_came)
-            for one in happened(n):
+            for one in new:
                 reading.take(one)
-                n = one.seq + 1
+                n, last_hash = one.seq + 1, one.hash
                 if len(reading.steps) > _AT_ONCE:
                     reading.write(cursor)
             reading.write(cursor)
-            cursor.execute("UPDATE about SET next_seq = ?", (n,))
-            cursor.execute("COMMIT")
+            about = "UPDATE about SET next_seq = ?, last_hash = ?"
+            cursor.execute(about, (n, last_hash))
     except sqlite3.Error as error:
         msg = f"what became of the units cannot be written: {error}"
         raise JournalError(msg) from error
+
+
+@contextmanager
+def _whole(cursor: sqlite3.Cursor) -> Iterator[None]:
+    """Write all of it or nothing, also when the journal cannot be read on."""
+    cursor.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        with suppress(sqlite3.Error):  # it may be rolled back already
+            cursor.execute("ROLLBACK")
+        raise
+    cursor.execute("COMMIT")
+
+
+def _empty(cursor: sqlite3.Cursor, opening: Opening) -> None:
+    """Take out all that was taken in; within a commit, since others may be reading."""
+    for table in ("units", "steps", "made_of", "lots", "used", "measured"):
+        cursor.execute(f"DELETE FROM {table}")
+    _put_first_lots(cursor, opening)
 
 
 def _lots_there(cursor: sqlite3.Cursor, opening: Opening) -> Lots:

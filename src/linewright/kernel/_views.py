@@ -127,11 +127,11 @@ def pack(tables_: NamedTuple) -> Any:
     """
     if PLAIN:
         return _plain(tables_)
-    rows = np.empty(2 * len(tables_), np.int64)
-    for i, array in enumerate(tables_):
+    found: list[int] = []
+    for array in tables_:
         assert array.flags.c_contiguous
-        rows[2 * i] = array.ctypes.data
-        rows[2 * i + 1] = array.shape[0]
+        found += (array.ctypes.data, array.shape[0])
+    rows = np.array(found, np.int64)
     directory = _Directory(rows.ctypes.data)
     directory.rows = rows
     return directory

@@ -9,7 +9,7 @@ after which the machines' own events say when. `apply` cannot tell the two apart
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -151,12 +151,11 @@ from linewright.tables import (
     WAITED,
     WORKING,
     Draws,
-    Ints,
     LineTables,
     State,
 )
 
-__all__ = ["Foreseen", "Outside", "advance", "apply", "external"]
+__all__ = ["Foreseen", "Outside", "advance", "apply", "external", "packed"]
 
 _MANY = 64  # servers of a line that does not fit into the nearest cache
 _NO_EVENT = -1
@@ -947,6 +946,18 @@ class Foreseen(NamedTuple):
     outcome: int
 
 
+def packed(line: LineTables) -> Any:
+    """Return the tables of a line as compiled code takes them, for several `Outside`.
+
+    Whoever keeps it keeps the tables, too.
+    """
+    return pack(line)
+
+
+_NO_DRAWS = Draws(*(np.zeros(0, dtype) for dtype in DRAWS_DTYPES.values()))
+_NO_DRAWS_PACKED = pack(_NO_DRAWS)
+
+
 class Outside:
     """A line and its state in the hands of a driver that is not the simulator.
 
@@ -957,30 +968,43 @@ class Outside:
         line: The line.
         state: Its state.
         draws: Random streams, for a driver that plays the machines; none by default.
+        tables: The line as `packed` returns it, if that was done before.
     """
 
     def __init__(
-        self, line: LineTables, state: State, draws: Draws | None = None
+        self,
+        line: LineTables,
+        state: State,
+        draws: Draws | None = None,
+        tables: Any = None,
     ) -> None:
-        if draws is None:
-            draws = Draws(*(np.zeros(0, dtype) for dtype in DRAWS_DTYPES.values()))
-        self.line, self.state, self.draws = line, state, draws
-        self._packed = pack(line), pack(state), pack(draws)
+        self.line, self.state = line, state
+        self.draws = _NO_DRAWS if draws is None else draws
+        self._packed = (
+            packed(line) if tables is None else tables,
+            pack(state),
+            _NO_DRAWS_PACKED if draws is None else pack(draws),
+        )
+        requests: Any = state.requests  # mypy knows no arrays that are buffers
+        self._requests = memoryview(requests)
 
-    def apply(self, kind: int, row: int, outcome: int) -> Ints:
+    def apply(self, kind: int, row: int, outcome: int) -> list[int]:
         """Apply an event, and answer what the kernel asks with UNKNOWN.
 
         Returns:
             What the kernel asked, ``row << 4 | kind of question`` each, in order.
         """
-        return self._asked(_drive(*self._packed, _BY_MACHINES, 0, kind, row, outcome))
+        line, state, draws = self._packed
+        n = _drive(line, state, draws, _BY_MACHINES, 0, kind, row, outcome)
+        return self._asked(n)
 
-    def apply_own(self) -> Ints:
+    def apply_own(self) -> list[int]:
         """Apply the event of the earliest timer of the line itself; see `apply`.
 
         Such timers are those of shifts, dated orders, planned work, waits of batches.
         """
-        return self._asked(_drive(*self._packed, _BY_ITSELF, 0, BEGIN, 0, 0))
+        line, state, draws = self._packed
+        return self._asked(_drive(line, state, draws, _BY_ITSELF, 0, BEGIN, 0, 0))
 
     def apply_drawn(self, kind: int, row: int, outcome: int) -> None:
         """Apply an event, and answer what the kernel asks by drawing."""
@@ -1029,8 +1053,9 @@ class Outside:
         key, leaf = int(self.state.tree[1]), int(self.state.winners[1])
         return None if key >= NEVER else (key >> 4, key & 15, leaf)
 
-    def _asked(self, n: int) -> Ints:
-        return self.state.requests[:n].copy()
+    def _asked(self, n: int) -> list[int]:
+        found: list[int] = self._requests[:n].tolist()
+        return found
 
 
 def external(

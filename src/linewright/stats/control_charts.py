@@ -16,7 +16,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.special import ndtr
 
 __all__ = [
     "BY_CHANCE",
@@ -107,6 +106,8 @@ def range_mean(n: int) -> float:
         Tippett (1925), Biometrika 17, 364-387: the integral of
         1 - F(x)^n - (1 - F(x))^n.
     """
+    from scipy.special import ndtr  # noqa: PLC0415 - slow
+
     _check_size(n)
     nodes, weights = _nodes()
     x = _END * nodes
@@ -127,6 +128,8 @@ def range_sd(n: int) -> float:
         Tippett (1925): the mean square is twice the integral over x < y of
         1 - F(y)^n - (1 - F(x))^n + (F(y) - F(x))^n.
     """
+    from scipy.special import ndtr  # noqa: PLC0415 - slow
+
     _check_size(n)
     nodes, weights = _nodes()
     x = _END * nodes[:, None]
