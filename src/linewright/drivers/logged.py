@@ -13,9 +13,10 @@ import numpy as np
 from linewright import tables as t
 from linewright.control.reading import JournalReader
 from linewright.errors import Finding, ModelError
-from linewright.fit.exchange import read_ocel, read_xes
+from linewright.fit.exchange import read_xes
 from linewright.fit.log import EventLog
 from linewright.fit.mapping import Columns
+from linewright.fit.ocel import is_ocel_sqlite, read_ocel
 from linewright.fit.reading import read_log
 from linewright.fit.tables import log_of_table
 from linewright.fit.traced import is_trace, log_of_trace, read_trace
@@ -51,12 +52,14 @@ def read_any_log(
     file = Path(path)
     kind = file.name.lower().removesuffix(".gz").rpartition(".")[2]
     if _is_sqlite(file):
+        if is_ocel_sqlite(file):
+            return log_of_table(read_ocel(file, columns))
         return read_journal_log(file)
     if is_trace(file):
         return read_trace(file, start or datetime.datetime(2027, 1, 4), zone)  # noqa: DTZ001 - local
     if kind == "xes":
         return log_of_table(read_xes(file, columns))
-    if kind in {"json", "jsonocel", "ocel"}:
+    if kind in {"json", "jsonocel", "ocel", "xml", "xmlocel"}:
         return log_of_table(read_ocel(file, columns))
     return read_log(file, columns)
 

@@ -29,11 +29,13 @@ from linewright.fit.log import (
     EventLog,
     Floats,
     Ints,
+    Join,
     Mask,
     spans_between,
 )
 from linewright.fit.nested import take_off_stops
-from linewright.fit.routes import Route, find_route
+from linewright.fit.queues import NO_RULE, QueueSeen, came_before, queue_at
+from linewright.fit.routes import Route, RouteStep, find_route
 from linewright.fit.stations import (
     Failures,
     Setups,
@@ -47,7 +49,7 @@ from linewright.fit.visits import Visits, came_us, pick, visits_of
 from linewright.model.calendars import days_of
 from linewright.model.line import Line
 
-__all__ = ["Fitted", "Measured", "fit_log", "measure"]
+__all__ = ["Fitted", "Measured", "Share", "fit_log", "measure"]
 
 _OWN_CALENDAR = 500  # instants that a station needs for a calendar of its own
 _DIFFERENT = 0.15  # difference in weekly hours that makes one
@@ -59,6 +61,9 @@ _SHORT_DELAY = 0.02  # of the mean work of a visit
 _MATTERS = 0.02
 _WIDER = 1.33
 _SURE = 1e-3
+_RULES = ("shortest_processing_time", "least_setup")  # beside first in, first out
+_FEW_ARRIVALS = 10
+_ON_SHIFT = 0.95  # of the arrivals, where they come in shifts alone
 _COMPARED = 20_000  # times of each product that are compared
 
 
@@ -91,6 +96,20 @@ class Measured:
     n_nested: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share of the model, or shares that add up to one, with what was counted.
+
+    Attributes:
+        path: Keys in the model; a step of a route by its operation.
+        counts: How often each outcome was seen: ``sample`` and ``skip``, or ``pass``,
+            ``rework`` and ``scrap``.
+    """
+
+    path: tuple[str, ...]
+    counts: dict[str, float]
+
+
 @dataclass(slots=True)
 class Fitted:
     """A model from a log, with its evidence.
@@ -105,6 +124,8 @@ class Fitted:
         stations: What was seen of each station.
         calendars: Calendars found, by their name in the model.
         setups: Setups, by station.
+        queues: Queues, by station.
+        shares: Shares of steps and of their outcomes.
         waits_s: Mean wait for each station, and how many waits; where the log says it.
         unknown: What cannot be known from the log.
         notes: What was assumed or left out.
@@ -120,6 +141,8 @@ class Fitted:
     stations: dict[str, StationSeen] = field(default_factory=dict)
     calendars: dict[str, FoundCalendar] = field(default_factory=dict)
     setups: dict[str, Setups] = field(default_factory=dict)
+    queues: dict[str, QueueSeen] = field(default_factory=dict)
+    shares: list[Share] = field(default_factory=list)
     waits_s: dict[str, tuple[float, int]] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -318,12 +341,9 @@ class _Fitter:
         if m.calendar.spec:
             found.calendars["line"] = m.calendar
         for k, own in m.own.items():
-            name = m.log.stations[k]
             spec = own.spec or {"shifts": [{"days": "mon-sun", "from": "00:00",
                                             "to": "00:00"}]}  # fmt: skip
-            found.calendars[name if name != "line" else "line-station"] = replace(
-                own, spec=spec
-            )
+            found.calendars[self._calendar_name(k)] = replace(own, spec=spec)
         if not m.calendar.spec and "clock" not in m.calendar.note:
             found.unknown.append(f"shifts and days off: {m.calendar.note}")
         share = m.calendar.outside
@@ -405,6 +425,9 @@ class _Fitter:
     def _stations(self) -> dict[str, Any]:
         m, found = self.m, self.found
         stations: dict[str, Any] = {}
+        came = came_before(m.visits)
+        group = m.visits.activity * (len(m.cases.names) + 1)
+        group = group + m.cases.product[m.visits.case]
         for k, name in enumerate(m.log.stations):
             visits = m.at_station[k]
             if not len(visits):
@@ -418,9 +441,10 @@ class _Fitter:
             worked = self._batches(name, visits, station, seen)
             self._process(k, name, worked, station)
             if k in m.own:
-                station["calendar"] = name if name != "line" else "line-station"
+                station["calendar"] = self._calendar_name(k)
             self._setup(k, name, rows, visits, station, seen.servers)
             self._failures(k, name, rows, visits, station)
+            self._queue(name, queue_at(m.visits, visits, came, group), station)
             stations[name] = station
             if seen.above > 0 and not seen.is_said:
                 found.notes.append(
@@ -428,6 +452,22 @@ class _Fitter:
                     f"{seen.servers} were at work, at most {seen.at_once}"
                 )
         return stations
+
+    def _queue(self, name: str, queue: QueueSeen, station: dict[str, Any]) -> None:
+        """Take over the order in which parts are served, where it can be told."""
+        self.found.queues[name] = queue
+        if queue.rule == NO_RULE:
+            self.found.notes.append(
+                f"{name}: of {queue.n_choices:,} times that several waited, the one "
+                f"that had come first was served in {queue.share:.0%}, and no rule "
+                "that is known explains the rest; the model serves them as they come"
+            )
+        elif "dispatch" not in station and queue.rule in _RULES:
+            station["dispatch"] = queue.rule
+            self.found.notes.append(
+                f"{name}: which part is served next is as by {queue.rule} in "
+                f"{queue.share:.0%} of {queue.n_choices:,} choices"
+            )
 
     def _batches(
         self, name: str, visits: Ints, station: dict[str, Any], seen: StationSeen
@@ -601,7 +641,31 @@ class _Fitter:
             if release:
                 product["release"] = release
             products[name] = product
+        for join in self.m.log.joins:
+            self._join(join, products)
         return products
+
+    def _join(self, join: Join, products: dict[str, Any]) -> None:
+        """Have units built into another, as the log tells of it."""
+        told = f"{join.quantity} {join.component} into each {join.whole}"
+        seen = f"{join.share:.0%} of {join.n:,} times at {join.operation}"
+        steps = [
+            step
+            for step in products.get(join.whole, {"route": []})["route"]
+            if step["operation"] == join.operation
+        ]
+        if not steps or join.component not in products:
+            self.found.notes.append(
+                f"{told}, {seen}, is left out: the model has not both of them there"
+            )
+            return
+        bom = products[join.whole].setdefault("bom", {})
+        bom[join.component] = bom.get(join.component, 0) + join.quantity
+        steps[0].setdefault("uses", {})[join.component] = join.quantity
+        self.found.notes.append(
+            f"{told}, {seen}; each product comes at the distances of the log, so that "
+            "in a long run one may pile up, or run short of the other"
+        )
 
     def _steps(
         self, p: int, route: Route, at: Ints, stations: dict[str, Any]
@@ -652,8 +716,25 @@ class _Fitter:
             ):
                 steps.append(self._passing(names[i], is_first=is_first))
             self._verdict(own, step, names)
+            self._shares(own, step, ("products", self.m.cases.names[p], "route"))
             steps.append(own)
         return steps
+
+    def _shares(
+        self, own: dict[str, Any], step: RouteStep, place: tuple[str, ...]
+    ) -> None:
+        """Keep what the shares of a step were counted from."""
+        place = (*place, own["operation"])
+        if "sample" in own:
+            taken = step.sample * step.n_passed
+            counts = {"sample": taken, "skip": step.n_passed - taken}
+            self.found.shares.append(Share((*place, "sample"), counts))
+        if "inspection" in own:
+            counts = {
+                key: own["inspection"].get(key, 0.0) * step.n_visits
+                for key in ("pass", "rework", "scrap")
+            }
+            self.found.shares.append(Share((*place, "inspection"), counts))
 
     def _passing(self, name: str, *, is_first: bool) -> dict[str, Any]:
         """Return a step without work, at which it is drawn whether the next is done."""
@@ -700,9 +781,47 @@ class _Fitter:
                 f"{name}: fewer than two arrivals; one in the time of the log"
             )
             return {"every": f"{days:.4g} d"}
-        gaps_s = np.diff(arrival_us) / 1e6
-        fit = self._fit(f"products.{name}.release.every", gaps_s)
-        return {"every": fit}
+        path = f"products.{name}.release.every"
+        calendar, clock, inside = self._calendar_of_arrivals(p, arrival_us)
+        if not calendar:
+            if inside < 1:
+                self.found.notes.append(
+                    f"{name}: {1 - inside:.0%} of its cases come outside of the hours "
+                    "of work, so in the model they come around the clock, at the "
+                    "distances of the log"
+                )
+            return {"every": self._fit(path, np.diff(arrival_us) / 1e6)}
+        gaps_us = clock.between(arrival_us[:-1], arrival_us[1:])
+        return {"every": self._fit(path, gaps_us / 1e6), "calendar": calendar}
+
+    def _calendar_of_arrivals(
+        self, p: int, arrival_us: Ints
+    ) -> tuple[str, WorkTime, float]:
+        """Return by which calendar cases come, if by one, and their share within it.
+
+        Looked at are the calendars of the line and of the product's first station.
+        """
+        m = self.m
+        v = m.visits
+        first = np.append(True, v.case[1:] != v.case[:-1])
+        at = np.flatnonzero(first & (m.cases.product[v.case] == p))
+        k = int(np.bincount(v.station[at]).argmax()) if len(at) else -1
+        names = {-1: "line", k: self._calendar_name(k) if k in m.own else "line"}
+        tried = []
+        for place, name in names.items():
+            if name in self.found.calendars:
+                clock = m.clocks.get(place, m.clocks[-1])
+                tried.append((float(clock.is_on(arrival_us).mean()), name, clock))
+        if not tried:
+            return "", m.clocks[-1], 1.0
+        inside, name, clock = max(tried, key=lambda one: one[0])
+        is_by = inside >= _ON_SHIFT and len(arrival_us) >= _FEW_ARRIVALS
+        return (name if is_by else ""), clock, inside
+
+    def _calendar_name(self, k: int) -> str:
+        """Return what the calendar of a station is called."""
+        name = self.m.log.stations[k]
+        return name if name != "line" else "line-station"
 
     def _is_saturated(self, p: int) -> bool:
         """Say whether the first station of a product never lacks work."""
@@ -790,17 +909,17 @@ class _Fitter:
         if any(not seen.is_said for seen in found.stations.values()):
             say("which server did what: servers are counted by what was at work at "
                 "once, and one that is never needed is not seen")  # fmt: skip
-        say("places in buffers, and which part is served next: buffers are unlimited "
-            "here, and parts are served as they come")  # fmt: skip
-        say("people, tools and material that work waits for, and which units are built "
-            "into which")  # fmt: skip
+        say("places in buffers: they are unlimited here; there were at least as many "
+            "as the largest queue, which stands above each station")  # fmt: skip
+        if "queued" not in log.said:
+            say("which part is served next: here they are served as they come")
+        say("people, tools and material that work waits for")
+        if not log.joins and "work" not in log.said:
+            say("which units are built into which: no row tells of it")
         if len(np.unique(self.m.visits.station)) > len(
             np.unique(self.m.visits.activity)
         ):
             say("how one of several stations is chosen: here the first that is free")
-        if found.calendars and "pulled" not in log.said:
-            say("arrivals by the hour: in the model they come around the clock, at the "
-                "distances of the log, nights among them")  # fmt: skip
 
 
 def _differing(times_s: Floats, product: Ints) -> Iterator[tuple[int, Floats]]:

@@ -7,7 +7,7 @@ are found by its `instance`, or in their order within case and operation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ from linewright.fit.log import (
     EventLog,
     Floats,
     Ints,
+    Join,
     Mask,
     Problem,
 )
@@ -48,12 +49,14 @@ class Source:
         table: Its columns.
         columns: What they mean.
         problems: What was wrong with the file itself.
+        joins: What is built into what, where it says that.
     """
 
     path: Path
     table: pa.Table
     columns: Columns
     problems: tuple[Problem, ...] = ()
+    joins: tuple[Join, ...] = ()
 
 
 class Coded(NamedTuple):
@@ -129,7 +132,7 @@ def log_of_table(source: Source) -> EventLog:
     Raises:
         ModelError: A column holds something else than its mapping says.
     """
-    return log_of_raw(_raw(source))
+    return replace(log_of_raw(_raw(source)), joins=source.joins)
 
 
 def _raw(source: Source) -> Raw:
