@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -41,7 +40,7 @@ stations:
 products:
   part: {route: ["<i>cut</i>", mill], release: {every: exponential(6.5 min)}}
 study: {horizon: 5 d}
-targets: [{product: part, quantity: 1000, by: 2027-01-09 06:00}]
+targets: {week: {product: part, quantity: 1000, by: 2027-01-09 06:00}}
 """
 SLOWER = MODEL.replace("gamma(5 min", "gamma(6 min")
 
@@ -136,16 +135,23 @@ def _log(window: drift.Window) -> Any:
 
 
 @pytest.fixture
-def page(slower: Path) -> Iterator[LivePage]:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def page(slower: Path, clock: Clock) -> Iterator[LivePage]:
     follower = Follower(slower)
-    made = page_of(follower, Clock())
+    made = page_of(follower, clock)
     yield made
     made._drift.close()  # noqa: SLF001
     made.close()
     follower.close()
 
 
-def test_the_page_goes_on_whatever_becomes_of_the_process(page: LivePage) -> None:
+def test_the_page_goes_on_whatever_becomes_of_the_process(
+    page: LivePage, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (token,) = (token for _, token in page.sessions.told())
     cookie = ask(page, "/login", f"token={token}").cookie
     assert ask(page, "/api/drift.yaml", cookie=cookie).status == 404
@@ -162,18 +168,23 @@ def test_the_page_goes_on_whatever_becomes_of_the_process(page: LivePage) -> Non
     assert list(signed["improvement"]["changes"]["stations"]) == ["<i>cut</i>"]
     watch = page._drift  # noqa: SLF001
     assert not watch.is_due(watch._seq)  # noqa: SLF001 - nothing new
-    assert watch._process is not None  # noqa: SLF001
-    os.kill(watch._process.pid, signal.SIGKILL)  # noqa: SLF001
-    watch._process.wait()  # noqa: SLF001
-    watch._process.poll = lambda: None  # type: ignore[method-assign]  # noqa: SLF001 - as if just now
+    asked = watch._asked  # noqa: SLF001
+
+    def dies() -> Any:
+        process = asked()
+        process.kill()
+        return process
+
+    monkeypatch.setattr(watch, "_asked", dies)
     page.watch_drift()
     told = json.loads(page.hub.since(0))["items"]
-    assert told["drift"]["problem"]
+    assert "ended (-9)" in told["drift"]["problem"]
     assert told["drift_input/0"] == items["drift_input/0"]
     page.look()
     assert page.problem == ""
-    page.watch_drift()
-    assert json.loads(page.hub.since(0))["items"]["drift"]["problem"] == ""
+    assert not watch.is_due(10**9)
+    clock.now_s += 61
+    assert watch.is_due(10**9)  # and then a new process begins
 
 
 playwright = pytest.importorskip("playwright.sync_api")

@@ -192,7 +192,7 @@ def _joins(
     sizes: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
     for i, event in enumerate(said.events):
         cases = {k: v for k, v in _about(said, event).items() if k in types}
-        n_events.update(cases)
+        n_events.update(cases.keys())
         if len(cases) < 2:
             continue
         for kind, names in cases.items():

@@ -7,6 +7,7 @@ goes into it, at a low priority. Whatever becomes of that process, the page goes
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import subprocess
@@ -87,11 +88,12 @@ class DriftWatch:
             OSError: The process is gone.
             ValueError: It said what is no answer.
         """
-        process = self._running()
-        assert process.stdin is not None
+        try:
+            process = self._asked()
+        except OSError:  # it ended since the last look
+            self._end()
+            process = self._asked()
         assert process.stdout is not None
-        process.stdin.write("look\n")
-        process.stdin.flush()
         is_more = True
         while is_more:
             text = process.stdout.readline()
@@ -102,6 +104,18 @@ class DriftWatch:
             answer = json.loads(text)
             is_more = answer["more"]
             yield answer
+
+    def _asked(self) -> subprocess.Popen[str]:
+        """Return the process, asked for a look.
+
+        Raises:
+            OSError: It ended meanwhile.
+        """
+        process = self._running()
+        assert process.stdin is not None
+        process.stdin.write("look\n")
+        process.stdin.flush()
+        return process
 
     def _running(self) -> subprocess.Popen[str]:
         with self._lock:
@@ -130,16 +144,14 @@ class DriftWatch:
         process.kill()
         process.wait()
         for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
+            with contextlib.suppress(OSError):  # what it was not told any more
+                if pipe is not None:
+                    pipe.close()
 
     def close(self) -> None:
         """End the process; a look that goes on ends without an answer."""
         self._is_closed = True
-        process = self._process
-        if process is not None:
-            process.kill()
-            process.wait()
+        self._end()
 
 
 def _text_of(place: Place) -> str:
