@@ -92,7 +92,8 @@ def test_a_faithful_line_is_within_and_a_slower_station_drifts(
     assert flow["significant"]
     assert flow["difference"][1] > 0
     (target,) = proposal["targets"]
-    assert target["now"] <= target["model"]
+    assert target["now"][0] <= target["model"][0]
+    assert target["model"][1] < target["model"][0]
     # what is proposed is signed as any other, and only that changes anything
     monkeypatch.chdir(tmp_path)
     Path("shop.yaml").write_text(MODEL, "utf-8")

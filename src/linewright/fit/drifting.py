@@ -30,6 +30,7 @@ from linewright.stats.compare import Comparison, compare
 
 __all__ = [
     "DRIFTS",
+    "GOAL_RUNS",
     "TOO_FEW",
     "WITHIN",
     "Drift",
@@ -41,6 +42,9 @@ __all__ = [
 ]
 
 WITHIN, DRIFTS, TOO_FEW = "within", "drifting since", "too few"
+
+GOAL_RUNS = 40
+"""Simulations of each line for the chance of a target, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +256,10 @@ def effect_of(
         chances = []
         for one in (line, changed):
             plan = plan_line(
-                one, replications=max(replications, 40), seed=seed, workers=workers
+                one,
+                replications=max(replications, GOAL_RUNS),
+                seed=seed,
+                workers=workers,
             )
             rows = [row for row in plan.rows("goals") if row["target"]]
             chances.append(

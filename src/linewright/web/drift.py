@@ -24,6 +24,7 @@ from linewright.control.reading import open_reader
 from linewright.errors import LinewrightError, ModelError
 from linewright.fit.drifting import (
     DRIFTS,
+    GOAL_RUNS,
     Drift,
     Effect,
     changes_of,
@@ -36,6 +37,7 @@ from linewright.fit.traced import log_of_trace
 from linewright.improve.changes import as_overlay
 from linewright.lower import lower
 from linewright.model.line import Line
+from linewright.stats.intervals import wilson_interval
 from linewright.traces import event_log
 
 __all__ = ["Look", "Window", "main"]
@@ -254,7 +256,16 @@ def _compared(one: Any) -> dict[str, Any]:
 
 
 def _targets(effect: Effect) -> list[dict[str, Any]]:
-    return [{"name": n, "model": a, "now": b} for n, a, b in effect.goals]
+    return [
+        {"name": name, "model": _chance(before), "now": _chance(after)}
+        for name, before, after in effect.goals
+    ]
+
+
+def _chance(share: float) -> list[float]:
+    """Return a chance to meet a target with its interval of 95 %."""
+    found = wilson_interval(round(share * GOAL_RUNS), GOAL_RUNS)
+    return [share, found.low, found.high]
 
 
 def main() -> int:

@@ -14,8 +14,15 @@ function time(seconds) {
   return `${Number((seconds * 1000).toPrecision(3))} ms`;
 }
 
-const number = (value) => (value === null ? "–" : String(Number(value.toPrecision(4))));
-const signed = (value) => (value > 0 ? `+${number(value)}` : number(value));
+const number = (value, digits = 4) => (value === null ? "–" : String(Number(value.toPrecision(digits))));
+const signed = (value, digits = 3) => (value > 0 ? `+${number(value, digits)}` : number(value, digits));
+
+/** Say a chance as one can know it from some simulations: never 0 or 100%. */
+function chance([share, low, high]) {
+  if (share >= 1) return `over ${Math.floor(100 * low)}%`;
+  if (share <= 0) return `under ${Math.ceil(100 * high)}%`;
+  return percent(share);
+}
 
 function table(heads, rows) {
   const head = heads.map(([text, name]) => el("th", { scope: "col", class: name ?? "", text }));
@@ -73,13 +80,13 @@ export class Drift {
         "tr",
         { data: { input: `${one.station} ${one.measure}`, verdict: one.verdict } },
         el("th", { scope: "row", dir: "auto" }, words(one.station), el("span", { class: "below", dir: "auto", text: words(one.measure) })),
-        el("td", {}, el("span", { class: "pill", data: { verdict: one.verdict }, text: isAway ? `drifting since ${one.since}` : (WORDS[one.verdict] ?? one.verdict) })),
+        el("td", {}, el("span", { class: "pill", data: { verdict: one.verdict }, text: WORDS[one.verdict] ?? one.verdict }), ...(isAway ? [el("span", { class: "below", text: one.since })] : [])),
         el("td", { class: "n", text: time(one.model_s) }),
         el("td", { class: "n", text: time(one.log_s) }),
         el("td", { class: "n", text: count(isAway ? one.n_since : one.n) }),
       );
     });
-    return table([["station and measure"], ["verdict"], ["model", "n"], ["now", "n"], ["times", "n"]], rows);
+    return table([["input"], ["verdict"], ["model", "n"], ["now", "n"], ["times", "n"]], rows);
   }
 
   proposed({ overlay, effect, targets, replications }) {
@@ -91,18 +98,18 @@ export class Drift {
         el("th", { scope: "row", dir: "auto", text: words(measure) }),
         el("td", { class: "n", text: number(model[0]) }),
         el("td", { class: "n", text: number(now[0]) }),
-        el("td", { class: "n" }, significant ? el("b", { text: signed(mean) }) : signed(mean), el("span", { class: "below", text: `${signed(low)} to ${signed(high)}` })),
+        el("td", { class: "n" }, significant ? el("b", { text: signed(mean) }) : signed(mean), el("span", { class: "below", text: `${signed(low, 2)} to ${signed(high, 2)}` })),
       );
     });
     const chances = targets.map(({ name, model, now }) =>
-      el("tr", { data: { target: name } }, el("th", { scope: "row", dir: "auto", text: `chance of ${words(name)}` }), el("td", { class: "n", text: percent(model) }), el("td", { class: "n", text: percent(now) }), el("td", { class: "n", text: `${signed(100 * (now - model))} points` })),
+      el("tr", { data: { target: name } }, el("th", { scope: "row", dir: "auto", text: `chance of ${words(name)}` }), el("td", { class: "n", text: chance(model) }), el("td", { class: "n", text: chance(now) }), el("td", { class: "n", text: now[0] === model[0] ? "–" : `${signed(100 * (now[0] - model[0]))} points` })),
     );
     const link = (name) => el("a", { href: `/api/${name}`, download: name, text: name });
     return [
       el(
         "div",
         { class: "apart" },
-        el("div", {}, el("h3", { text: "What it does to plan and targets" }), table([["measure"], ["model", "n"], ["as it is now", "n"], ["difference, 95%", "n"]], [...rows, ...chances]), el("p", { class: "note", text: `${count(replications)} pairs of simulations on the same random numbers, over the study of the model.` })),
+        el("div", {}, el("h3", { text: "What it does to plan and targets" }), table([["measure"], ["model", "n"], ["now", "n"], ["difference", "n"]], [...rows, ...chances]), el("p", { class: "note", text: `${count(replications)} pairs of simulations on the same random numbers, over the study of the model; intervals of 95%.` })),
         el(
           "div",
           {},
