@@ -196,7 +196,7 @@ def test_what_cannot_be_compared_says_why(
     loud = ["--columns", COLUMNS]
     assert main(["drift", "line.yaml", "more.csv", *loud]) in {0, 1}
     err = capsys.readouterr().err
-    assert "unknown_station: 1 rows" in err
+    assert "unknown_station (1): rows" in err
     assert "gluer" in err
     assert main(["fit", "log.csv", *columns, "--hold-back", "half"]) == 2
     assert "nor a date such as" in capsys.readouterr().err

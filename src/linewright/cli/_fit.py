@@ -52,6 +52,8 @@ def run_fit(args: Args) -> int:
         say(args, "nothing was fitted; --use-rest fits what is left")
         return FOUND
     found = _fitted(args, log)
+    for problem in found.problems:
+        say(args, str(problem))
     line = line_of(found)
     written = save_fitted(found, args.out) if args.out else ()
     carried = _carried(args, found, line) if args.carry else {}

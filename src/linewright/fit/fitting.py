@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy import stats
@@ -31,6 +31,7 @@ from linewright.fit.log import (
     Ints,
     Join,
     Mask,
+    Problem,
     spans_between,
 )
 from linewright.fit.nested import take_off_stops
@@ -127,6 +128,7 @@ class Fitted:
         queues: Queues, by station.
         shares: Shares of steps and of their outcomes.
         waits_s: Mean wait for each station, and how many waits; where the log says it.
+        problems: What the fit found wrong with the log: cases that are not whole.
         unknown: What cannot be known from the log.
         notes: What was assumed or left out.
         seed: Of the random numbers used.
@@ -144,6 +146,7 @@ class Fitted:
     queues: dict[str, QueueSeen] = field(default_factory=dict)
     shares: list[Share] = field(default_factory=list)
     waits_s: dict[str, tuple[float, int]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seed: int = 1
@@ -389,23 +392,28 @@ class _Fitter:
                 f"products with few cases are one here, {cases.names[-1]}: "
                 f"{shown}{more}"
             )
-        n_open = int((~cases.is_ended & (cases.product >= 0)).sum())
-        n_cut = int((~cases.is_begun & (cases.product >= 0)).sum())
-        if n_open or n_cut:
-            open_ones = self._some(~cases.is_ended)
-            cut_ones = self._some(~cases.is_begun)
-            found.notes.append(
-                f"{n_open:,} cases had not ended when the log did{open_ones}, and "
-                f"{n_cut:,} were there already when it began{cut_ones}; what they show "
-                "in between is used"
-            )
+        text = "cases had not ended when the log did; what they show until then is used"
+        self._unfinished("unfinished", ~cases.is_ended, text, side="right")
+        text = "cases were there already when the log began; what they show is used"
+        self._unfinished("already_there", ~cases.is_begun, text, side="left")
         return routes
 
-    def _some(self, chosen: Mask) -> str:
-        """Return the names of some cases, in parentheses."""
-        at = np.flatnonzero(chosen & (self.m.cases.product >= 0))[:3]
-        shown = ", ".join(self.m.log.cases[int(i)] for i in at)
-        return f" ({shown}{', …' if shown else ''})" if shown else ""
+    def _unfinished(
+        self, kind: str, chosen: Mask, text: str, *, side: Literal["left", "right"]
+    ) -> None:
+        """Tell of cases of which the log does not have all, with a row of some."""
+        log = self.m.log
+        at = np.flatnonzero(chosen & (self.m.cases.product >= 0))
+        if not len(at):
+            return
+        worked = np.flatnonzero(log.kind == WORK)
+        ends = np.searchsorted(log.case[worked], at[:3], side)
+        rows = worked[ends - (side == "right")]
+        examples = tuple(
+            (int(log.row[i]), f"case {log.cases[c]}, {log.activities[log.activity[i]]}")
+            for i, c in zip(rows.tolist(), at[:3].tolist(), strict=True)
+        )
+        self.found.problems.append(Problem(kind, len(at), text, examples))
 
     def _route_notes(self, name: str, route: Route) -> None:
         if route.missed > 0.01:

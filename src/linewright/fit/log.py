@@ -69,7 +69,7 @@ class Problem:
     def __str__(self) -> str:
         """Return the problem with its examples, for a person."""
         shown = [f"row {row}: {what}" for row, what in self.examples]
-        return "\n    ".join([f"{self.kind}: {self.count:,} {self.text}", *shown])
+        return "\n    ".join([f"{self.kind} ({self.count:,}): {self.text}", *shown])
 
 
 @dataclass(frozen=True, slots=True)

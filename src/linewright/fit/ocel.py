@@ -71,7 +71,7 @@ def read_ocel(path: Path, columns: Columns | None = None) -> Source:
     """
     said = _read(path)
     if not said.events:
-        raise refused(path, "has no events")
+        raise refused(path, "has no events of OCEL 2.0")
     types = columns.case.split("|") if columns and "|" in columns.case else []
     if types:
         assert columns is not None

@@ -268,7 +268,7 @@ def evidence_of(found: Fitted) -> dict[str, Any]:
             "begin_us": log.begin_us,
             "close_us": log.close_us,
             "zone": log.zone,
-            "problems": [asdict(one) for one in log.problems],
+            "problems": [asdict(one) for one in (*log.problems, *found.problems)],
         },
         "held_back_from_us": held,
         "inputs": [
