@@ -140,12 +140,27 @@ def test_from_a_plants_log_to_a_model_that_is_held_against_the_rest(
     verdicts = {s["station"]: s["verdict"] for s in found["stations"]}
     assert set(verdicts) == {"cut", "mill", "test", "pack"}
     assert list(verdicts.values()).count("agrees") >= 2, found["stations"]
+    # what the records leave open of the inputs is carried into results
+    simulate = ["simulate", "plant.yaml", "--horizon", "2 weeks", "--replications", "4"]
+    assert main([*simulate, "--carry", "10", "--json", "-q", "--out", "res"]) == 0
+    carried = json.loads(capsys.readouterr().out)["carried"]
+    for one in carried.values():
+        assert one["wide_low"] <= one["low"] <= one["mean"]
+        assert one["mean"] <= one["high"] <= one["wide_high"]
+    assert {"throughput, 1/h", "flow time of gear, h"} <= set(carried)
+    assert json.loads(Path("res/carried.json").read_text("utf-8"))["carried"] == carried
     # a person goes on with the model: what was held back stays so, and that is said
     text = Path("plant.yaml").read_text("utf-8")
     Path("plant.yaml").write_text(text.replace("servers: 2", "servers: 3"), "utf-8")
     assert main([*against]) in {0, 1}
     out = capsys.readouterr()
     assert "before it was changed" in out.err
+    (cut,) = [i for i in evidence["inputs"] if i["name"] == "stations.cut.process"]
+    text = text.replace(cut["distribution"], "7 min")
+    Path("plant.yaml").write_text(text, "utf-8")
+    carry = [*simulate[:-1], "2", "--carry", "10", "--out", "other"]
+    assert main(carry) == 0
+    assert "taken as known: stations.cut.process" in capsys.readouterr().err
     assert json.loads(out.out)["begin_us"] == evidence["held_back_from_us"]
 
 

@@ -39,10 +39,13 @@ def played(rule: str, n: int = 1_500, servers: int = 1) -> tuple[Visits, Ints]:
         waiting.remove(taken)
         start[taken], last = now, int(kind[taken])
         free[s] = now + work[taken]
-    us = [np.round(1e6 * t).astype(np.int64) for t in (came, start, start + work)]
-    order = np.arange(n)
-    none = np.zeros(n, np.int64)
-    return Visits(order, kind, none, none - 1, *us, work, none + 1), kind
+    queued_us, start_us, end_us = (
+        np.round(1e6 * t).astype(np.int64) for t in (came, start, start + work)
+    )
+    order, none = np.arange(n), np.zeros(n, np.int64)
+    return Visits(
+        order, kind, none, none - 1, queued_us, start_us, end_us, work, none + 1
+    ), kind
 
 
 @pytest.mark.parametrize("rule", ["fifo", "shortest_processing_time", "least_setup"])

@@ -288,6 +288,21 @@ FACTORY = SHARED / "event-log-smart-factory" / "open" / "block-C.csv.gz"
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="third-party data is not there")
+def test_minutes_of_machines_are_a_log_of_their_states() -> None:
+    """Minutes by state, items and products that were published of three machines."""
+    path = SHARED / "machine-monitoring" / "open" / "company_A_labelled_subset.csv.gz"
+    mapping = "case=product,activity=product,station=asset,duration=status_time,"
+    mapping += "duration-unit=s,end=ts,quantity=items,product=product,kind=status,"
+    mapping += "work=2.0,setup=1.0,failure=3.0,ignore=0.0"
+    log = read_log(path, read_columns(mapping))
+    assert not log.problems
+    minutes = [int((log.kind == kind).sum()) for kind in (WORK, SETUP, FAILURE)]
+    assert minutes == [8_390, 5_900, 202]
+    assert log.quantity.sum() == 40_067
+    assert (len(log.stations), len(log.products)) == (3, 14)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="third-party data is not there")
 def test_published_facts_of_the_real_logs_come_out() -> None:
     """Counts and hours stated with the copies of the two logs."""
     full = read_log(

@@ -69,7 +69,10 @@ def verdicts(answer: dict[str, Any]) -> dict[str, str]:
 
 
 def test_a_faithful_line_is_within_and_a_slower_station_drifts(
-    slower: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    slower: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (same,) = answers(run(tmp_path / "same.journal", MODEL, 60))
     assert verdicts(same) == dict.fromkeys(
@@ -100,6 +103,9 @@ def test_a_faithful_line_is_within_and_a_slower_station_drifts(
     Path("drift.json").write_text(json.dumps(proposal["ratify"]), "utf-8")
     Path("drift.yaml").write_text(proposal["overlay"], "utf-8")
     assert main(["check", "shop.yaml", "--overlay", "drift.yaml", "-q"]) == 0
+    serve = ["serve", str(slower), "--port", "0", "--model", "shop.yaml"]
+    assert main([*serve, "--overlay", "drift.yaml", "-q"]) == 2
+    assert "what is known of the inputs of one says nothing" in capsys.readouterr().err
     sign = ["ratify", "shop.yaml", "drift.json", "--by", "Planning"]
     assert main([*sign, "--reason", "as measured", "--on", "2027-01-11", "-q"]) == 0
     assert Path("shop.yaml").read_text("utf-8") == MODEL

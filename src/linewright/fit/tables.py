@@ -238,7 +238,9 @@ def _times(raw: Raw, column: pa.ChunkedArray, columns: Columns, key: str) -> Int
             form = columns.time_format or "ISO 8601, such as 2027-01-31 06:00:00"
             msg = f'{key}: "{samples[0]}" is not a time of the form {form}'
             hint = "say time-format=... in --columns, as of strptime: %d.%m.%Y %H:%M"
-            raise ModelError([Finding("LW604", msg, "error", raw.path, 2, 1, help=hint)])
+            raise ModelError(
+                [Finding("LW604", msg, "error", raw.path, 2, 1, help=hint)]
+            )
         text = f"rows whose {key} cannot be read as a time; they are left out"
         shown = tuple(zip(rows, samples, strict=True))
         raw.problems.append(Problem("unreadable_time", int(wrong.sum()), text, shown))
