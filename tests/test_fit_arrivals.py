@@ -8,12 +8,15 @@ import pytest
 from linewright.errors import ModelError
 from linewright.fit.fitting import fit_log
 from linewright.fit.writing import line_of
+from linewright.lower import lower
 from linewright.model.calendars import ON_SHIFT, expand
 from linewright.model.check import check
 from linewright.model.line import Line
 from linewright.model.load import loads
 from linewright.simulate import simulate
+from linewright.traces import trace_rows
 from tests.fit_lines import log_of
+from tests.test_control_core import emulated, rows_of
 
 TEXT = """
 schema_version: 1
@@ -37,6 +40,9 @@ products:
     release: {every: 47 min, calendar: day}
 study: {horizon: 12 weeks, replications: 2}
 """
+
+
+EXPONENTIAL = "every: 47 min -> every: exponential(40 min)"
 
 
 def shop(*changed: str) -> Line:
@@ -79,9 +85,18 @@ def test_arrivals_come_on_shift_at_working_distances() -> None:
     assert row["finished"] == pytest.approx(hours * 60 / 47, abs=3)
 
 
+def test_a_line_that_runs_has_the_arrivals_of_the_simulation() -> None:
+    line = shop(EXPONENTIAL)
+    until_us = 9 * 86_400_000_000
+    lowered = lower(line, until_us)
+    found = rows_of(emulated(lowered, 3, until_us))
+    wanted = np.concatenate(list(trace_rows(lowered, 3, 0, until_us))).tolist()
+    assert found == wanted
+    assert len(found) > 1_000
+
+
 def test_arrivals_of_a_log_are_fitted_by_the_calendar_they_keep() -> None:
-    random = "every: 47 min -> every: exponential(40 min)"
-    found = fit_log(log_of(shop(random)))
+    found = fit_log(log_of(shop(EXPONENTIAL)))
     release = found.data["products"]["part"]["release"]
     assert release["calendar"] == "line"
     fit = release["every"]
@@ -90,7 +105,7 @@ def test_arrivals_of_a_log_are_fitted_by_the_calendar_they_keep() -> None:
     line = line_of(found)
     assert line.products["part"].release.calendar == "line"
     # by night, too: then they come around the clock, and that is said
-    around = fit_log(log_of(shop(random, ", calendar: day} -> }"), weeks=8))
+    around = fit_log(log_of(shop(EXPONENTIAL, ", calendar: day} -> }"), weeks=8))
     release = around.data["products"]["part"]["release"]
     assert "calendar" not in release
     assert release["every"].mean_low_s < 2_400 < release["every"].mean_high_s
