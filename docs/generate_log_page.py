@@ -110,6 +110,8 @@ def section(shared: Path, study: Study) -> str:
             "",
             *inputs(found),
             "",
+            *queues(found),
+            "",
             *compared(held),
             "",
             *verdicts(held),
@@ -154,6 +156,22 @@ def inputs(found: Fitted) -> list[str]:
         for name, route in found.routes.items()
     ]
     return [*lines, "", f"Routes: {'; '.join(ways)}."]
+
+
+def queues(found: Fitted) -> list[str]:
+    """Return how cases come, and the longest queues with who was served next."""
+    by: dict[str, list[str]] = {}
+    for name, product in found.data["products"].items():
+        how = product["release"].get("calendar", "")
+        by.setdefault(how, []).append(name)
+    came = [
+        f"{', '.join(names)} "
+        + (f"by the calendar `{how}`" if how else "around the clock")
+        for how, names in by.items()
+    ]
+    longest = sorted(found.queues.items(), key=lambda pair: -pair[1].most)[:3]
+    told = [f"{name}: {queue}" for name, queue in longest]
+    return [f"Arrivals: {'; '.join(came)}.", "", f"Queues: {'. '.join(told)}."]
 
 
 def compared(held: Validation) -> list[str]:

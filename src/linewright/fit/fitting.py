@@ -18,10 +18,12 @@ import numpy as np
 from scipy import stats
 
 from linewright.errors import Finding, ModelError
+from linewright.fit.arrivals import calendar_of, first_station
 from linewright.fit.calendars import FoundCalendar, WorkTime, find_calendar, local_us
 from linewright.fit.cases import Cases, cases_of
 from linewright.fit.delays import delays_of
 from linewright.fit.distributions import FEW, Fit, fit_times
+from linewright.fit.joining import join_into
 from linewright.fit.log import (
     FAILURE,
     UNKNOWN,
@@ -29,7 +31,6 @@ from linewright.fit.log import (
     EventLog,
     Floats,
     Ints,
-    Join,
     Mask,
     Problem,
     spans_between,
@@ -63,8 +64,6 @@ _MATTERS = 0.02
 _WIDER = 1.33
 _SURE = 1e-3
 _RULES = ("shortest_processing_time", "least_setup")  # beside first in, first out
-_FEW_ARRIVALS = 10
-_ON_SHIFT = 0.95  # of the arrivals, where they come in shifts alone
 _COMPARED = 20_000  # times of each product that are compared
 
 
@@ -650,30 +649,8 @@ class _Fitter:
                 product["release"] = release
             products[name] = product
         for join in self.m.log.joins:
-            self._join(join, products)
+            self.found.notes.append(join_into(join, products))
         return products
-
-    def _join(self, join: Join, products: dict[str, Any]) -> None:
-        """Have units built into another, as the log tells of it."""
-        told = f"{join.quantity} {join.component} into each {join.whole}"
-        seen = f"{join.share:.0%} of {join.n:,} times at {join.operation}"
-        steps = [
-            step
-            for step in products.get(join.whole, {"route": []})["route"]
-            if step["operation"] == join.operation
-        ]
-        if not steps or join.component not in products:
-            self.found.notes.append(
-                f"{told}, {seen}, is left out: the model has not both of them there"
-            )
-            return
-        bom = products[join.whole].setdefault("bom", {})
-        bom[join.component] = bom.get(join.component, 0) + join.quantity
-        steps[0].setdefault("uses", {})[join.component] = join.quantity
-        self.found.notes.append(
-            f"{told}, {seen}; each product comes at the distances of the log, so that "
-            "in a long run one may pile up, or run short of the other"
-        )
 
     def _steps(
         self, p: int, route: Route, at: Ints, stations: dict[str, Any]
@@ -790,7 +767,14 @@ class _Fitter:
             )
             return {"every": f"{days:.4g} d"}
         path = f"products.{name}.release.every"
-        calendar, clock, inside = self._calendar_of_arrivals(p, arrival_us)
+        k = first_station(self.m.visits, self.m.cases.product, p)
+        named = {-1: "line", k: self._calendar_name(k) if k in self.m.own else "line"}
+        clocks = {
+            name: self.m.clocks.get(place, self.m.clocks[-1])
+            for place, name in named.items()
+            if name in self.found.calendars
+        }
+        calendar, inside = calendar_of(arrival_us, clocks)
         if not calendar:
             if inside < 1:
                 self.found.notes.append(
@@ -799,32 +783,8 @@ class _Fitter:
                     "distances of the log"
                 )
             return {"every": self._fit(path, np.diff(arrival_us) / 1e6)}
-        gaps_us = clock.between(arrival_us[:-1], arrival_us[1:])
+        gaps_us = clocks[calendar].between(arrival_us[:-1], arrival_us[1:])
         return {"every": self._fit(path, gaps_us / 1e6), "calendar": calendar}
-
-    def _calendar_of_arrivals(
-        self, p: int, arrival_us: Ints
-    ) -> tuple[str, WorkTime, float]:
-        """Return by which calendar cases come, if by one, and their share within it.
-
-        Looked at are the calendars of the line and of the product's first station.
-        """
-        m = self.m
-        v = m.visits
-        first = np.append(True, v.case[1:] != v.case[:-1])
-        at = np.flatnonzero(first & (m.cases.product[v.case] == p))
-        k = int(np.bincount(v.station[at]).argmax()) if len(at) else -1
-        names = {-1: "line", k: self._calendar_name(k) if k in m.own else "line"}
-        tried = []
-        for place, name in names.items():
-            if name in self.found.calendars:
-                clock = m.clocks.get(place, m.clocks[-1])
-                tried.append((float(clock.is_on(arrival_us).mean()), name, clock))
-        if not tried:
-            return "", m.clocks[-1], 1.0
-        inside, name, clock = max(tried, key=lambda one: one[0])
-        is_by = inside >= _ON_SHIFT and len(arrival_us) >= _FEW_ARRIVALS
-        return (name if is_by else ""), clock, inside
 
     def _calendar_name(self, k: int) -> str:
         """Return what the calendar of a station is called."""
@@ -835,18 +795,16 @@ class _Fitter:
         """Say whether the first station of a product never lacks work."""
         if "queued" in self.m.log.said:
             return False
-        v, cases, log = self.m.visits, self.m.cases, self.m.log
-        first = np.append(True, v.case[1:] != v.case[:-1])
-        at = np.flatnonzero(first & (cases.product[v.case] == p))
-        if not len(at):
+        log = self.m.log
+        k = first_station(self.m.visits, self.m.cases.product, p)
+        if k < 0:
             return False
-        k = int(np.bincount(v.station[at]).argmax())
         rows = self.m.rows_at[k]
         clock = self.m.clocks.get(k, self.m.clocks[-1])
         there_us = clock.on_us(
             int(log.start_us[rows].min()), int(log.end_us[rows].max())
         )
-        servers = seen_at(log, rows, v, self.m.at_station[k]).servers
+        servers = seen_at(log, rows, self.m.visits, self.m.at_station[k]).servers
         busy_us = float(self.m.work_us[rows].sum())
         return len(rows) > FEW and busy_us > _ALWAYS * servers * there_us
 
