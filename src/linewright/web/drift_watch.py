@@ -76,6 +76,7 @@ class DriftWatch:
         except (OSError, ValueError) as error:  # it is gone, or was never there
             problem = str(error) or type(error).__name__
         if problem and not self._is_closed:
+            self._seq = -1  # it is tried again, also where nothing new comes
             tell({"drift": {"problem": problem}})
         now_s = self._clock_s()
         pause_s = max(_LEAST_PAUSE_S, _PAUSE * (now_s - begun_s))
