@@ -51,8 +51,8 @@ STUDIES = (
         "**Wrong, or not known:** the ways of cases. Nine workflows with six cases or "
         "fewer each went in as one product, so shares of operations are shares of the "
         "mix, and what follows what is mostly forgotten; transports that hold a part "
-        "while another machine waits for it are no such thing in the log; the warehouse "
-        "serves out of turn, by no rule that could be told. An hour is "
+        "while another machine waits for it are no such thing in the log; the "
+        "warehouse serves out of turn, by no rule that could be told. An hour is "
         "too short for the rest: most figures stay open at a margin of a tenth, and "
         "the verdict says so and not that they agree.",
     ),
