@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 RAY := build/ray
+PM4PY := build/pm4py
 LOCK := requirements/dev.txt
 
 # The Python to build .venv from; the first of these that runs and is new enough.
@@ -20,7 +21,8 @@ PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint compiled kernel-checks ray-checks soak bench format lock build docs clean
+.PHONY: help setup demo test lint compiled kernel-checks ray-checks pm4py-checks \
+	soak bench format lock build docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -106,6 +108,20 @@ ray-checks: $(STAMP)
 		> "$$($(RAY)/bin/python -c 'import site; print(site.getsitepackages()[0])')/dev.pth"
 	PYTHONPATH=src:. $(RAY)/bin/python -m pytest tests/test_engines.py
 
+# pm4py is under the AGPL: a second opinion on logs, in an environment of its own, and
+# nothing that is shipped or that our code imports.
+pm4py-checks: $(STAMP)
+	@test -x $(PM4PY)/bin/python || "$(PYTHON)" -m venv --without-pip $(PM4PY)
+	@pip="$(BIN)/python -m pip"; \
+	$$pip --version >/dev/null 2>&1 || pip="$(PYTHON) -m pip"; \
+	export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1; \
+	$$pip --python $(PM4PY)/bin/python install --quiet --require-hashes \
+		--only-binary :all: -r requirements/pm4py.txt
+	@$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' \
+		> "$$($(PM4PY)/bin/python -c 'import site; print(site.getsitepackages()[0])')/dev.pth"
+	PYTHONPATH=src:. $(PM4PY)/bin/python -m pytest tests/test_fit_pm4py.py \
+		"tests/test_cli_quality.py::test_pm4py_opens_the_export"
+
 soak: $(STAMP)  ## Run the long checks
 	$(PYTEST) -n $(WORKERS) -m soak
 	for what in images kills worlds; do \
@@ -113,6 +129,7 @@ soak: $(STAMP)  ## Run the long checks
 			--date "$$(date -u +%F)" --write || exit 1; \
 	done
 	$(MAKE) --no-print-directory ray-checks
+	$(MAKE) --no-print-directory pm4py-checks
 
 bench: $(STAMP)  ## Measure the speed, as ratios in one run
 	$(BIN)/python -m benchmarks
@@ -135,6 +152,7 @@ lock:  ## Pin the versions in requirements/
 	$(COMPILE) $(foreach extra,$(EXTRAS),--extra $(extra)) \
 		--output-file $(LOCK) pyproject.toml requirements/dev.in
 	$(COMPILE) --output-file requirements/ray.txt requirements/ray.in
+	$(COMPILE) --output-file requirements/pm4py.txt requirements/pm4py.in
 
 build: $(STAMP)  ## Build the wheel and the sdist in dist/
 	$(BIN)/python -m build --no-isolation

@@ -51,7 +51,8 @@ STUDIES = (
         "**Wrong, or not known:** the ways of cases. Nine workflows with six cases or "
         "fewer each went in as one product, so shares of operations are shares of the "
         "mix, and what follows what is mostly forgotten; transports that hold a part "
-        "while another machine waits for it are no such thing in the log. An hour is "
+        "while another machine waits for it are no such thing in the log; the "
+        "warehouse serves out of turn, by no rule that could be told. An hour is "
         "too short for the rest: most figures stay open at a margin of a tenth, and "
         "the verdict says so and not that they agree.",
     ),
@@ -110,6 +111,8 @@ def section(shared: Path, study: Study) -> str:
             "",
             *inputs(found),
             "",
+            *queues(found),
+            "",
             *compared(held),
             "",
             *verdicts(held),
@@ -154,6 +157,22 @@ def inputs(found: Fitted) -> list[str]:
         for name, route in found.routes.items()
     ]
     return [*lines, "", f"Routes: {'; '.join(ways)}."]
+
+
+def queues(found: Fitted) -> list[str]:
+    """Return how cases come, and the longest queues with who was served next."""
+    by: dict[str, list[str]] = {}
+    for name, product in found.data["products"].items():
+        how = product["release"].get("calendar", "")
+        by.setdefault(how, []).append(name)
+    came = [
+        f"{', '.join(names)} "
+        + (f"by the calendar `{how}`" if how else "around the clock")
+        for how, names in by.items()
+    ]
+    longest = sorted(found.queues.items(), key=lambda pair: -pair[1].most)[:3]
+    told = [f"{name}: {queue}" for name, queue in longest]
+    return [f"Arrivals: {'; '.join(came)}.", "", f"Queues: {'. '.join(told)}."]
 
 
 def compared(held: Validation) -> list[str]:

@@ -13,9 +13,11 @@ import pytest
 
 from linewright.cli import main
 from linewright.fit.against import AGREES, DIFFERS, validate
+from linewright.fit.carrying import open_in
 from linewright.fit.drifting import DRIFTS, WITHIN, changes_of, effect_of, find_drift
 from linewright.fit.log import EventLog
-from linewright.model.load import loads
+from linewright.fit.writing import read_evidence
+from linewright.model.load import load, loads
 from linewright.traces import write_table
 from tests.fit_lines import KNOWN, as_csv, known, log_of
 
@@ -140,13 +142,31 @@ def test_from_a_plants_log_to_a_model_that_is_held_against_the_rest(
     verdicts = {s["station"]: s["verdict"] for s in found["stations"]}
     assert set(verdicts) == {"cut", "mill", "test", "pack"}
     assert list(verdicts.values()).count("agrees") >= 2, found["stations"]
+    # what the records leave open of the inputs is carried into results
+    simulate = ["simulate", "plant.yaml", "--horizon", "6 d", "--replications", "4"]
+    assert main([*simulate, "--carry", "10", "--json", "-q", "--out", "res"]) == 0
+    carried = json.loads(capsys.readouterr().out)["carried"]
+    for one in carried.values():
+        assert one["wide_low"] <= one["low"] <= one["mean"]
+        assert one["mean"] <= one["high"] <= one["wide_high"]
+    assert {"throughput, 1/h", "flow time of gear, h"} <= set(carried)
+    assert json.loads(Path("res/carried.json").read_text("utf-8"))["carried"] == carried
     # a person goes on with the model: what was held back stays so, and that is said
     text = Path("plant.yaml").read_text("utf-8")
     Path("plant.yaml").write_text(text.replace("servers: 2", "servers: 3"), "utf-8")
     assert main([*against]) in {0, 1}
     out = capsys.readouterr()
     assert "before it was changed" in out.err
-    assert json.loads(out.out)["begin_us"] == evidence["held_back_from_us"]
+    # an input that was changed by hand is taken as known, and told of
+    fitted = next(i for i in evidence["inputs"] if i["distribution"] in text)
+    Path("plant.yaml").write_text(text.replace(fitted["distribution"], "7 min"))
+    line = load("plant.yaml")
+    beside = read_evidence("plant.yaml", line)
+    assert beside is not None
+    left = open_in(line, beside)
+    assert left.changed == (fitted["name"],)
+    n_places = sum(bool(one["places"]) for one in evidence["inputs"])
+    assert len(left.fits) == n_places - 1
 
 
 def test_a_drift_is_proposed_and_changes_nothing_before_it_is_ratified(
@@ -196,7 +216,7 @@ def test_what_cannot_be_compared_says_why(
     loud = ["--columns", COLUMNS]
     assert main(["drift", "line.yaml", "more.csv", *loud]) in {0, 1}
     err = capsys.readouterr().err
-    assert "unknown_station: 1 rows" in err
+    assert "unknown_station (1): rows" in err
     assert "gluer" in err
     assert main(["fit", "log.csv", *columns, "--hold-back", "half"]) == 2
     assert "nor a date such as" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from linewright.fit.changepoint import change_point
+from linewright.fit.changepoint import WATCHED, _chance, _statistics, change_point
 from linewright.fit.distributions import (
     Candidate,
     Fit,
@@ -138,8 +138,32 @@ def test_scores_are_standard_normal_under_the_model_and_tell_a_change() -> None:
     shifted = np.append(z[:300], z[300:] + 0.6)
     point = change_point(shifted)
     assert point is not None
-    assert point.p < 0.001
+    assert point.p < 1e-9  # also where 1 % is shared out among many inputs
     assert abs(point.at - 300) < 25
+
+
+def test_who_looks_often_raises_no_more_alarms_and_far_chances_are_right() -> None:
+    """The largest statistic over all looks at a thousand scores, drawn anew."""
+    n, m = 300, WATCHED
+    total = np.cumsum(np.random.default_rng(8).standard_normal((n, m)), axis=1)
+    total = np.concatenate([np.zeros((n, 1)), total], axis=1)
+    highest = np.zeros(n)
+    for length in np.unique(np.geomspace(8, m, 120).astype(int)).tolist():
+        sums = np.abs(total[:, length:] - total[:, :-length]).max(axis=1)
+        highest = np.maximum(highest, sums / np.sqrt(length))
+    p = np.array([_chance(x, m, is_watched=True) for x in highest])
+    for level in (0.05, 0.2, 0.5):  # lengths between are left out: at most as many
+        most = level * n + 3.3 * np.sqrt(level * (1 - level) * n)
+        assert 0.4 * level * n < (p <= level).sum() < most
+    # one look: beyond what is drawn, as James, James and Siegmund have it and no jump
+    chances = [_chance(x, 500, is_watched=False) for x in np.arange(2.0, 6.0, 0.05)]
+    assert all(a >= b for a, b in itertools.pairwise(chances))
+    assert chances[-1] < 1e-6
+    drawn = np.random.default_rng(9).standard_normal((12_000, 500))
+    largest = _statistics(drawn, np.inf).max(axis=1)
+    for level in (0.01, 0.001):
+        x = float(np.quantile(largest, 1 - level))
+        assert 0.4 < _chance(x, 500, is_watched=False) / level < 2.2
 
 
 def test_scores_that_lean_on_their_neighbors_raise_no_more_alarms() -> None:

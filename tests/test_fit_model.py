@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from linewright.fit.calendars import WorkTime, find_calendar
-from linewright.fit.carrying import carry
+from linewright.fit.carrying import carry, open_of
 from linewright.fit.fitting import Fitted, fit_log
 from linewright.fit.log import EventLog
 from linewright.fit.mapping import read_columns
@@ -198,14 +198,14 @@ def test_what_inputs_may_be_widens_what_results_say() -> None:
     """After a week of records the wide interval holds the true throughput."""
     text = KNOWN.replace("16 weeks", "3 weeks")
     found = fit_log(log_of(loads(text), weeks=1))
-    out = carry(found, line_of(found), draws=10)
+    out = carry(line_of(found), open_of(found), draws=10)
     throughput = out[0]
     assert throughput.wide_low < throughput.low < throughput.high < throughput.wide_high
     # 1/80 and 1/110 a minute come; a twentieth of the shafts is scrapped
     true = 60 / 80 * 0.95 + 60 / 110
     assert throughput.wide_low < true < throughput.wide_high
     with pytest.raises(ValueError, match="ten draws"):
-        carry(found, line_of(found), draws=3)
+        carry(line_of(found), open_of(found), draws=3)
 
 
 def test_the_mini_fab_comes_back_from_its_trace() -> None:

@@ -167,7 +167,7 @@ def _at(minute: int) -> str:
 MOVES = ("schedule", "start", "complete")
 
 
-def _xes(path: Path) -> Path:
+def write_xes(path: Path) -> Path:
     text = ['<?xml version="1.0"?><log xmlns="http://www.xes-standard.org/">']
     for i in range(5):
         text.append(f'<trace><string key="concept:name" value="o{i}"/>')
@@ -186,7 +186,7 @@ def _xes(path: Path) -> Path:
     return path
 
 
-def _ocel(path: Path) -> Path:
+def write_ocel(path: Path) -> Path:
     objects = [{"id": f"o{i}", "type": "order"} for i in range(5)]
     objects += [{"id": f"m{k}", "type": "machine"} for k in range(2)]
     events = [
@@ -205,7 +205,13 @@ def _ocel(path: Path) -> Path:
         }
         for i, (case, step, station, queued, start, end) in enumerate(_steps())
     ]
-    said = {"objectTypes": [], "eventTypes": [], "objects": objects, "events": events}
+    times = [{"name": name, "type": "time"} for name in ("start", "queued")]
+    said = {
+        "objectTypes": [{"name": n, "attributes": []} for n in ("order", "machine")],
+        "eventTypes": [{"name": n, "attributes": times} for n in ("saw", "drill")],
+        "objects": objects,
+        "events": events,
+    }
     path.write_text(json.dumps(said))
     return path
 
@@ -227,8 +233,8 @@ def test_one_log_in_four_formats_is_one_log(tmp_path: Path) -> None:
     ocel = Columns(case="order", activity="type", station="machine", start="start",
                    end="time", queued="queued")  # fmt: skip
     logs = [
-        read_any_log(_xes(tmp_path / "log.xes.gz")),
-        read_any_log(_ocel(tmp_path / "log.json"), ocel),
+        read_any_log(write_xes(tmp_path / "log.xes.gz")),
+        read_any_log(write_ocel(tmp_path / "log.json"), ocel),
         read_any_log(_long_csv(tmp_path / "long.csv"), long_form),
     ]
     want = [
@@ -261,7 +267,7 @@ def test_documents_that_are_not_what_they_say_are_refused(tmp_path: Path) -> Non
         read_any_log(evil)
     ends = tmp_path / "ends.xes"
     ends.write_text(
-        gzip.decompress(_xes(tmp_path / "a.xes").read_bytes())
+        gzip.decompress(write_xes(tmp_path / "a.xes").read_bytes())
         .decode()
         .replace('"start"', '"complete"')
         .replace('"schedule"', '"complete"')
@@ -279,6 +285,21 @@ def test_documents_that_are_not_what_they_say_are_refused(tmp_path: Path) -> Non
 
 PRODUCTION = SHARED / "event-log-production" / "open"
 FACTORY = SHARED / "event-log-smart-factory" / "open" / "block-C.csv.gz"
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="third-party data is not there")
+def test_minutes_of_machines_are_a_log_of_their_states() -> None:
+    """Minutes by state, items and products that were published of three machines."""
+    path = SHARED / "machine-monitoring" / "open" / "company_A_labelled_subset.csv.gz"
+    mapping = "case=product,activity=product,station=asset,duration=status_time,"
+    mapping += "duration-unit=s,end=ts,quantity=items,product=product,kind=status,"
+    mapping += "work=2.0,setup=1.0,failure=3.0,ignore=0.0"
+    log = read_log(path, read_columns(mapping))
+    assert not log.problems
+    minutes = [int((log.kind == kind).sum()) for kind in (WORK, SETUP, FAILURE)]
+    assert minutes == [8_390, 5_900, 202]
+    assert log.quantity.sum() == 40_067
+    assert (len(log.stations), len(log.products)) == (3, 14)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="third-party data is not there")

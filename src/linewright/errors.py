@@ -31,7 +31,11 @@ class Finding:
     Attributes:
         code: Stable code: ``LW1xx`` form, ``LW2xx`` meaning (``LW25x`` parameters
             and templates, ``LW27x`` options), ``LW3xx`` lint, ``LW4xx`` import,
-            ``LW5xx`` files of tasks and lots.
+            ``LW5xx`` files of tasks and lots, ``LW6xx`` records: ``LW600`` to
+            ``LW602`` the mapping of columns, ``LW603`` files that cannot be read,
+            ``LW604`` times, ``LW605`` kinds, ``LW606`` nothing to fit, ``LW607``
+            evidence, ``LW608`` a model that has not what the log has, ``LW609`` the
+            part to compare.
         message: What was found and what is allowed, in one sentence.
         severity: ``error`` or ``warning``.
         file: Path as the user gave it, or empty for a model built in Python.

@@ -273,7 +273,7 @@ QUANTITY = _record("i8 quantity", "i4 product")
 PRODUCT = _record(
     "i8 first_step store family lot priority cap kind source_stream source_dist",
     "i8 quantity first_us when_full first_station n_stations first_child n_children",
-    "i8 leaf straight due_after first_held n_held initial own_rule",
+    "i8 leaf straight due_after first_held n_held initial own_rule source_calendar",
     "f8 share",
 )
 DISTRIBUTION = _record("i8 kind first n", "f8 a b c d")

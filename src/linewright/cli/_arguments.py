@@ -286,6 +286,9 @@ def _add_study_verbs(verbs: Any) -> None:
     simulate.add_argument(
         "--out", metavar="DIR", help="result folder; results/NAME by default"
     )
+    text = "carry what records leave open of a fitted model's inputs into the results: "
+    text += "so many models as they may be are simulated, too"
+    simulate.add_argument("--carry", metavar="N", type=int, help=text)
     compare = _verb(
         verbs, "compare", run_compare, "compare scenarios on common random numbers"
     )
@@ -755,6 +758,9 @@ def _add_run_verbs(verbs: Any) -> None:
     add(
         "journal", metavar="JOURNAL", help="the journal of the line, which is only read"
     )
+    text = "model file of the line: evidence beside it counts when drift is looked for"
+    add("--model", metavar="MODEL", help=text)
+    _add_overlay(serve, _OVERLAY)
     add("--port", metavar="N", type=int, default=8765, help="8765 by default; 0: any")
     text = "address to listen on; only this machine's own, 127.0.0.1, without TLS"
     add("--host", metavar="ADDRESS", default="127.0.0.1", help=text)

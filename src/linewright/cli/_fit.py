@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 import math
 import zoneinfo
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from linewright.cli._say import (
 
 if TYPE_CHECKING:
     from linewright.fit.against import Validation
+    from linewright.fit.carrying import Carried
     from linewright.fit.drifting import Drift, Effect
     from linewright.fit.fitting import Fitted
     from linewright.fit.log import EventLog, Problem
@@ -52,6 +52,8 @@ def run_fit(args: Args) -> int:
         say(args, "nothing was fitted; --use-rest fits what is left")
         return FOUND
     found = _fitted(args, log)
+    for problem in found.problems:
+        say(args, str(problem))
     line = line_of(found)
     written = save_fitted(found, args.out) if args.out else ()
     carried = _carried(args, found, line) if args.carry else {}
@@ -191,10 +193,15 @@ def _show_inputs(found: Fitted) -> None:
 
 
 def _carried(args: Args, found: Fitted, line: Line) -> dict[str, Any]:
-    from linewright.fit.carrying import carry  # noqa: PLC0415 - slow
+    from linewright.fit.carrying import carry, open_of  # noqa: PLC0415 - slow
 
     tell_compiling(args)
-    out = carry(found, line, draws=args.carry, seed=args.seed)
+    out = carry(line, open_of(found), draws=args.carry, seed=args.seed)
+    return told_carried(args, out)
+
+
+def told_carried(args: Args, out: list[Carried]) -> dict[str, Any]:
+    """Return what is carried into results as data, and write it for a person."""
     if not args.json:
         for one in out:
             write(
@@ -214,7 +221,7 @@ def run_validate(args: Args) -> int:
     from linewright.fit.log import UNKNOWN  # noqa: PLC0415
 
     line = load_line(args, args.model, args.overlay)
-    evidence = _evidence(args, line)
+    evidence = evidence_of_model(args, line)
     log, problems = _read(args)
     if _is_spoiled(problems) and not args.use_rest:
         say(args, "nothing was compared; --use-rest compares what is left")
@@ -247,7 +254,7 @@ def run_validate(args: Args) -> int:
     return FOUND if any(one.verdict == "drifts" for one in found.stations) else OK
 
 
-def _evidence(args: Args, line: Line) -> Evidence | None:
+def evidence_of_model(args: Args, line: Line) -> Evidence | None:
     """Return the evidence beside a model, and say if the model is another now."""
     from linewright.fit.writing import read_evidence  # noqa: PLC0415 - slow
 
@@ -259,15 +266,18 @@ def _evidence(args: Args, line: Line) -> Evidence | None:
 
 def _n_fitted(evidence: Evidence | None, line: Line) -> Callable[[str], int]:
     """Return how many times the inputs of a station rest on, by the evidence."""
-    if evidence is None:
-        return lambda _: 0
+    least = fitted_counts(evidence, line)
+    return lambda station: least.get(station, 0)
+
+
+def fitted_counts(evidence: Evidence | None, line: Line) -> dict[str, int]:
+    """Return on how many times the inputs of each station rest at least."""
     least: dict[str, int] = {}
-    for name, fit in evidence.fits.items():
+    for name, fit in evidence.fits.items() if evidence else ():
         for station in line.stations:
             if name.startswith(f"stations.{station}."):
                 least[station] = min(fit.n, least.get(station, fit.n))
-
-    return lambda station: least.get(station, 0)
+    return least
 
 
 def _share(text: str, name: str) -> float:
@@ -363,7 +373,7 @@ def run_drift(args: Args) -> int:
         log,
         alarm=_share(args.alarm, "alarm"),
         margin=_share(args.margin, "margin"),
-        n_fitted=_n_fitted(_evidence(args, line), line),
+        n_fitted=_n_fitted(evidence_of_model(args, line), line),
     )
     changes = changes_of(line, found)
     effect = None
@@ -450,40 +460,20 @@ def _propose(
     effect: Effect,
 ) -> None:
     """Write the proposal: an overlay, and what `linewright ratify` signs."""
-    from linewright.improve.changes import as_overlay  # noqa: PLC0415 - slow
-    from linewright.model.load import model_hash, write_whole  # noqa: PLC0415
+    from linewright.fit.drifting import proposal_of  # noqa: PLC0415 - slow
+    from linewright.improve.changes import as_overlay  # noqa: PLC0415
+    from linewright.model.load import write_whole  # noqa: PLC0415
 
     folder = Path(args.out or f"results/{Path(args.model).stem}-drift")
     folder.mkdir(parents=True, exist_ok=True)
-    first = effect.compared[0]
     said = [
         f"{one.of.station}, {one.of.name}: {one.verdict} {_utc(one.since_us)} (UTC)"
         for one in found
         if one.proposed is not None
     ]
-    proposal = {
-        "improvement": {
-            "changes": changes,
-            "model_hash": model_hash(line),
-            "changed_hash": model_hash(effect.changed),
-            "chosen": [f"{one.of.station}: {one.of.name}" for one in found
-                       if one.proposed is not None],
-            "cost": 0.0,
-            "objective": first.measure,
-            "base": {"mean": first.base.mean},
-            "gain": {
-                "mean": first.difference.mean,
-                "low": first.difference.low,
-                "high": first.difference.high,
-                "confidence": first.difference.confidence,
-            },
-            "guarantee": "the model is brought to what the records say",
-            "seed": 1,
-        }
-    }  # fmt: skip
+    proposal = proposal_of(line, found, changes, effect)
     write_whole(folder / "drift.yaml", as_overlay(changes, None, said))
     write_whole(folder / PROPOSED, json_text(proposal))
-    json.loads((folder / PROPOSED).read_text("utf-8"))
     say(
         args,
         f"proposed in {folder / 'drift.yaml'}; nothing is changed until "

@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from linewright.cli._say import OK, Args, say, tell_compiling, write
+from linewright.cli._say import OK, Args, load_line, say, tell_compiling, write
 from linewright.errors import LinewrightError
 
 _MOST_TOKENS = 1_000
@@ -54,6 +54,7 @@ def run_serve(args: Args) -> int:
     follower = Follower(place)
     sessions = Sessions(counts, Keys(Path(args.keys) if args.keys else None))
     audit = Path(args.audit) if args.audit else None
+    n_fitted = _fitted(args, follower.opening.model_hash) if args.model else {}
 
     def tell(place: str) -> None:
         tokens = sessions.told()
@@ -68,10 +69,30 @@ def run_serve(args: Args) -> int:
         say(args, "Ctrl-C ends it; the line goes on without")
 
     try:
-        serve(follower, sessions, address, tell, audit=audit)
+        serve(follower, sessions, address, tell, audit=audit, n_fitted=n_fitted)
     finally:
         follower.close()
     return OK
+
+
+def _fitted(args: Args, model_hash: str) -> dict[str, int]:
+    """Return on how many times inputs rest, by the evidence beside the line's model.
+
+    Raises:
+        LinewrightError: It is not the model of the journal.
+    """
+    from linewright.cli._fit import evidence_of_model, fitted_counts  # noqa: PLC0415
+    from linewright.model.load import model_hash as hash_of  # noqa: PLC0415 - slow
+
+    line = load_line(args, args.model, args.overlay)
+    found = hash_of(line)
+    if found != model_hash:
+        msg = (
+            f"{args.model} is {found[:12]}, and the line runs by {model_hash[:12]}: "
+            "what is known of the inputs of one says nothing of the other"
+        )
+        raise LinewrightError(msg)
+    return fitted_counts(evidence_of_model(args, line), line)
 
 
 def run_keys(args: Args) -> int:

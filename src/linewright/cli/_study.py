@@ -19,6 +19,7 @@ from linewright.cli._say import (
     Args,
     engine_of,
     is_result,
+    json_text,
     load_line,
     print_json,
     say,
@@ -31,6 +32,7 @@ from linewright.errors import ResultError
 from linewright.units import UNITS_US
 
 if TYPE_CHECKING:
+    from linewright.fit.carrying import Open
     from linewright.fit.writing import Evidence
     from linewright.model.line import Line
     from linewright.plan.outcome import Plan
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 GANTT_SPAN_US = 7 * UNITS_US["d"]
 GANTT_ROWS = 5_000
+CARRIED = "carried.json"
 
 _STUDY_OPTIONS = (
     "horizon", "replications", "warmup", "seed", "study", "precision", "confidence",
@@ -58,14 +61,57 @@ def run_simulate(args: Args) -> int:
     line = load_line(args, args.model, args.overlay)
     out = Path(args.out or Path("results") / title(args))
     refuse_to_replace(out)
+    inputs = _open(args, line) if args.carry else None
     result = simulated(args, line, options_of(args))
-    if args.json:
-        print_json(_result_json(result) | {"out": str(out)})
-    else:
+    if not args.json:
         show(result_view(result))
+    carried = {} if inputs is None else _carried(args, line, result, inputs)
+    if args.json:
+        print_json(_result_json(result) | {"out": str(out), **carried})
     result.save(out)
+    if carried:
+        from linewright.model.load import write_whole  # noqa: PLC0415 - slow
+
+        write_whole(out / CARRIED, json_text(carried))
     say(args, f"saved in {out}")
     return verdict(args, result)
+
+
+def _open(args: Args, line: Line) -> Open:
+    """Return what the evidence beside a fitted model leaves open of its inputs.
+
+    Raises:
+        ResultError: There is none.
+    """
+    from linewright.cli._fit import evidence_of_model  # noqa: PLC0415 - slow
+    from linewright.fit.carrying import check_draws, open_in  # noqa: PLC0415
+    from linewright.fit.writing import evidence_path  # noqa: PLC0415
+
+    check_draws(args.carry)
+    evidence = evidence_of_model(args, line)
+    if evidence is None:
+        msg = (
+            f"--carry needs the evidence of a fitted model, and there is no "
+            f"{evidence_path(args.model)}; `linewright fit --out` writes it"
+        )
+        raise ResultError(msg)
+    inputs = open_in(line, evidence)
+    if inputs.changed:
+        shown = ", ".join(inputs.changed[:4])
+        more = f" and {len(inputs.changed) - 4} more" if len(inputs.changed) > 4 else ""
+        say(args, f"changed since, and taken as known: {shown}{more}")
+    return inputs
+
+
+def _carried(args: Args, line: Line, result: Result, inputs: Open) -> dict[str, Any]:
+    from linewright.cli._fit import told_carried  # noqa: PLC0415 - slow
+    from linewright.fit.carrying import carry  # noqa: PLC0415
+
+    say(args, f"simulating {args.carry} models as they may be, given the records")
+    options = options_of(args)
+    seed = options.pop("seed") or line.study.seed
+    out = carry(line, inputs, draws=args.carry, seed=seed, own=result, options=options)
+    return {"carried": told_carried(args, out)}
 
 
 def refuse_to_replace(out: Path) -> None:

@@ -170,6 +170,10 @@ class Reader(Protocol):
     def last_us(self) -> int:
         """Return when the last record was, microseconds from the line's start, or 0."""
 
+    @property
+    def next_seq(self) -> int:
+        """The number of the record that will be written next."""
+
     def snapshot_before(self, at_us: int) -> Snapshot | None:
         """Return the last whole snapshot of an instant before a time, if any."""
 

@@ -349,6 +349,12 @@ class PostgresReader:
         rows = self._ask("SELECT at_us FROM records ORDER BY seq DESC LIMIT 1")
         return int(rows[0][0]) if rows else 0
 
+    @property
+    def next_seq(self) -> int:
+        """The number of the record that will be written next."""
+        rows = self._ask("SELECT max(seq) FROM records")
+        return 0 if not rows or rows[0][0] is None else int(rows[0][0]) + 1
+
     def snapshot_before(self, at_us: int) -> Snapshot | None:
         """Return the last whole snapshot of an instant before a time, if there is one.
 

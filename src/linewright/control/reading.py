@@ -111,6 +111,12 @@ class JournalReader:
         row = self._ask("SELECT at_us FROM records ORDER BY seq DESC LIMIT 1", ())
         return 0 if row is None else int(row[0])
 
+    @property
+    def next_seq(self) -> int:
+        """The number of the record that will be written next."""
+        row = self._ask("SELECT max(seq) FROM records", ())
+        return 0 if row is None or row[0] is None else int(row[0]) + 1
+
     def snapshot_before(self, at_us: int) -> Snapshot | None:
         """Return the last whole snapshot of an instant before a time, if there is one.
 

@@ -6,16 +6,20 @@ The kind is found by the file's name and its first bytes.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from linewright import tables as t
-from linewright.control.reading import JournalReader
+from linewright.control.journal import Reader
+from linewright.control.places import Place, place_of
+from linewright.control.reading import open_reader
 from linewright.errors import Finding, ModelError
-from linewright.fit.exchange import read_ocel, read_xes
-from linewright.fit.log import EventLog
+from linewright.fit.exchange import read_xes
+from linewright.fit.log import EventLog, Ints
 from linewright.fit.mapping import Columns
+from linewright.fit.ocel import is_ocel_sqlite, read_ocel
 from linewright.fit.reading import read_log
 from linewright.fit.tables import log_of_table
 from linewright.fit.traced import is_trace, log_of_trace, read_trace
@@ -26,6 +30,8 @@ from linewright.traces import event_log
 __all__ = ["read_any_log", "read_journal_log"]
 
 _SQLITE = b"SQLite format 3\0"
+_OCEL = ("json", "jsonocel", "ocel", "xml", "xmlocel")
+_AT_ONCE = 100_000  # rows of a journal that are lists before they are an array
 
 
 def read_any_log(
@@ -39,7 +45,7 @@ def read_any_log(
 
     Args:
         path: CSV, Parquet, XES or OCEL 2.0, each also compressed; a trace that
-            Linewright has written; or a journal.
+            Linewright has written; or a journal, also by its address on PostgreSQL.
         columns: What columns or attributes mean; by their usual names by default.
         start: Local date and time of the start of a trace, which does not say it.
         zone: Time zone of a trace.
@@ -48,17 +54,21 @@ def read_any_log(
         ModelError: The file cannot be read, or the mapping does not fit it.
         JournalError: The journal was changed or cannot be read.
     """
-    file = Path(path)
-    kind = file.name.lower().removesuffix(".gz").rpartition(".")[2]
-    if _is_sqlite(file):
-        return read_journal_log(file)
-    if is_trace(file):
-        return read_trace(file, start or datetime.datetime(2027, 1, 4), zone)  # noqa: DTZ001 - local
+    place = place_of(path)
+    if not isinstance(place, Path) or _is_journal(place):
+        return read_journal_log(place)
+    kind = place.name.lower().removesuffix(".gz").rpartition(".")[2]
+    if is_trace(place):
+        return read_trace(place, start or datetime.datetime(2027, 1, 4), zone)  # noqa: DTZ001 - local
     if kind == "xes":
-        return log_of_table(read_xes(file, columns))
-    if kind in {"json", "jsonocel", "ocel"}:
-        return log_of_table(read_ocel(file, columns))
-    return read_log(file, columns)
+        return log_of_table(read_xes(place, columns))
+    if kind in _OCEL or _is_sqlite(place):
+        return log_of_table(read_ocel(place, columns))
+    return read_log(place, columns)
+
+
+def _is_journal(path: Path) -> bool:
+    return _is_sqlite(path) and not is_ocel_sqlite(path)
 
 
 def _is_sqlite(path: Path) -> bool:
@@ -70,25 +80,32 @@ def _is_sqlite(path: Path) -> bool:
         raise ModelError([Finding("LW603", msg, file=str(path))]) from error
 
 
-def read_journal_log(path: Path) -> EventLog:
+def read_journal_log(place: Place) -> EventLog:
     """Return what the journal of a line tells, from its start to its last record.
 
     Raises:
         JournalError: It is no journal, or was changed.
         ModelError: No part was worked on.
     """
-    reader = JournalReader(path)
+    reader = open_reader(place)
     try:
         line = Line.model_validate(reader.opening.model)
-        rows = [
-            (stored.record.at_us, *row)
-            for stored in reader.read()
-            for row in stored.record.rows
-        ]
-        end_us = max(line.study.horizon, reader.last_us())
+        blocks = list(_blocks(reader))
+        end_us, name = max(line.study.horizon, reader.last_us()), reader.name
     finally:
         reader.close()
-    table = np.array(rows, np.int64).reshape(-1, len(t.TRACE_COLUMNS))
+    table = np.concatenate(blocks)
     lowered = lower(line, end_us)
     found = event_log(lowered, table)
-    return log_of_trace(found, str(path), line.start, line.time_zone)
+    return log_of_trace(found, name, line.start, line.time_zone)
+
+
+def _blocks(reader: Reader) -> Iterator[Ints]:
+    """Yield the trace rows of a journal, many at once."""
+    rows: list[tuple[int, ...]] = []
+    for stored in reader.read():
+        rows += [(stored.record.at_us, *row) for row in stored.record.rows]
+        if len(rows) >= _AT_ONCE:
+            yield np.array(rows, np.int64)
+            rows = []
+    yield np.array(rows, np.int64).reshape(-1, len(t.TRACE_COLUMNS))

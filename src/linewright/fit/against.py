@@ -398,7 +398,7 @@ def _verdict(
     open_ones = [one for one in own if one.verdict == CANNOT_TELL]
     few = [one for one in open_ones if one.n < _FEW]
     if few:
-        why = f"only {few[0].n} visits"
+        why = f"only {few[0].n} visit{'' if few[0].n == 1 else 's'}"
     else:
         shown = (
             f"{one.measure} {one.low:+.0%} to {one.high:+.0%}" for one in open_ones

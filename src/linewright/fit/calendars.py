@@ -338,6 +338,15 @@ class WorkTime:
             found += np.where(is_outside & (part > _OVERTIME_US), part, 0)
         return found
 
+    def is_on(self, times_us: Ints) -> Mask:
+        """Say which instants lie on shift, its beginning and end included."""
+        at = times_us - self._origin
+        k = np.searchsorted(self._off[:, 0], at, "left") - 1
+        if not len(self._off):
+            return np.ones(len(at), bool)
+        found: Mask = ~((k >= 0) & (at < self._off[np.maximum(k, 0), 1]))
+        return found
+
     def on_us(self, begin_us: int, close_us: int) -> float:
         """Return the working time of a span, in which off periods count in part."""
         a, b = begin_us - self._origin, close_us - self._origin

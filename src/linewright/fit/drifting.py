@@ -17,20 +17,34 @@ from typing import Any
 import numpy as np
 
 from linewright.errors import Finding, ModelError
-from linewright.fit.changepoint import change_point
+from linewright.fit.changepoint import WATCHED, ChangePoint, change_point
 from linewright.fit.distributions import FEW, Fit, fit_times
 from linewright.fit.fitting import measure
 from linewright.fit.log import UNKNOWN, EventLog, Floats
-from linewright.fit.scoring import Input, Series, inputs_of
+from linewright.fit.scoring import Input, Series, inputs_of, last_of
 from linewright.model.line import Line
-from linewright.model.load import Variants
+from linewright.model.load import Variants, model_hash
 from linewright.model.meaning import leaves_line
 from linewright.simulate import simulate
 from linewright.stats.compare import Comparison, compare
 
-__all__ = ["DRIFTS", "TOO_FEW", "WITHIN", "Drift", "effect_of", "find_drift"]
+__all__ = [
+    "DRIFTS",
+    "GOAL_RUNS",
+    "TOO_FEW",
+    "WITHIN",
+    "Drift",
+    "Effect",
+    "changes_of",
+    "effect_of",
+    "find_drift",
+    "proposal_of",
+]
 
 WITHIN, DRIFTS, TOO_FEW = "within", "drifting since", "too few"
+
+GOAL_RUNS = 40
+"""Simulations of each line for the chance of a target, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +81,7 @@ def find_drift(
     alarm: float = 0.01,
     margin: float = 0.05,
     n_fitted: Callable[[str], int] = lambda _: 0,
+    is_watched: bool = False,
 ) -> list[Drift]:
     """Return what is said of each input of a model that a log has times of.
 
@@ -76,6 +91,9 @@ def find_drift(
         alarm: Chance that anything at all is said to drift in a line that does not.
         margin: A mean that changed by less than this share is not told of.
         n_fitted: How many times an input rests on, by its station; 0: it is known.
+        is_watched: Whether the log is looked at again and again as it grows; `alarm`
+            is then the chance over all these looks, as long as an input gets a
+            thousand times; older ones are not looked at.
 
     Raises:
         ModelError: The log has a product that the model has not.
@@ -90,16 +108,24 @@ def find_drift(
     except ValueError as error:
         raise ModelError([Finding("LW608", str(error), file=log.source)]) from error
     series = inputs_of(line, m)
-    n_tested = max(sum(change_point(one.z) is not None for one in series), 1)
-    return [_judged(one, alarm / n_tested, margin, n_fitted) for one in series]
+    if is_watched:
+        series = [last_of(one, WATCHED) for one in series]
+    points = [
+        change_point(one.z, n_fitted(one.of.station), is_watched=is_watched)
+        for one in series
+    ]
+    n_tested = max(sum(point is not None for point in points), 1)
+    return [
+        _judged(one, point, alarm / n_tested, margin)
+        for one, point in zip(series, points, strict=True)
+    ]
 
 
 def _judged(
-    series: Series, alarm: float, margin: float, n_fitted: Callable[[str], int]
+    series: Series, point: ChangePoint | None, alarm: float, margin: float
 ) -> Drift:
     of, n = series.of, len(series.z)
     model_s = of.distribution.mean_us / 1e6
-    point = change_point(series.z, n_fitted(of.station))
     whole_s = float(series.times_s.mean())
     if point is None:
         return Drift(of, TOO_FEW, n, UNKNOWN, 0, model_s, whole_s, math.nan)
@@ -202,7 +228,12 @@ class Effect:
 
 
 def effect_of(
-    line: Line, changes: dict[str, Any], *, replications: int = 10, seed: int = 1
+    line: Line,
+    changes: dict[str, Any],
+    *,
+    replications: int = 10,
+    seed: int = 1,
+    workers: int | None = None,
 ) -> Effect:
     """Return what changes do to throughput, flow time and targets.
 
@@ -211,10 +242,11 @@ def effect_of(
         changes: As under `changes` in an overlay file.
         replications: Of each, on the same random numbers.
         seed: Of the random numbers.
+        workers: Threads; all cores by default.
     """
     changed = Variants(line).changed(changes)
     values = {
-        name: _values(one, replications, seed)
+        name: _values(one, replications, seed, workers)
         for name, one in (("model", line), ("as it is now", changed))
     }
     goals: list[tuple[str, float, float]] = []
@@ -223,7 +255,12 @@ def effect_of(
 
         chances = []
         for one in (line, changed):
-            plan = plan_line(one, replications=max(replications, 40), seed=seed)
+            plan = plan_line(
+                one,
+                replications=max(replications, GOAL_RUNS),
+                seed=seed,
+                workers=workers,
+            )
             rows = [row for row in plan.rows("goals") if row["target"]]
             chances.append(
                 {
@@ -235,10 +272,55 @@ def effect_of(
     return Effect(tuple(compare(values)), tuple(goals), changed)
 
 
-def _values(line: Line, replications: int, seed: int) -> dict[str, Floats]:
+def proposal_of(
+    line: Line, drifts: list[Drift], changes: dict[str, Any], effect: Effect
+) -> dict[str, Any]:
+    """Return a proposal as `linewright ratify` signs it.
+
+    Args:
+        line: The model.
+        drifts: What was found; only what has a proposal counts.
+        changes: As under `changes` in an overlay file.
+        effect: What they would do.
+    """
+    first = effect.compared[0]
+    gain = first.difference
+    return {
+        "improvement": {
+            "changes": changes,
+            "model_hash": model_hash(line),
+            "changed_hash": model_hash(effect.changed),
+            "chosen": [
+                f"{one.of.station}: {one.of.name}"
+                for one in drifts
+                if one.proposed is not None
+            ],
+            "cost": 0.0,
+            "objective": first.measure,
+            "base": {"mean": first.base.mean},
+            "gain": {
+                "mean": gain.mean,
+                "low": gain.low,
+                "high": gain.high,
+                "confidence": gain.confidence,
+            },
+            "guarantee": "the model is brought to what the records say",
+            "seed": 1,
+        }
+    }
+
+
+def _values(
+    line: Line, replications: int, seed: int, workers: int | None
+) -> dict[str, Floats]:
     """Return throughput and flow times, one for each replication."""
     result = simulate(
-        line, replications=replications, seed=seed, study="terminating", warmup=0
+        line,
+        replications=replications,
+        seed=seed,
+        study="terminating",
+        warmup=0,
+        workers=workers,
     )
     table = result.table("products")
     names = list(line.products)

@@ -12,16 +12,18 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy import stats
 
 from linewright.errors import Finding, ModelError
+from linewright.fit.arrivals import calendar_of, first_station
 from linewright.fit.calendars import FoundCalendar, WorkTime, find_calendar, local_us
 from linewright.fit.cases import Cases, cases_of
 from linewright.fit.delays import delays_of
 from linewright.fit.distributions import FEW, Fit, fit_times
+from linewright.fit.joining import join_into
 from linewright.fit.log import (
     FAILURE,
     UNKNOWN,
@@ -30,10 +32,12 @@ from linewright.fit.log import (
     Floats,
     Ints,
     Mask,
+    Problem,
     spans_between,
 )
 from linewright.fit.nested import take_off_stops
-from linewright.fit.routes import Route, find_route
+from linewright.fit.queues import NO_RULE, QueueSeen, came_before, queue_at
+from linewright.fit.routes import Route, RouteStep, find_route
 from linewright.fit.stations import (
     Failures,
     Setups,
@@ -47,7 +51,7 @@ from linewright.fit.visits import Visits, came_us, pick, visits_of
 from linewright.model.calendars import days_of
 from linewright.model.line import Line
 
-__all__ = ["Fitted", "Measured", "fit_log", "measure"]
+__all__ = ["Fitted", "Measured", "Share", "fit_log", "measure"]
 
 _OWN_CALENDAR = 500  # instants that a station needs for a calendar of its own
 _DIFFERENT = 0.15  # difference in weekly hours that makes one
@@ -59,6 +63,7 @@ _SHORT_DELAY = 0.02  # of the mean work of a visit
 _MATTERS = 0.02
 _WIDER = 1.33
 _SURE = 1e-3
+_RULES = ("shortest_processing_time", "least_setup")  # beside first in, first out
 _COMPARED = 20_000  # times of each product that are compared
 
 
@@ -91,6 +96,20 @@ class Measured:
     n_nested: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share of the model, or shares that add up to one, with what was counted.
+
+    Attributes:
+        path: Keys in the model; a step of a route by its operation.
+        counts: How often each outcome was seen: ``sample`` and ``skip``, or ``pass``,
+            ``rework`` and ``scrap``.
+    """
+
+    path: tuple[str, ...]
+    counts: dict[str, float]
+
+
 @dataclass(slots=True)
 class Fitted:
     """A model from a log, with its evidence.
@@ -105,7 +124,10 @@ class Fitted:
         stations: What was seen of each station.
         calendars: Calendars found, by their name in the model.
         setups: Setups, by station.
+        queues: Queues, by station.
+        shares: Shares of steps and of their outcomes.
         waits_s: Mean wait for each station, and how many waits; where the log says it.
+        problems: What the fit found wrong with the log: cases that are not whole.
         unknown: What cannot be known from the log.
         notes: What was assumed or left out.
         seed: Of the random numbers used.
@@ -120,7 +142,10 @@ class Fitted:
     stations: dict[str, StationSeen] = field(default_factory=dict)
     calendars: dict[str, FoundCalendar] = field(default_factory=dict)
     setups: dict[str, Setups] = field(default_factory=dict)
+    queues: dict[str, QueueSeen] = field(default_factory=dict)
+    shares: list[Share] = field(default_factory=list)
     waits_s: dict[str, tuple[float, int]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seed: int = 1
@@ -318,12 +343,9 @@ class _Fitter:
         if m.calendar.spec:
             found.calendars["line"] = m.calendar
         for k, own in m.own.items():
-            name = m.log.stations[k]
             spec = own.spec or {"shifts": [{"days": "mon-sun", "from": "00:00",
                                             "to": "00:00"}]}  # fmt: skip
-            found.calendars[name if name != "line" else "line-station"] = replace(
-                own, spec=spec
-            )
+            found.calendars[self._calendar_name(k)] = replace(own, spec=spec)
         if not m.calendar.spec and "clock" not in m.calendar.note:
             found.unknown.append(f"shifts and days off: {m.calendar.note}")
         share = m.calendar.outside
@@ -369,23 +391,28 @@ class _Fitter:
                 f"products with few cases are one here, {cases.names[-1]}: "
                 f"{shown}{more}"
             )
-        n_open = int((~cases.is_ended & (cases.product >= 0)).sum())
-        n_cut = int((~cases.is_begun & (cases.product >= 0)).sum())
-        if n_open or n_cut:
-            open_ones = self._some(~cases.is_ended)
-            cut_ones = self._some(~cases.is_begun)
-            found.notes.append(
-                f"{n_open:,} cases had not ended when the log did{open_ones}, and "
-                f"{n_cut:,} were there already when it began{cut_ones}; what they show "
-                "in between is used"
-            )
+        text = "cases had not ended when the log did; what they show until then is used"
+        self._unfinished("unfinished", ~cases.is_ended, text, side="right")
+        text = "cases were there already when the log began; what they show is used"
+        self._unfinished("already_there", ~cases.is_begun, text, side="left")
         return routes
 
-    def _some(self, chosen: Mask) -> str:
-        """Return the names of some cases, in parentheses."""
-        at = np.flatnonzero(chosen & (self.m.cases.product >= 0))[:3]
-        shown = ", ".join(self.m.log.cases[int(i)] for i in at)
-        return f" ({shown}{', …' if shown else ''})" if shown else ""
+    def _unfinished(
+        self, kind: str, chosen: Mask, text: str, *, side: Literal["left", "right"]
+    ) -> None:
+        """Tell of cases of which the log does not have all, with a row of some."""
+        log = self.m.log
+        at = np.flatnonzero(chosen & (self.m.cases.product >= 0))
+        if not len(at):
+            return
+        worked = np.flatnonzero(log.kind == WORK)
+        ends = np.searchsorted(log.case[worked], at[:3], side)
+        rows = worked[ends - (side == "right")]
+        examples = tuple(
+            (int(log.row[i]), f"case {log.cases[c]}, {log.activities[log.activity[i]]}")
+            for i, c in zip(rows.tolist(), at[:3].tolist(), strict=True)
+        )
+        self.found.problems.append(Problem(kind, len(at), text, examples))
 
     def _route_notes(self, name: str, route: Route) -> None:
         if route.missed > 0.01:
@@ -405,6 +432,9 @@ class _Fitter:
     def _stations(self) -> dict[str, Any]:
         m, found = self.m, self.found
         stations: dict[str, Any] = {}
+        came = came_before(m.visits)
+        group = m.visits.activity * (len(m.cases.names) + 1)
+        group = group + m.cases.product[m.visits.case]
         for k, name in enumerate(m.log.stations):
             visits = m.at_station[k]
             if not len(visits):
@@ -418,9 +448,10 @@ class _Fitter:
             worked = self._batches(name, visits, station, seen)
             self._process(k, name, worked, station)
             if k in m.own:
-                station["calendar"] = name if name != "line" else "line-station"
+                station["calendar"] = self._calendar_name(k)
             self._setup(k, name, rows, visits, station, seen.servers)
             self._failures(k, name, rows, visits, station)
+            self._queue(name, queue_at(m.visits, visits, came, group), station)
             stations[name] = station
             if seen.above > 0 and not seen.is_said:
                 found.notes.append(
@@ -428,6 +459,22 @@ class _Fitter:
                     f"{seen.servers} were at work, at most {seen.at_once}"
                 )
         return stations
+
+    def _queue(self, name: str, queue: QueueSeen, station: dict[str, Any]) -> None:
+        """Take over the order in which parts are served, where it can be told."""
+        self.found.queues[name] = queue
+        if queue.rule == NO_RULE:
+            self.found.notes.append(
+                f"{name}: of {queue.n_choices:,} times that several waited, the one "
+                f"that had come first was served in {queue.share:.0%}, and no rule "
+                "that is known explains the rest; the model serves them as they come"
+            )
+        elif "dispatch" not in station and queue.rule in _RULES:
+            station["dispatch"] = queue.rule
+            self.found.notes.append(
+                f"{name}: which part is served next is as by {queue.rule} in "
+                f"{queue.share:.0%} of {queue.n_choices:,} choices"
+            )
 
     def _batches(
         self, name: str, visits: Ints, station: dict[str, Any], seen: StationSeen
@@ -601,6 +648,8 @@ class _Fitter:
             if release:
                 product["release"] = release
             products[name] = product
+        for join in self.m.log.joins:
+            self.found.notes.append(join_into(join, products))
         return products
 
     def _steps(
@@ -652,8 +701,25 @@ class _Fitter:
             ):
                 steps.append(self._passing(names[i], is_first=is_first))
             self._verdict(own, step, names)
+            self._shares(own, step, ("products", self.m.cases.names[p], "route"))
             steps.append(own)
         return steps
+
+    def _shares(
+        self, own: dict[str, Any], step: RouteStep, place: tuple[str, ...]
+    ) -> None:
+        """Keep what the shares of a step were counted from."""
+        place = (*place, own["operation"])
+        if "sample" in own:
+            taken = step.sample * step.n_passed
+            counts = {"sample": taken, "skip": step.n_passed - taken}
+            self.found.shares.append(Share((*place, "sample"), counts))
+        if "inspection" in own:
+            counts = {
+                key: own["inspection"].get(key, 0.0) * step.n_visits
+                for key in ("pass", "rework", "scrap")
+            }
+            self.found.shares.append(Share((*place, "inspection"), counts))
 
     def _passing(self, name: str, *, is_first: bool) -> dict[str, Any]:
         """Return a step without work, at which it is drawn whether the next is done."""
@@ -700,26 +766,45 @@ class _Fitter:
                 f"{name}: fewer than two arrivals; one in the time of the log"
             )
             return {"every": f"{days:.4g} d"}
-        gaps_s = np.diff(arrival_us) / 1e6
-        fit = self._fit(f"products.{name}.release.every", gaps_s)
-        return {"every": fit}
+        path = f"products.{name}.release.every"
+        k = first_station(self.m.visits, self.m.cases.product, p)
+        named = {-1: "line", k: self._calendar_name(k) if k in self.m.own else "line"}
+        clocks = {
+            name: self.m.clocks.get(place, self.m.clocks[-1])
+            for place, name in named.items()
+            if name in self.found.calendars
+        }
+        calendar, inside = calendar_of(arrival_us, clocks)
+        if not calendar:
+            if inside < 1:
+                self.found.notes.append(
+                    f"{name}: {1 - inside:.0%} of its cases come outside of the hours "
+                    "of work, so in the model they come around the clock, at the "
+                    "distances of the log"
+                )
+            return {"every": self._fit(path, np.diff(arrival_us) / 1e6)}
+        gaps_us = clocks[calendar].between(arrival_us[:-1], arrival_us[1:])
+        return {"every": self._fit(path, gaps_us / 1e6), "calendar": calendar}
+
+    def _calendar_name(self, k: int) -> str:
+        """Return what the calendar of a station is called."""
+        name = self.m.log.stations[k]
+        return name if name != "line" else "line-station"
 
     def _is_saturated(self, p: int) -> bool:
         """Say whether the first station of a product never lacks work."""
         if "queued" in self.m.log.said:
             return False
-        v, cases, log = self.m.visits, self.m.cases, self.m.log
-        first = np.append(True, v.case[1:] != v.case[:-1])
-        at = np.flatnonzero(first & (cases.product[v.case] == p))
-        if not len(at):
+        log = self.m.log
+        k = first_station(self.m.visits, self.m.cases.product, p)
+        if k < 0:
             return False
-        k = int(np.bincount(v.station[at]).argmax())
         rows = self.m.rows_at[k]
         clock = self.m.clocks.get(k, self.m.clocks[-1])
         there_us = clock.on_us(
             int(log.start_us[rows].min()), int(log.end_us[rows].max())
         )
-        servers = seen_at(log, rows, v, self.m.at_station[k]).servers
+        servers = seen_at(log, rows, self.m.visits, self.m.at_station[k]).servers
         busy_us = float(self.m.work_us[rows].sum())
         return len(rows) > FEW and busy_us > _ALWAYS * servers * there_us
 
@@ -790,17 +875,17 @@ class _Fitter:
         if any(not seen.is_said for seen in found.stations.values()):
             say("which server did what: servers are counted by what was at work at "
                 "once, and one that is never needed is not seen")  # fmt: skip
-        say("places in buffers, and which part is served next: buffers are unlimited "
-            "here, and parts are served as they come")  # fmt: skip
-        say("people, tools and material that work waits for, and which units are built "
-            "into which")  # fmt: skip
+        say("places in buffers: they are unlimited here; there were at least as many "
+            "as the largest queue, which stands above each station")  # fmt: skip
+        if "queued" not in log.said:
+            say("which part is served next: here they are served as they come")
+        say("people, tools and material that work waits for")
+        if not log.joins and "work" not in log.said:
+            say("which units are built into which: no row tells of it")
         if len(np.unique(self.m.visits.station)) > len(
             np.unique(self.m.visits.activity)
         ):
             say("how one of several stations is chosen: here the first that is free")
-        if found.calendars and "pulled" not in log.said:
-            say("arrivals by the hour: in the model they come around the clock, at the "
-                "distances of the log, nights among them")  # fmt: skip
 
 
 def _differing(times_s: Floats, product: Ints) -> Iterator[tuple[int, Floats]]:

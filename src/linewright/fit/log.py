@@ -27,6 +27,7 @@ __all__ = [
     "EventLog",
     "Floats",
     "Ints",
+    "Join",
     "Mask",
     "Problem",
     "spans_between",
@@ -68,7 +69,28 @@ class Problem:
     def __str__(self) -> str:
         """Return the problem with its examples, for a person."""
         shown = [f"row {row}: {what}" for row, what in self.examples]
-        return "\n    ".join([f"{self.kind}: {self.count:,} {self.text}", *shown])
+        return "\n    ".join([f"{self.kind} ({self.count:,}): {self.text}", *shown])
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """An operation at which some units are built into another.
+
+    Attributes:
+        whole: Product that goes on.
+        operation: Where.
+        component: Product that is built in.
+        quantity: How many, most often.
+        n: How often it was seen.
+        share: Share of these with that quantity.
+    """
+
+    whole: str
+    operation: str
+    component: str
+    quantity: int
+    n: int
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +123,7 @@ class EventLog:
         close_us: Until when.
         resolution_us: What times are rounded to.
         problems: What was wrong with it.
+        joins: What is built into what.
         said: Things that a reader of the file knows: ``server``, ``setup``,
             ``failure``, ``queued``, ``product``, ``fate``, ``arrival``, ``work``.
     """
@@ -129,6 +152,7 @@ class EventLog:
     close_us: int = 0
     resolution_us: int = 1
     problems: tuple[Problem, ...] = ()
+    joins: tuple[Join, ...] = ()
     said: frozenset[str] = field(default_factory=frozenset)
 
     def __len__(self) -> int:

@@ -20,7 +20,7 @@ from linewright.model.distribution import Distribution
 from linewright.model.line import Failure, Line, Setup
 from linewright.model.meaning import process_time
 
-__all__ = ["Input", "Series", "inputs_of"]
+__all__ = ["Input", "Series", "inputs_of", "last_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,12 @@ def inputs_of(line: Line, m: Measured) -> list[Series]:
         found += list(_process(line, m, k, name))
         found += list(_stops(line, m, k, name))
     return found
+
+
+def last_of(series: Series, n: int) -> Series:
+    """Return the last times of an input."""
+    z = series.z[-n:]
+    return Series(series.of, series.at_us[-n:], series.times_s[-n:], z)
 
 
 def _series(of: Input, at_us: Ints, times_s: Floats, resolution_s: float) -> Series:

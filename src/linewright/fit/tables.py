@@ -7,7 +7,7 @@ are found by its `instance`, or in their order within case and operation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ from linewright.fit.log import (
     EventLog,
     Floats,
     Ints,
+    Join,
     Mask,
     Problem,
 )
@@ -48,12 +49,14 @@ class Source:
         table: Its columns.
         columns: What they mean.
         problems: What was wrong with the file itself.
+        joins: What is built into what, where it says that.
     """
 
     path: Path
     table: pa.Table
     columns: Columns
     problems: tuple[Problem, ...] = ()
+    joins: tuple[Join, ...] = ()
 
 
 class Coded(NamedTuple):
@@ -129,7 +132,7 @@ def log_of_table(source: Source) -> EventLog:
     Raises:
         ModelError: A column holds something else than its mapping says.
     """
-    return log_of_raw(_raw(source))
+    return replace(log_of_raw(_raw(source)), joins=source.joins)
 
 
 def _raw(source: Source) -> Raw:
@@ -235,15 +238,20 @@ def _times(raw: Raw, column: pa.ChunkedArray, columns: Columns, key: str) -> Int
             form = columns.time_format or "ISO 8601, such as 2027-01-31 06:00:00"
             msg = f'{key}: "{samples[0]}" is not a time of the form {form}'
             hint = "say time-format=... in --columns, as of strptime: %d.%m.%Y %H:%M"
-            raise ModelError([Finding("LW604", msg, "error", raw.path, 2, help=hint)])
+            raise ModelError(
+                [Finding("LW604", msg, "error", raw.path, 2, 1, help=hint)]
+            )
         text = f"rows whose {key} cannot be read as a time; they are left out"
         shown = tuple(zip(rows, samples, strict=True))
         raw.problems.append(Problem("unreadable_time", int(wrong.sum()), text, shown))
     read = times.us != UNKNOWN
     if (times.has_offset & read).any() and (~times.has_offset & read).any():
         bare = read & ~times.has_offset
-        text = f"rows give a {key} without its zone, others with; it is read as "
-        _note(raw, "mixed_zones", bare, text + columns.zone, dropped=False)
+        text = f"rows say their {key} without its zone, others with; it is read as "
+        at = np.flatnonzero(bare)[:_SHOWN].tolist()
+        shown = tuple((int(raw.row[i]), str(column[i])) for i in at)
+        text += columns.zone
+        raw.problems.append(Problem("mixed_zones", int(bare.sum()), text, shown))
     return times.us
 
 

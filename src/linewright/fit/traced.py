@@ -30,6 +30,7 @@ from linewright.fit.log import (
     WORK,
     EventLog,
     Ints,
+    Join,
     Mask,
 )
 from linewright.fit.tables import coded
@@ -39,6 +40,7 @@ __all__ = ["is_trace", "log_of_trace", "read_trace"]
 
 _NEEDED = (
     "time_us", "kind", "station", "server", "product", "part", "operation", "detail",
+    "into_product", "into_part",
 )  # fmt: skip
 _HELD = ("start", "block", "output", "move", "store", "exit", "scrap", "rework")
 _CAME = ("queue", "outside", "release")
@@ -167,6 +169,7 @@ def log_of_trace(
         zone=zone,
         begin_us=origin,
         close_us=origin + int(rows.time_us.max()),
+        joins=rows.joins(runs),
         said=_SAID if rows.has_arrivals() else _SAID | {"pulled"},
         **columns,
     )
@@ -227,6 +230,7 @@ class _Rows:
     operations: tuple[str, ...]
     detail: Ints
     details: tuple[str, ...]
+    into: Ints
 
     @classmethod
     def of(cls, table: pa.Table) -> _Rows:
@@ -235,7 +239,11 @@ class _Rows:
             name: _codes(table[name])
             for name in ("kind", "station", "product", "operation", "detail")
         }
-        part = _ints(table["part"])
+        part, into_part = _ints(table["part"]), _ints(table["into_part"])
+        n_part = int(max(part.max(initial=0), into_part.max(initial=0))) + 1
+        rank = {name: i for i, name in enumerate(coded["product"][1])}
+        into = _codes(table["into_product"])
+        into_rank = np.array([rank[name] for name in into[1]] + [ABSENT])[into[0]]
         return cls(
             time_us=_ints(table["time_us"]),
             kind=coded["kind"][0],
@@ -246,11 +254,12 @@ class _Rows:
             product=coded["product"][0],
             products=coded["product"][1],
             part=part,
-            n_part=int(part.max(initial=0)) + 1,
+            n_part=n_part,
             operation=coded["operation"][0],
             operations=coded["operation"][1],
             detail=coded["detail"][0],
             details=coded["detail"][1],
+            into=np.where(into_rank < 0, ABSENT, into_rank * n_part + into_part),
         )
 
     def is_kind(self, *names: str) -> Mask:
@@ -353,6 +362,37 @@ class _Rows:
             self.time_us[end],
             run_us - before,
         )
+
+    def joins(self, runs: _Runs) -> tuple[Join, ...]:
+        """Return what is built into what, by the components that each whole took.
+
+        Args:
+            runs: The pieces of work; a whole takes components as one begins.
+        """
+        rows = np.flatnonzero(self.is_kind("use"))
+        span = int(self.time_us.max()) + 2
+        taken_us = self.into[rows] * span + self.time_us[rows]
+        at = _found(runs.part * span + runs.start_us, taken_us)
+        rows, at = rows[at >= 0], at[at >= 0]  # work that goes on has no end yet
+        if not len(rows):
+            return ()
+        n_products = len(self.products)
+        pairs = at * n_products + self.product[rows]
+        keys, times = np.unique(pairs, return_counts=True)
+        run, component = keys // n_products, keys % n_products
+        whole, operation = runs.part[run] // self.n_part, runs.activity[run]
+        kinds = np.stack([whole, operation, component], axis=1)
+        found = []
+        for kind in np.unique(kinds, axis=0):
+            taken = times[(kinds == kind).all(axis=1)]
+            most = int(np.bincount(taken).argmax())
+            w, o, c = kind.tolist()
+            share = float((taken == most).mean())
+            found.append(
+                Join(self.products[w], self.operations[o], self.products[c], most,
+                     len(taken), share)
+            )  # fmt: skip
+        return tuple(found)
 
     def fates(self, keys: Ints) -> tuple[Ints, Ints]:
         """Return what became of each part, and when it came to the line."""

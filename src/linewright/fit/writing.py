@@ -86,6 +86,29 @@ def with_fits(value: Any, written: Callable[[Fit], Any]) -> Any:
     return value
 
 
+def places_of(data: dict[str, Any]) -> dict[str, list[tuple[str, ...]]]:
+    """Return where in a model each of its fits stands, by the name of the fit.
+
+    Args:
+        data: As of `Fitted`. A step of a route goes by its operation.
+    """
+    found: dict[str, list[tuple[str, ...]]] = {}
+
+    def look(value: Any, path: tuple[str, ...]) -> None:
+        if isinstance(value, Fit):
+            found.setdefault(value.name, []).append(path)
+        elif isinstance(value, dict):
+            for key, below in value.items():
+                look(below, (*path, key))
+        elif isinstance(value, list):
+            for below in value:
+                if isinstance(below, dict):
+                    look(below, (*path, below["operation"]))
+
+    look({key: data[key] for key in ("stations", "products")}, ())
+    return found
+
+
 def evidence_path(model: str | Path) -> Path:
     """Return where the evidence of a model lies."""
     path = Path(model)
@@ -206,6 +229,8 @@ def _of_station(found: Fitted, name: str) -> list[str]:
         lines.append(
             f"at most {seen.at_once} at work at once in {seen.n_visits:,} visits"
         )
+    if name in found.queues:
+        lines.append(str(found.queues[name]))
     for path, fit in found.fits.items():
         if path.startswith(prefix):
             lines.append(f"{path.removeprefix(prefix)}: {comment_of(fit)}")
@@ -232,6 +257,7 @@ def evidence_of(found: Fitted) -> dict[str, Any]:
     """Return all that was found, as plain values."""
     log = found.log
     held = None if found.held_back_from_us == UNKNOWN else found.held_back_from_us
+    places = places_of(found.data)
     return {
         "linewright_version": __version__,
         "seed": found.seed,
@@ -242,11 +268,16 @@ def evidence_of(found: Fitted) -> dict[str, Any]:
             "begin_us": log.begin_us,
             "close_us": log.close_us,
             "zone": log.zone,
-            "problems": [asdict(one) for one in log.problems],
+            "problems": [asdict(one) for one in (*log.problems, *found.problems)],
         },
         "held_back_from_us": held,
-        "inputs": [_input(fit) for fit in found.fits.values()],
+        "inputs": [
+            _input(fit) | {"places": places.get(fit.name, [])}
+            for fit in found.fits.values()
+        ],
+        "shares": [asdict(one) for one in found.shares],
         "stations": {name: asdict(seen) for name, seen in found.stations.items()},
+        "queues": {name: asdict(seen) for name, seen in found.queues.items()},
         "waits_s": {n: {"mean": w, "n": k} for n, (w, k) in found.waits_s.items()},
         "setups": {
             name: {

@@ -424,8 +424,41 @@ def draw_arrival(line: LineTables, state: State, draws: Draws, product, n):
         return fixed.first_us
     stream = fixed.source_stream
     if draws.streams[stream].kind == TIMES:
-        return time_ahead(draws, len(state.servers) + product, stream, n, 0)
-    return sample(line, draws, fixed.source_dist, stream, n, 0)
+        amount = time_ahead(draws, len(state.servers) + product, stream, n, 0)
+    else:
+        amount = sample(line, draws, fixed.source_dist, stream, n, 0)
+    if unlikely(fixed.source_calendar >= 0):
+        return on_shift_after(line, fixed.source_calendar, state.clock[0].now, amount)
+    return amount
+
+
+@jit
+def on_shift_after(line: LineTables, c, now, amount):
+    """Return how long it takes until a calendar was on shift for an amount of time.
+
+    UNKNOWN if it never is; at the end of a shift it is the beginning of the next.
+    """
+    calendar = line.calendars[c]
+    low, high = calendar.first, calendar.first + calendar.n
+    while high - low > 1:
+        middle = (low + high) // 2
+        if line.ticks[middle].at <= now:
+            low = middle
+        else:
+            high = middle
+    left = amount
+    for i in range(low, calendar.first + calendar.n):
+        row = line.ticks[i]
+        if row.mode != CALENDAR_ON:
+            continue
+        begin = max(row.at, now)
+        if i + 1 == calendar.first + calendar.n:
+            return begin - now + left
+        length = line.ticks[i + 1].at - begin
+        if left < length:
+            return begin - now + left
+        left -= length
+    return UNKNOWN
 
 
 @hot

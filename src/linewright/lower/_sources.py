@@ -12,7 +12,7 @@ from linewright import tables as t
 from linewright.lower._build import Build
 from linewright.lower._routes import kit, lower_step, memory_slots
 from linewright.lower._stocks import lower_held
-from linewright.model.changes import schedule_ticks, schedules_of
+from linewright.model.changes import schedule_ticks, schedules_of, source_schedule
 from linewright.model.distribution import Distribution
 from linewright.model.line import InProcessFile, Line, Order, OrderFile
 from linewright.model.meaning import uses_of
@@ -86,6 +86,9 @@ def lower_products(build: Build) -> None:
                 "source_stream": build.stream("arrivals", name, of=[source]),
                 "source_dist": -1 if source is None else build.dist(source),
                 "quantity": release.quantity,
+                "source_calendar": build.calendar_rows.get(
+                    source_schedule(line, name), -1
+                ),
                 "first_us": -1 if release.first is None else release.first,
                 "when_full": _FULL[release.when_full],
                 "share": release.share,

@@ -123,6 +123,11 @@ def pool_schedule(line: Line, name: str) -> Schedule:
     return _schedule(line, line.people[name].calendar, said)
 
 
+def source_schedule(line: Line, name: str) -> Schedule:
+    """Return by which calendar a product arrives, and since when."""
+    return _schedule(line, line.products[name].release.calendar, lambda change: None)
+
+
 def window_schedule(line: Line, calendar: str) -> Schedule:
     """Return by which calendar maintenance begins that has this one as its window."""
     return _schedule(line, calendar, lambda change: None)
@@ -163,6 +168,8 @@ def _all_schedules(line: Line) -> Iterator[Schedule]:
         for work in station.maintenance.values():
             if work.window:
                 yield window_schedule(line, work.window)
+    for name in line.products:
+        yield source_schedule(line, name)
 
 
 def schedule_ticks(line: Line, schedule: Schedule, horizon_us: int) -> Ticks:

@@ -1227,6 +1227,11 @@ class Release(Noun):
     share: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)] = Field(
         1.0, description="Share among the always available products of a first station."
     )
+    calendar: Name | None = _added(
+        None,
+        description="Calendar in whose time on shift `every` or `rate` count, and in "
+        "which alone arrivals come; around the clock by default.",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -110,6 +110,7 @@ def _nobody_uses(line: Line, notes: Notes) -> None:
     stations, products = line.stations.values(), line.products.values()
     calendars = {line.calendar, *(station.calendar for station in stations)}
     calendars |= {pool.calendar for pool in line.people.values()}
+    calendars |= {product.release.calendar for product in products}
     calendars |= {name for change in line.changes for name in calendars_of(change)}
     works = [work for station in stations for work in station.maintenance.values()]
     calendars |= {work.window for work in works}

@@ -32,6 +32,7 @@ from linewright.model.rules import moment_us
 
 __all__ = [
     "Flow",
+    "arrivals_per_s",
     "availability",
     "capacity_us",
     "flow_of",
@@ -120,7 +121,7 @@ def _outcomes(product: Product) -> list[tuple[float, float, int]]:
 
 def starts_per_s(line: Line, flows: dict[str, Flow]) -> dict[str, float]:
     """Return the units of each product that must be started per second."""
-    least = {name: _arrivals_per_s(product) for name, product in line.products.items()}
+    least = {name: arrivals_per_s(line, name) for name in line.products}
     starts = starts_of(line, flows, _asked_per_s(line), least)
     return {name: float(units) for name, units in starts.items()}
 
@@ -193,12 +194,16 @@ def _asked_per_s(line: Line) -> dict[str, float]:
     return asked
 
 
-def _arrivals_per_s(product: Product) -> float:
+def arrivals_per_s(line: Line, name: str) -> float:
+    """Return the units of a product that arrive per second; 0 if none do."""
+    product = line.products[name]
     release = product.release
+    each = float(release.quantity * product.lot_size)
+    if release.calendar is not None:
+        each *= on_share(line.calendars[release.calendar])
     if release.rate is not None:
-        return release.rate * release.quantity * product.lot_size
+        return release.rate * each
     if release.every is not None and release.every.mean_us > 0:
-        each = release.quantity * product.lot_size
         return 1e6 / release.every.mean_us * each
     return 0.0
 

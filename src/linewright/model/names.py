@@ -129,6 +129,8 @@ def _setup_names(line: Line, name: str, notes: Notes) -> None:
 def _product(line: Line, name: str, product: Product, notes: Notes) -> None:
     at = ("products", name)
     _slots(line, (*at, "store"), product.store, notes)
+    source = product.release.calendar
+    _known((*at, "release", "calendar"), source, "calendar", line.calendars, notes)
     for component, item in product.bom.items():
         if not item.bought and component not in line.products:
             hint = "or say bought: true"

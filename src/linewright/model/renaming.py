@@ -74,6 +74,7 @@ REFERENCES: dict[str, Any] = {
             "route": {"*": _STEP},
             "route_of": _PRODUCT,
             "store": "buffers",
+            "release": {"calendar": "calendars"},
         }
     },
     "transport": {"*": {"from": "stations", "to": "stations", "by": "vehicles"}},

@@ -322,6 +322,7 @@ _ONLY_WITH = {
     "rate": {"arrivals"},
     "quantity": {"arrivals"},
     "first": {"arrivals"},
+    "calendar": {"arrivals"},
     "when_full": {"arrivals", "orders", "with_parent"},
     "share": {"always"},
 }

@@ -24,6 +24,7 @@ from linewright.lower import Lowered, lower
 from linewright.model.check import check
 from linewright.model.line import Line
 from linewright.model.load import model_hash
+from linewright.model.load_estimate import arrivals_per_s
 from linewright.model.meaning import leaves_line
 from linewright.model.moments import tick_of
 from linewright.model.targets import Goal, goals_of, periods_to
@@ -681,11 +682,9 @@ def released_most(line: Line, goal: Goal) -> float:
             )
         )
     if release.kind == "arrivals":
-        each = release.quantity * product.lot_size
-        if release.rate is not None:
-            return goal.by_us / 1e6 * release.rate * each
-        if release.every is not None and release.every.mean_us > 0:
-            return goal.by_us / release.every.mean_us * each
+        per_s = arrivals_per_s(line, goal.product)
+        if per_s > 0:
+            return goal.by_us / 1e6 * per_s
     return math.nan
 
 

@@ -335,6 +335,10 @@ def openapi() -> dict[str, Any]:
         "name": "name", "in": "query", "required": True,
         "schema": {"type": "string"}, "description": "Product and number: trainer:17.",
     }  # fmt: skip
+    overlay = {
+        "description": "done",
+        "content": {"application/yaml": {"schema": {"type": "string"}}},
+    }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -360,6 +364,18 @@ def openapi() -> dict[str, Any]:
                 "get": {
                     "summary": "The life of a unit",
                     "parameters": [unit],
+                    "responses": _answers({200: anything}, 404),
+                }
+            },
+            "/api/drift.yaml": {
+                "get": {
+                    "summary": "What is proposed where the line drifts, an overlay",
+                    "responses": _answers({}, 404) | {"200": overlay},
+                }
+            },
+            "/api/drift.json": {
+                "get": {
+                    "summary": "The same, as linewright ratify signs it",
                     "responses": _answers({200: anything}, 404),
                 }
             },

@@ -36,6 +36,7 @@ from linewright.errors import JournalError, JournalStalledError, LinewrightError
 from linewright.report.palette import css_variables
 from linewright.web.asking import MOST_FILE, Asking, Reply, openapi
 from linewright.web.audit import Audit
+from linewright.web.drift_watch import DriftWatch
 from linewright.web.following import Follower
 from linewright.web.foretelling import Foreteller
 from linewright.web.guard import COOKIE, WHO, Guard, Rules, key_of
@@ -50,6 +51,7 @@ POLL_S = 0.1
 SPANS_S = 1.0
 ALIVE_S = 1.0
 FORETELL_S = 0.5
+DRIFT_S = 1.0
 MOST_STREAMS = 200
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -68,6 +70,8 @@ _QUERIES: dict[str, tuple[str, ...]] = {
     "/api/about": (),
     "/api/state": (),
     "/api/unit": ("name",),
+    "/api/drift.yaml": (),
+    "/api/drift.json": (),
     "/api/requests": ("key",),
     "/api/orders": ("is_held", "key"),
 }
@@ -152,6 +156,8 @@ class LivePage:
         clock_s: A clock that only goes forward, seconds.
         system_clock_s: The clock by which files are dated, seconds.
         audit: File for the audit trail; None keeps none.
+        n_fitted: How many times the inputs of a station rest on, by its name, where
+            the model was fitted.
 
     Attributes:
         app: The application for an ASGI server.
@@ -162,7 +168,7 @@ class LivePage:
         n_streams: How many viewers look on.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         follower: Follower,
         sessions: Sessions,
@@ -171,12 +177,14 @@ class LivePage:
         system_clock_s: Callable[[], float] = time.time,
         *,
         audit: Path | None = None,
+        n_fitted: dict[str, int] | None = None,
     ) -> None:
         self._follower, self.sessions, self._address = follower, sessions, address
         self._clock_s, self._system_clock_s = clock_s, system_clock_s
         self._audit = Audit(audit, system_clock_s)
         self._viewing = Viewing(follower)
         self._foreteller = Foreteller(follower, clock_s)
+        self._drift = DriftWatch(follower.place, n_fitted or {}, clock_s)
         self._looking = threading.Lock()
         self._asking = Asking(follower.place, follower.line)
         self._about = self._viewing.about()
@@ -196,6 +204,8 @@ class LivePage:
             Route("/api/about", self._tell_about, methods=["GET"]),
             Route("/api/state", self._state, methods=["GET"]),
             Route("/api/unit", self._unit, methods=["GET"]),
+            Route("/api/drift.yaml", self._overlay, methods=["GET"]),
+            Route("/api/drift.json", self._proposal, methods=["GET"]),
             Route("/api/openapi.json", self._openapi, methods=["GET"]),
             Route("/api/requests", self._outcomes, methods=["GET"]),
             Route("/api/requests", self._ask, methods=["POST"]),
@@ -244,9 +254,11 @@ class LivePage:
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(self._follow())]
         tasks.append(asyncio.create_task(self._foretell()))
+        tasks.append(asyncio.create_task(self._watch_drift()))
         try:
             yield
         finally:
+            self._drift.close()  # else a look would be waited for
             for task in tasks:
                 task.cancel()
             for task in tasks:
@@ -272,6 +284,23 @@ class LivePage:
             version = self.hub.version
             await asyncio.to_thread(self.foretell)
             self._spread(version)
+
+    async def _watch_drift(self) -> None:
+        while not self.problem:
+            await asyncio.sleep(DRIFT_S)
+            if self._drift.is_due(self._follower.next_seq):
+                version = self.hub.version
+                await asyncio.to_thread(self.watch_drift)
+                self._spread(version)
+
+    def watch_drift(self) -> None:
+        """Look whether the line is still that of its model, and show what is found."""
+
+        def tell(items: Items) -> None:
+            with self._looking:
+                self.hub.show(self._follower.next_seq - 1, items)
+
+        self._drift.look(self._follower.next_seq, tell)
 
     def look(self) -> None:
         """Read what is new, and show it."""
@@ -404,6 +433,21 @@ class LivePage:
             finally:
                 book.close()
 
+    # ------------------------------------------------------------ drift
+
+    async def _overlay(self, _: Request) -> Response:
+        proposal = self._drift.proposal
+        if proposal is None:
+            return JSONResponse({"error": "nothing is proposed"}, 404)
+        return _saved(proposal["overlay"], "drift.yaml", "application/yaml")
+
+    async def _proposal(self, _: Request) -> Response:
+        proposal = self._drift.proposal
+        if proposal is None:
+            return JSONResponse({"error": "nothing is proposed"}, 404)
+        text = json.dumps(proposal["ratify"], indent=1, ensure_ascii=False)
+        return _saved(text + "\n", "drift.json", "application/json")
+
     # ------------------------------------------------------------ asking
 
     async def _openapi(self, _: Request) -> Response:
@@ -462,6 +506,11 @@ class LivePage:
             if self._clock_s() - alive_s >= ALIVE_S:
                 alive_s = self._clock_s()
                 yield self._alive()
+
+
+def _saved(text: str, name: str, kind: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(text, media_type=kind, headers=headers)
 
 
 def _said(reply: Reply) -> Response:
@@ -529,6 +578,7 @@ def serve(
     on_ready: Callable[[str], None],
     *,
     audit: Path | None = None,
+    n_fitted: dict[str, int] | None = None,
 ) -> None:
     """Serve the page until Ctrl-C.
 
@@ -538,6 +588,8 @@ def serve(
         address: Where; see `Address.check`.
         on_ready: Told the page's address when it can be opened.
         audit: File for the audit trail; None keeps none.
+        n_fitted: How many times the inputs of a station rest on, by its name, where
+            the model was fitted.
 
     Raises:
         ValueError: The address would let others in unseen.
@@ -546,7 +598,7 @@ def serve(
     address.check()
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     listener = socket.create_server((address.host, address.port), family=family)
-    page = LivePage(follower, sessions, address, audit=audit)
+    page = LivePage(follower, sessions, address, audit=audit, n_fitted=n_fitted)
     config = uvicorn.Config(
         page.app,
         log_level="warning",

@@ -72,7 +72,7 @@ def _table(fits: Sequence[Fit]) -> Table:
         said = "the times themselves"
         if one.kind != "empirical":
             said = str(one.distribution())
-        rows.append((name(one.name, 200), f"{one.n:,}", said, p, interval))
+        rows.append((_short(one), f"{one.n:,}", said, p, interval))
     return Table(
         "Inputs with their evidence; p: share of samples from the distribution that "
         "lie farther off (Anderson-Darling)",
@@ -97,7 +97,7 @@ def _figure(drawn: Sequence[Fit], headline: str) -> Figure:
         Column("Distribution, s"),
     )
     rows = tuple(
-        (name(one.name, 200), f"{at:.0%}", f"{own:.4g}", f"{theirs:.4g}")
+        (_short(one), f"{at:.0%}", f"{own:.4g}", f"{theirs:.4g}")
         for one in drawn
         for at, own, theirs in one.plot[::8]
     )
@@ -116,11 +116,16 @@ def _draw(drawn: Sequence[Fit], width: float) -> Canvas:
     return canvas
 
 
+def _short(one: Fit) -> str:
+    """Return what an input is for, without the section of the model."""
+    return name(one.name.removeprefix("stations.").removeprefix("products."), 200)
+
+
 def _draw_one(canvas: Canvas, one: Fit, box: tuple[float, float, float, float]) -> None:
     left, top, cell, tall = box
     scale = time_scale([one.mean_s])
     kind = "stands for itself" if one.kind == "empirical" else one.kind
-    canvas.text(left, top + 12, fit(name(one.name), cell, 12), bold=True)
+    canvas.text(left, top + 12, fit(_short(one), 0.9 * cell, 12), bold=True)
     words = f"{one.n:,} times, {kind}; {scale.unit}"
     canvas.text(left, top + 28, words, role="muted", size=SMALL)
     own = [scale.factor * own for _, own, _ in one.plot]

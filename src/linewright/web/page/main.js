@@ -2,6 +2,7 @@
 
 import { Details } from "/details.js";
 import { count, el, mark, say, span } from "/dom.js";
+import { Drift } from "/drift.js";
 import { LineView } from "/line.js";
 import { Alarms, Doubts, Events, Figures, Orders, Products, Targets } from "/lists.js";
 import { follow } from "/stream.js";
@@ -26,6 +27,7 @@ const orders = new Orders(about, { onOrder: (order) => details.showOrder(order) 
 const doubts = new Doubts(about);
 const products = new Products(about);
 const targets = new Targets();
+const drift = new Drift();
 const alarms = new Alarms(about);
 const events = new Events({ onUnit: (name) => details.unit(name) });
 const { you } = about;
@@ -66,7 +68,7 @@ function tell(key, n, isBad = false) {
 
 function onItems(items, { seq }) {
   const changed = line.update(items);
-  for (const part of [orders, products, targets, doubts, alarms, events, figures]) part.update(items);
+  for (const part of [orders, products, targets, doubts, alarms, events, figures, drift]) part.update(items);
   if (items.clock) {
     Object.assign(clock, items.clock);
     say(by("date"), items.clock.date);
