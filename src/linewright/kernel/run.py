@@ -9,6 +9,7 @@ after which the machines' own events say when. `apply` cannot tell the two apart
 
 from __future__ import annotations
 
+import threading
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -939,6 +940,28 @@ def may_go_on(line: LineTables, state: State, until, enough, time):
     return _GO_ON
 
 
+class _Last(threading.local):
+    """What a thread ran last, as compiled code takes it.
+
+    A run in many short spans, as one that counts at the end of each period, would
+    else spend most of its time on collecting the same addresses again.
+    """
+
+    def __init__(self) -> None:
+        self._of: list[Any] = [None] * 3
+        self._packed: list[Any] = [None] * 3
+
+    def packed(self, place: int, tables_: Any) -> Any:
+        """Return what `pack` returns; it is the same for the very same tables."""
+        if self._of[place] is not tables_:
+            self._packed[place] = pack(tables_)
+            self._of[place] = tables_
+        return self._packed[place]
+
+
+_last = _Last()
+
+
 def advance(
     line: LineTables,
     state: State,
@@ -962,10 +985,10 @@ def advance(
         One of the codes of `tables`: ``REACHED``, ``ENOUGH``, ``NEED_PARTS``,
         ``NEED_TRACE``, ``DEADLOCK``, ``STANDSTILL``, ``OVERFLOW`` or ``RULE_FAILED``.
     """
-    packed = pack(line), pack(state), pack(draws)
+    rows = _last.packed(0, line), _last.packed(1, state), _last.packed(2, draws)
     state.asked[ASKED_CALL] = call
     try:
-        return int(_drive(*packed, until, enough, _NO_EVENT, 0, 0))
+        return int(_drive(*rows, until, enough, _NO_EVENT, 0, 0))
     finally:
         state.asked[ASKED_CALL] = 0  # it says nothing to another run
 
