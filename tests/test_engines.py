@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -157,6 +159,27 @@ def test_rules_of_ones_own_stay_on_threads() -> None:
 def test_without_ray_it_is_said_what_is_missing() -> None:
     with pytest.raises(EngineError, match="pip install"), ray_engine():
         pass
+
+
+def test_a_cluster_that_does_not_start_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ray says with a bare exception that a node was not there in time."""
+    stopped = []
+
+    def init(**_: Any) -> None:
+        msg = "The current node timed out during startup."
+        raise Exception(msg)
+
+    there = SimpleNamespace(init=init, shutdown=lambda: stopped.append(True))
+    monkeypatch.setitem(sys.modules, "ray", there)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with (
+        pytest.raises(EngineError, match="on this machine: The current node timed out"),
+        ray_engine(2),
+    ):
+        pass
+    assert stopped
 
 
 @with_ray

@@ -36,7 +36,8 @@ def ray_engine(workers: int | None = None) -> Iterator[OnRay]:
             that is there has its own number.
 
     Raises:
-        EngineError: Ray is not installed, or there is no cluster at ``RAY_ADDRESS``.
+        EngineError: Ray is not installed, there is no cluster at ``RAY_ADDRESS``, or
+            none that could be started in time.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     try:
@@ -48,7 +49,8 @@ def ray_engine(workers: int | None = None) -> Iterator[OnRay]:
     own = {"num_cpus": workers or os.cpu_count() or 1, "include_dashboard": False}
     try:
         ray.init(log_to_driver=False, logging_level="error", **({} if there else own))
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # what does not start in time is told with a bare one
+        ray.shutdown()
         where = f"at {there}" if there else "on this machine"
         msg = f"no Ray cluster {where}: {error}"
         raise EngineError(msg) from error
