@@ -22,7 +22,7 @@ import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
 from linewright import tables as t
-from linewright.control.drawn import generator
+from linewright.control.named_streams import generator
 from linewright.lower import Lowered, Made
 
 __all__ = ["Measuring"]

@@ -101,6 +101,9 @@ export function jobChoices(job) {
   ];
 }
 
+/** What may be said of a gate that holds the work. */
+export const gateChoices = (gate) => [{ label: "Release the gate", what: "gate release", data: () => ({ gate }), kind: "main" }];
+
 /** What may be said of an alarm. */
 export const alarmChoices = (alarm) => [{ label: "It is settled", what: "alarm settled", data: () => ({ alarm }) }];
 
