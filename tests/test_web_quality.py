@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -369,10 +370,11 @@ def look_at_charts(page: Any, items: dict[str, Any]) -> None:
         for chart in items[f"spc/{i}"]["charts"]
     }
     assert shown == {name: wanted[name] for name in ("I", "MR", "c", "p")}
-    cpk = items["spc/0"]["cpk"]
-    assert f"Cpk {cpk[0]:.2f} ({cpk[1]:.2f} to {cpk[2]:.2f})" in page.inner_text(
-        "[data-spc$=size]"
-    )
+    text = page.inner_text("[data-spc$=size]")
+    found = re.search(r"Cpk ([\d.]+) \(([\d.]+) to ([\d.]+)\)", text)
+    assert found
+    cpk = [float(x) for x in found.groups()]
+    assert cpk == pytest.approx(items["spc/0"]["cpk"], abs=0.006)
     page.click("[data-group=means]")
     page.wait_for_selector("[data-chart=X-bar]")
     page.click("[data-group=EWMA]")
@@ -383,8 +385,8 @@ def look_at_charts(page: Any, items: dict[str, Any]) -> None:
     cells = page.locator("#yields tr:visible td").all_inner_texts()
     value = items["yield/shift/0"]
     percent = 100 * value["first_pass"]
-    wanted_cells = [value["finished"], value["reworked"], value["scrapped"]]
-    assert cells == [f"{percent:.0f}%", *map(str, wanted_cells)]
+    counts = [value[name] for name in ("finished", "reworked", "scrapped")]
+    assert cells == [f"{percent:.0f}%", *(f"{n:,}" for n in counts)]
 
 
 def look_at_a_unit(page: Any, runner: Runner) -> None:

@@ -73,9 +73,9 @@ def read_measured(
         said = {name: of for name, of in data["shown"].items() if name in names}
     if isinstance(said, Mapping):
         said = _by_unit(said, steps)
+        if isinstance(said, _Problem):
+            return Read(given, [], said.why)
     values = [None] * len(steps) if said is None else said
-    if isinstance(values, str):
-        return Read(given, [], values)
     if not isinstance(values, list) or len(values) != len(steps):
         return Read(given, [], f"it has {len(steps)} units; give values for each")
     return _judged(job, steps, given, values, is_given=bool(outcomes))
@@ -116,14 +116,15 @@ def _judged(
 
 def _by_unit(
     said: Mapping[str, Any], steps: Sequence[StepQuality | None]
-) -> list[Any] | str:
+) -> list[Any] | _Problem:
     """Return values by characteristic as those of each unit, or what is wrong."""
     n = len(steps)
     found: list[dict[str, Any]] = [{} for _ in steps]
     for name, of in said.items():
         of_units = of if isinstance(of, list) else [of]
         if len(of_units) != n:
-            return f"{name} has {len(of_units)} values, and the job has {n} units"
+            why = f"{name} has {len(of_units)} values, and the job has {n} units"
+            return _Problem(why)
         for mine, step, value in zip(found, steps, of_units, strict=True):
             is_asked = step is not None and any(m.name == name for m in step.read)
             is_there = value is not None and (is_asked or value != _NO_NUMBER)

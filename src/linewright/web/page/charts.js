@@ -24,8 +24,9 @@ function draw(chart, width) {
   const every = [...points, ...lower, ...upper, center];
   let [low, high] = [Math.min(...every), Math.max(...every)];
   if (low === high) [low, high] = [low - 1, high + 1];
-  const texts = [at(upper, points.length - 1), center, at(lower, points.length - 1)].map(figure);
-  const left = 12 + 6.6 * Math.max(...texts.map((text) => text.length));
+  const digits = Math.min(Math.max(2 - Math.floor(Math.log10(high - low)), 0), 9);
+  const texts = [at(upper, points.length - 1), center, at(lower, points.length - 1)].map((value) => value.toFixed(digits));
+  const left = 12 + 7.3 * Math.max(...texts.map((text) => text.length));
   const y = (value) => (TOP + ((high - value) / (high - low)) * (HIGH - TOP - BOTTOM)).toFixed(1);
   const x = (i) => (left + ((i + 0.5) / points.length) * (width - left - RIGHT)).toFixed(1);
   const path = (value) => points.map((point, i) => `${i ? "L" : "M"}${x(i)} ${y(value(point, i))}`).join("");
