@@ -253,7 +253,7 @@ def test_a_line_that_is_played_waits_at_its_gates_where_it_is_asked_to(
     tmp_path: Path,
 ) -> None:
     """Time stands still until somebody decides; then the line is what it would be."""
-    played = Runner(tmp_path / "b.journal", 12, text=LINE)
+    played = Runner(tmp_path / "b.journal", 7, text=LINE)
     runner = Runner(tmp_path / "a.journal", 0, text=LINE)
     runner.emulation.asks = True
     inbox, told = Inbox(runner.journal.path), list[str]()
@@ -264,7 +264,7 @@ def test_a_line_that_is_played_waits_at_its_gates_where_it_is_asked_to(
         asked = Request(f"{len(told)}", "gate release", "Ada", "saw", {"gate": gate})
         hand_in(runner.journal.path, [asked])
 
-    until_us = int(12 * 3.6e9)
+    until_us = 7 * HOUR
     run = run_emulated(runner.emulation, until_us, None, inbox=inbox, on_gate=decide)
     assert run.now_us == until_us
     assert "of the last 20 units are rejected" in told[0]

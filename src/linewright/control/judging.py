@@ -76,9 +76,12 @@ def _done(core: Core, signal: Signal) -> dict[str, Any] | str | None:
         return why
     said = _said(signal)
     if read.measured or "shown" in signal.data:
-        rest = {key: of for key, of in signal.data.items() if key not in _MEASURED}
-        measured = {"measured": read.measured} if read.measured else {}
-        said["data"] = rest | measured
+        data = {key: of for key, of in signal.data.items() if key not in _MEASURED}
+        if read.measured:
+            data["measured"] = read.measured
+        said.pop("data", None)
+        if data:
+            said["data"] = data
     return {"job": job.id, "outcomes": outcomes} | said
 
 

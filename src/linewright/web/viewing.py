@@ -39,6 +39,10 @@ _BY_ALARM = (
     "The signal was not taken and nothing was done with it. Look at the machine and "
     "the unit, and find out what is true."
 )
+_BY_JOB = (
+    "The result was not taken, and the job stays open. A right one that comes later "
+    "counts; else look at the unit, and say what became of it."
+)
 
 
 class Viewing:
@@ -144,7 +148,8 @@ class Viewing:
                 "at": self._stamp(alarm.at_us),
                 "subject": alarm.subject,
                 "text": alarm.text,
-                "help": self._quality.help_of(alarm.subject) or _BY_ALARM,
+                "help": self._help(alarm.subject),
+                "job": alarm.subject if alarm.subject in core.jobs else "",
             }
         for number in self._alarms - core.alarms.keys():
             items[f"alarm/{number}"] = None  # somebody has settled it
@@ -152,6 +157,12 @@ class Viewing:
         for one in self._follower.happenings:
             items[f"event/{one.seq}.{one.part}"] = self._happening(one)
         return items
+
+    def _help(self, subject: str) -> str:
+        """Return what is to be done about an alarm."""
+        if subject in self._follower.core.jobs:
+            return _BY_JOB
+        return self._quality.help_of(subject) or _BY_ALARM
 
     def spans(self) -> Items:
         """Return what is shown of spans of time, and the control charts."""
