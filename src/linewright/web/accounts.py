@@ -29,6 +29,7 @@ __all__ = [
     "Accounts",
     "Cost",
     "change_account",
+    "name_key",
     "new_account",
     "read_accounts",
     "without_account",
@@ -143,7 +144,7 @@ class Accounts:
             LinewrightError: The file cannot be read any more.
         """
         self._look()
-        return self._found.get(_key(name))
+        return self._found.get(name_key(name))
 
     def is_current(self, account: Account) -> bool:
         """Say whether an account is still as it was, role and password too.
@@ -179,11 +180,12 @@ class Accounts:
         changed = about.st_mtime_ns, about.st_ino, about.st_size
         if changed != self._changed:
             self._changed, self._found = None, {}
-            self._found = {_key(one.name): one for one in read_accounts(self._path)}
+            self._found = {name_key(one.name): one for one in read_accounts(self._path)}
             self._changed = changed
 
 
-def _key(name: str) -> str:
+def name_key(name: str) -> str:
+    """Return a name as accounts are told apart: however it was typed."""
     return unicodedata.normalize("NFKC", name).casefold().strip()
 
 
@@ -209,10 +211,10 @@ def read_accounts(path: Path) -> list[Account]:
             continue
         try:
             one = _account(json.loads(line))
-            if _key(one.name) in accounts:
+            if name_key(one.name) in accounts:
                 msg = f'"{one.name}" is there before'
                 raise ValueError(msg)
-            accounts[_key(one.name)] = one
+            accounts[name_key(one.name)] = one
         except (ValueError, KeyError, TypeError) as error:
             wrong.append(f"{path}:{number}: this is no account: {error}")
     if wrong:
@@ -249,7 +251,7 @@ def _check_password(password: str, name: str) -> None:
             f"this one has {n}; several words are easy to keep in mind"
         )
         raise ValueError(msg)
-    rest = _key(password).replace(_key(name), "")
+    rest = name_key(password).replace(name_key(name), "")
     if len(set(rest)) < _FEWEST_LETTERS:
         msg = (
             "this password is guessed at once: beside the name it has fewer than "
@@ -272,7 +274,7 @@ def new_account(path: Path, name: str, role: str, password: str) -> None:
         _check_password(password, name)
     except ValueError as error:
         raise LinewrightError(str(error)) from error
-    if any(_key(one.name) == _key(name) for one in accounts):
+    if any(name_key(one.name) == name_key(name) for one in accounts):
         msg = f'{path} has an account "{name}" already; change it, or take it out'
         raise LinewrightError(msg)
     _write(path, [*accounts, Account(name, role, hash_password(password, COST))])
@@ -316,7 +318,7 @@ def without_account(path: Path, name: str) -> None:
 
 def _named(path: Path, accounts: list[Account], name: str) -> Account:
     for one in accounts:
-        if _key(one.name) == _key(name):
+        if name_key(one.name) == name_key(name):
             return one
     near = difflib.get_close_matches(name, [one.name for one in accounts], 1)
     hint = f'; did you mean "{near[0]}"?' if near else ""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from linewright.errors import LinewrightError
-from linewright.web.accounts import LONGEST_PASSWORD, Account
+from linewright.web.accounts import LONGEST_PASSWORD, Account, name_key
 from linewright.web.roles import LONGEST_NAME
 from linewright.web.sessions import Sessions
 from linewright.web.slowing import Slowing
@@ -87,7 +87,7 @@ class Entrance:
             self._n_waiting -= 1
 
     async def _checked(self, name: str, password: str, address: str) -> Entered:
-        accounts, key = self._sessions.accounts, name.casefold()
+        accounts, key = self._sessions.accounts, name_key(name)
         wait_s = math.ceil(self._slowing.wait_s(key, address, self._clock_s()))
         known = accounts.find(name)
         if wait_s > 0:
