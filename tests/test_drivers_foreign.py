@@ -249,7 +249,7 @@ def test_with_a_machine_on_another_stack_nothing_is_lost_whatever_fails(
         played = Played(plant, now_us, SPEED)
         way = ways_of(file, side, time.monotonic_ns() // 1000, played)
         runner = Runner(Controller(lowered, journal), way, SPEED)
-        asyncio.get_running_loop().call_later(100.0, runner.stop)
+        asyncio.get_running_loop().call_later(200.0, runner.stop)
         progress = await runner.run(24 * HOUR, lambda _: look(runner))
         return progress.finished["frame"]
 
