@@ -23,7 +23,7 @@ from linewright.control.controller import Controller
 from linewright.control.fronts import PackFront
 from linewright.control.jobs import device_of
 from linewright.control.links import EVENTS_OF_BOOT, Link, Message
-from linewright.control.machines import JobList, Reply
+from linewright.control.machines import JobList, Reply, UnitRecord
 from linewright.control.played import Shown
 from linewright.control.profiles import PackTags
 from linewright.control.records import Record, Signal
@@ -240,7 +240,8 @@ class Machine:
         elif message.kind == "check":
             if self.world.mutant == "machines forget what was done to a unit":
                 return None
-            return self.world.tags.get(message.body)
+            outcomes = self.world.tags.get(message.body)
+            return None if outcomes is None else UnitRecord(outcomes)
         return True
 
 

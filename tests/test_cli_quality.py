@@ -141,7 +141,7 @@ def test_bad_questions_get_one_line_each(shop: Path, capsys: Said) -> None:
         ("trace shop.journal shaft:1 --station turn", "are for the event log"),
         ("spc shop.journal --characteristic diametre", "shaft:diameter"),
         ("spc shop.journal --subgroup 0", "one or more"),
-        ("run shop.yaml -q --opcua opc.tcp://[::1]:9", "cannot say what they measure"),
+        ("run shop.yaml --ask-at-gates --opcua opc.tcp://[::1]:9", "with --emulate"),
     ):
         refused(capsys, arguments, why)
 

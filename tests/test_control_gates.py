@@ -217,10 +217,15 @@ def test_a_gate_holds_the_work_until_somebody_has_decided() -> None:
 
     while gate not in shop.core.gates.closed:
         shop.gauge(BAD)
-    for name, is_accepted in (("gauge of rung", False), (gate, True), (gate, False)):
-        request = Request(
-            f"{name} {is_accepted}", "gate release", "Anna", "", {"gate": name}
-        )
+    asks = (
+        ("gauge of rung", "new tool", False),
+        (gate, "", False),
+        (gate, "new tool", True),
+        (gate, "again", False),
+    )
+    for name, why, is_accepted in asks:
+        data = {"gate": name}
+        request = Request(f"{name} {why}", "gate release", "Anna", why, data)
         [outcome] = shop.controller.step(shop.now_us, [request]).outcomes
         assert outcome.is_accepted == is_accepted, outcome.text
     assert not shop.core.gates.closed

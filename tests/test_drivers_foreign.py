@@ -14,10 +14,13 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from linewright import tables as t
 from linewright.control.controller import Controller
 from linewright.control.jobs import device_of
 from linewright.control.plant import Plant, devices_of
@@ -39,14 +42,23 @@ from linewright.drivers.machines_file import read_machines  # noqa: E402
 from linewright.drivers.routing import ways_of  # noqa: E402
 
 SPEED = 20.0
+NODESETS = files("linewright.drivers") / "nodesets"
+MEASURED = """
+      - station: weld
+        characteristics: {seam: {unit: mm, nominal: 5, lower: 4, upper: 6, sd: 0.2}}
+        inspection: {measures: [seam], rework: 1, rework_to: cut}
+"""
 WORK_MS = 150
+
+
+PROGRAMS = {"packml": "machine.js", "job_control": "jobs.js"}
 
 
 class Foreign:
     """The machine that welds, on node-opcua, in a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, profile: str) -> None:
+        self.folder, self.profile = folder, profile
         pki.init(folder / "pki")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -55,7 +67,7 @@ class Foreign:
         self.file = folder / "machines.yaml"
         self.file.write_text(
             "machines_version: 1\nothers: played\nmachines:\n  weld:\n"
-            "    profile: packml\n    node: /Weld\n"
+            f"    profile: {profile}\n    node: /Weld\n"
             f"    address: opc.tcp://127.0.0.1:{self.port}\n"
         )
         self.begin()
@@ -72,12 +84,14 @@ class Foreign:
             "work_ms": WORK_MS,
             "name": "Weld",
             "failure": "torch at weld",
+            "device": "weld",
+            "nodeset": str(NODESETS / "isa95-jobcontrol-2.0.0.xml"),
             "fails": 5,
         }
         with (self.folder / "said.txt").open("w") as file:
             assert NODE
             self.process = subprocess.Popen(
-                [NODE, "machine.js", json.dumps(options)],
+                [NODE, PROGRAMS[self.profile], json.dumps(options)],
                 cwd=FOREIGN, stdout=file, stderr=subprocess.STDOUT,
             )  # fmt: skip
 
@@ -100,13 +114,19 @@ class Foreign:
 
     def jobs_done(self) -> list[str]:
         """Return what it has done, as it wrote down itself."""
+        return [f"weld#{number}" for number, *_ in self.rows()]
+
+    def rows(self) -> list[list[Any]]:
         lines = self.done.read_text().splitlines() if self.done.exists() else []
-        return [f"weld#{json.loads(line)[0]}" for line in lines]
+        return [json.loads(line) for line in lines]
 
 
 @pytest.fixture
-def foreign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Foreign]:
-    made = Foreign(tmp_path_factory.mktemp("foreign"))
+def foreign(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Foreign]:
+    profile = getattr(request, "param", "packml")
+    made = Foreign(tmp_path_factory.mktemp("foreign"), profile)
     yield made
     made.kill()
 
@@ -182,13 +202,33 @@ class Trouble:
         self.foreign.begin()
 
 
+def has_verdicts_by_its_values(journal: MemoryJournal, foreign: Foreign) -> None:
+    """Hold values and verdicts of a machine that measures against what it wrote."""
+    written = {
+        one.body["job"]: (
+            one.body["data"]["measured"][0]["values"]["seam"],
+            one.body["outcomes"][0] & 3,
+        )
+        for one in journal.records
+        if one.kind == "done" and device_of(one.body["job"])[0] == "weld"
+    }
+    assert written == {
+        f"weld#{number}": (value, t.REWORK if value > 6 else t.PASS)
+        for number, _, value in foreign.rows()
+    }
+    assert t.REWORK in {verdict for _, verdict in written.values()}
+
+
+@pytest.mark.parametrize("foreign", ["packml", "job_control"], indirect=True)
 @pytest.mark.parametrize(
     "what", ["forgets", pytest.param("remembers", marks=pytest.mark.soak)]
 )
 def test_with_a_machine_on_another_stack_nothing_is_lost_whatever_fails(
     foreign: Foreign, what: str
 ) -> None:
-    line = loads(LINE.replace("every: 12 s", "every: 12 h"))
+    measures = foreign.profile == "job_control"
+    text = LINE.replace("      - weld\n", MEASURED) if measures else LINE
+    line = loads(text.replace("every: 12 s", "every: 12 h"))
     lowered = lower(line, 24 * HOUR)
     journal, began_s = MemoryJournal(), time.monotonic()
     plant, trouble = Plant(line, lowered, 7), Trouble(foreign, what)
@@ -209,7 +249,7 @@ def test_with_a_machine_on_another_stack_nothing_is_lost_whatever_fails(
         played = Played(plant, now_us, SPEED)
         way = ways_of(file, side, time.monotonic_ns() // 1000, played)
         runner = Runner(Controller(lowered, journal), way, SPEED)
-        asyncio.get_running_loop().call_later(100.0, runner.stop)
+        asyncio.get_running_loop().call_later(200.0, runner.stop)
         progress = await runner.run(24 * HOUR, lambda _: look(runner))
         return progress.finished["frame"]
 
@@ -229,6 +269,8 @@ def test_with_a_machine_on_another_stack_nothing_is_lost_whatever_fails(
     assert kinds.count("boot") == 2
     assert kinds.count("failure") > 0
     assert "refused" not in kinds
+    if measures:
+        has_verdicts_by_its_values(journal, foreign)
     for route in routes(plant).values():  # what the other machines did to each unit
         assert route[0] == "cut"
         assert route[-1] == "pack"

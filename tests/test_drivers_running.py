@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from linewright.control.controller import Controller
-from linewright.control.drawn import cannot_play, generator, sample_us
+from linewright.control.drawn import cannot_play, sample_us
 from linewright.control.faults import Fault
+from linewright.control.named_streams import generator
 from linewright.control.plant import Plant
 from linewright.control.records import Record
 from linewright.drivers.played import Played

@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from linewright.cli._accounts import add_accounts_verb
 from linewright.cli._animate import run_animate
 from linewright.cli._ask import add_ask_verbs
 from linewright.cli._balance import run_balance
@@ -149,6 +150,8 @@ EXAMPLES = {
     "--certificate line.pem --key line.key",
     "keys": "linewright keys add keys.jsonl erp --role engineer --days 365\n"
     "linewright keys remove keys.jsonl erp",
+    "accounts": "linewright accounts add accounts.jsonl ada --role operator\n"
+    "linewright accounts password accounts.jsonl ada",
     "fit": "linewright fit log.csv --columns "
     "case=order,activity=step,station=machine,start=begin,end=finish --out plant.yaml\n"
     "linewright fit log.xes --out plant.yaml --hold-back 30% --use-rest\n"
@@ -749,10 +752,19 @@ def _add_run_verbs(verbs: Any) -> None:
     add("--seed", metavar="N", type=int, help="as in the model")
     text = "wait for orders when nothing is left to do, until then or Ctrl-C"
     add("--stay", action="store_true", help=text)
+    text = "with --emulate, wait at a closed gate until somebody releases it; by "
+    text += "default it is released at once"
+    add("--ask-at-gates", action="store_true", help=text)
     _add_security(run)
     _add_machine_verbs(verbs)
     _add_forecast(verbs)
     _add_verify(verbs)
+    _add_serve(verbs)
+    _add_keys(verbs)
+    add_accounts_verb(verbs, _verb)
+
+
+def _add_serve(verbs: Any) -> None:
     serve = _verb(verbs, "serve", run_serve, "show a line that runs, in a browser")
     add = serve.add_argument
     add(
@@ -768,16 +780,18 @@ def _add_run_verbs(verbs: Any) -> None:
     add("--name", metavar="NAME", action="append", default=[], dest="names", help=text)
     add("--certificate", metavar="FILE", help="TLS certificate, in PEM")
     add("--key", metavar="FILE", help="its private key, in PEM, readable by you alone")
-    text = "how many viewers can log in, each with a token of its own; 1 by default"
-    add("--tokens", metavar="N", type=int, default=1, help=text)
+    text = "how many viewers can log in, each with a token of its own; 1 by default, "
+    text += "0 with --accounts"
+    add("--tokens", metavar="N", type=int, help=text)
     text = "how many operators can, who may hold stations and decide about units"
     add("--operators", metavar="N", type=int, default=0, help=text)
     text = "how many engineers can, who may bring orders and change them too"
     add("--engineers", metavar="N", type=int, default=0, help=text)
     add("--keys", metavar="FILE", help="keys of other systems; see `linewright keys`")
+    text = "people who log in with a password; see `linewright accounts`"
+    add("--accounts", metavar="FILE", help=text)
     text = "file to which logins, refusals and requests are added"
     add("--audit", metavar="FILE", help=text)
-    _add_keys(verbs)
 
 
 def _add_forecast(verbs: Any) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from linewright.control.conformance import Checked
     from linewright.control.links import Message
     from linewright.drivers.running import Way
+    from linewright.lower import Lowered
     from linewright.model.line import Line
 
 _WAIT_S = 0.1
@@ -21,7 +22,7 @@ _WAIT_S = 0.1
 
 def run_conformance(args: Args) -> int:
     """Give a machine jobs, and say whether it keeps the contract."""
-    from linewright.control.plant import devices_of  # noqa: PLC0415 - slow
+    from linewright.control.plant import devices_of, measured_by  # noqa: PLC0415
     from linewright.control.profiles import GUARANTEES  # noqa: PLC0415
     from linewright.drivers.machines_file import read_machines  # noqa: PLC0415
     from linewright.drivers.routing import ways_of  # noqa: PLC0415
@@ -39,7 +40,8 @@ def run_conformance(args: Args) -> int:
         )
         raise MachineError(msg)
     work = _work(line, args.machine)
-    file = read_machines(args.machines, devices, [])
+    measures = measured_by(lowered)
+    file = read_machines(args.machines, devices, [], measures)
     at = file.at.get(args.machine)
     if at is None and not file.others:
         msg = f"{args.machines} does not say where {args.machine} is"
@@ -54,7 +56,13 @@ def run_conformance(args: Args) -> int:
     boot = int(time.time() * 1000)  # noqa: TID251 - another number at each start
     side = side_of(args, "controller")
     checked = asyncio.run(
-        _checked(args, ways_of(file, side, boot, None), work, profile)
+        _checked(
+            args,
+            ways_of(file, side, boot, None),
+            work,
+            profile,
+            measured_in_work(lowered, work),
+        )
     )
     if args.json:
         found = [one._asdict() | {"met": one.is_met} for one in checked]
@@ -85,8 +93,19 @@ def _work(line: Line, device: str) -> dict[str, Any]:
     raise MachineError(msg)
 
 
+def measured_in_work(lowered: Lowered, work: dict[str, Any]) -> list[str]:
+    """Return the characteristics that are measured by some work."""
+    product = work["units"][0][0]
+    return [
+        made.name
+        for of in lowered.quality
+        if (of.product, of.operation) == (product, work["operation"])
+        for made in of.read
+    ]
+
+
 async def _checked(
-    args: Args, way: Way, work: dict[str, Any], profile: str
+    args: Args, way: Way, work: dict[str, Any], profile: str, measures: list[str]
 ) -> list[Checked]:
     from linewright.control.conformance import Conformance  # noqa: PLC0415 - slow
     from linewright.drivers.running import NoAnswerError  # noqa: PLC0415
@@ -113,6 +132,7 @@ async def _checked(
             has_guard=way.has_guard(device),
             first=args.first,
             wall_us=lambda: int(time.time() * 1e6),  # noqa: TID251 - its clock
+            measures=measures,
         )
         return await kit.run()
     finally:

@@ -273,7 +273,7 @@ def _way_of(
         ModelError: The file of machines is wrong.
         MachineError: An address is open to others, or played machines cannot do it.
     """
-    from linewright.control.plant import devices_of  # noqa: PLC0415 - slow
+    from linewright.control.plant import devices_of, measured_by  # noqa: PLC0415
     from linewright.drivers.machines_file import read_machines  # noqa: PLC0415
     from linewright.drivers.opcua_client import Login, OpcUaWay  # noqa: PLC0415
     from linewright.drivers.routing import ways_of  # noqa: PLC0415
@@ -289,7 +289,8 @@ def _way_of(
         return lambda: way
     lowered = controller.core.lowered
     devices = devices_of(lowered)
-    file = read_machines(args.machines, devices, list(controller.core.failures))
+    failures, measures = list(controller.core.failures), measured_by(lowered)
+    file = read_machines(args.machines, devices, failures, measures)
     is_played = not file.others and bool(set(devices) - set(file.at))
     if is_played:
         _check_playable(args.model, line, lowered)

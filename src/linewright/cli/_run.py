@@ -37,6 +37,12 @@ _PASSWORD_IS_SEEN = (
 )
 
 
+_RELEASE = (
+    'release it on the live page or with `linewright decide JOURNAL "gate:NAME" '
+    "released --reason ...`; the line's time stands still until then"
+)
+
+
 def _place(args: Args) -> Place:
     """Return where the journal is."""
     from linewright.control.places import PgPlace, place_of  # noqa: PLC0415 - slow
@@ -113,6 +119,8 @@ def _run_line(it: _Running) -> tuple[Progress, bool]:
 
     args, line, parts = it.args, it.line, (it.lowered, it.journal, it.seed)
     emulation = Emulation(*parts) if args.emulate else None
+    if emulation:
+        emulation.asks = args.ask_at_gates
     controller = emulation.controller if emulation else Controller(*parts)
     begun_us = controller.core.now_us
     if begun_us:
@@ -130,6 +138,7 @@ def _run_line(it: _Running) -> tuple[Progress, bool]:
             inbox=it.inbox,
             stays=args.stay,
             on_stalled=lambda why: say_stalled(args, why),
+            on_gate=lambda what: say(args, f"{what}; {_RELEASE}"),
         )
     else:
         progress = run_over_opcua(args, line, controller, it.until_us, tell, it.inbox)
@@ -140,17 +149,11 @@ def _run_line(it: _Running) -> tuple[Progress, bool]:
 
 
 def _laid_out(args: Args, line: Line, until_us: int) -> Lowered:
-    """Return the line laid out, if its machines can say all that it has to know."""
+    """Return the line, laid out."""
     from linewright.lower import lower  # noqa: PLC0415 - slow
 
     tell_compiling(args)
-    lowered = lower(line, max(line.study.horizon, until_us))
-    measuring = [of.operation for of in lowered.quality if of.read]
-    if not args.emulate and measuring:
-        msg = "machines over OPC UA cannot say what they measure yet, and there is "
-        msg += f"something to be measured at {', '.join(measuring)}; use --emulate"
-        raise ValueError(msg)
-    return lowered
+    return lower(line, max(line.study.horizon, until_us))
 
 
 def _check_arguments(args: Args) -> None:
@@ -166,6 +169,9 @@ def _check_arguments(args: Args) -> None:
             "with --opcua ADDRESS they are reached there, with --machines FILE each "
             "where the file says"
         )
+        raise ValueError(msg)
+    if args.ask_at_gates and not args.emulate:
+        msg = "--ask-at-gates goes with --emulate; elsewhere gates always wait"
         raise ValueError(msg)
     if args.speed is not None and not args.speed > 0:
         msg = f"speed is {args.speed:g}; it is above zero"

@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from linewright.cli._say import OK, Args, load_line, say, tell_compiling, write
 from linewright.errors import LinewrightError
+
+if TYPE_CHECKING:
+    from linewright.web.sessions import Sessions
 
 _MOST_TOKENS = 1_000
 _MOST_DAYS = 3_660
@@ -27,21 +31,8 @@ def run_serve(args: Args) -> int:
         raise LinewrightError(msg) from error
     from linewright.control.places import place_of  # noqa: PLC0415 - slow
     from linewright.web.following import Follower  # noqa: PLC0415 - slow
-    from linewright.web.keys import Keys  # noqa: PLC0415
-    from linewright.web.roles import ENGINEER, OPERATOR, VIEWER  # noqa: PLC0415
-    from linewright.web.sessions import Sessions  # noqa: PLC0415
 
-    counts = {
-        VIEWER: args.tokens,
-        OPERATOR: args.operators,
-        ENGINEER: args.engineers,
-    }
-    if not all(0 <= n <= _MOST_TOKENS for n in counts.values()):
-        msg = f"--tokens, --operators and --engineers are 0 to {_MOST_TOKENS} each"
-        raise ValueError(msg)
-    if not sum(counts.values()) and not args.keys:
-        msg = "nobody could log in: give --tokens, --operators, --engineers or --keys"
-        raise ValueError(msg)
+    sessions = _sessions(args)
     if not 0 <= args.port <= 65535:
         msg = f"--port is {args.port}; it is 0 to 65535"
         raise ValueError(msg)
@@ -52,19 +43,11 @@ def run_serve(args: Args) -> int:
     place = place_of(args.journal)
     say(args, f"reading {place if isinstance(place, Path) else place.shown}")
     follower = Follower(place)
-    sessions = Sessions(counts, Keys(Path(args.keys) if args.keys else None))
     audit = Path(args.audit) if args.audit else None
     n_fitted = _fitted(args, follower.opening.model_hash) if args.model else {}
 
     def tell(place: str) -> None:
-        tokens = sessions.told()
-        text = f"{place}\n"
-        if tokens:
-            many = "this token" if len(tokens) == 1 else "one of these tokens"
-            text += f"log in with {many}, which works once:\n"
-        for role, token in tokens:
-            text += f"  {token}" + ("" if role == VIEWER else f"  {role}") + "\n"
-        write(text)
+        write(f"{place}\n{_how_to_log_in(sessions)}")
         sys.stdout.flush()
         say(args, "Ctrl-C ends it; the line goes on without")
 
@@ -93,6 +76,45 @@ def _fitted(args: Args, model_hash: str) -> dict[str, int]:
         )
         raise LinewrightError(msg)
     return fitted_counts(evidence_of_model(args, line), line)
+
+
+def _sessions(args: Args) -> Sessions:
+    """Return who can log in.
+
+    Raises:
+        ValueError: That would be nobody, or there is no such number of tokens.
+    """
+    from linewright.web.accounts import Accounts  # noqa: PLC0415 - slow
+    from linewright.web.keys import Keys  # noqa: PLC0415
+    from linewright.web.roles import ENGINEER, OPERATOR, VIEWER  # noqa: PLC0415
+    from linewright.web.sessions import Sessions  # noqa: PLC0415
+
+    n_viewers = args.tokens if args.tokens is not None else int(not args.accounts)
+    counts = {VIEWER: n_viewers, OPERATOR: args.operators, ENGINEER: args.engineers}
+    if not all(0 <= n <= _MOST_TOKENS for n in counts.values()):
+        msg = f"--tokens, --operators and --engineers are 0 to {_MOST_TOKENS} each"
+        raise ValueError(msg)
+    accounts = Accounts(Path(args.accounts) if args.accounts else None)
+    if not sum(counts.values()) and not args.keys and not len(accounts):
+        msg = "nobody could log in: give --tokens, --operators, --engineers or --keys"
+        msg += ", or --accounts with a file that has some"
+        raise ValueError(msg)
+    return Sessions(counts, Keys(Path(args.keys) if args.keys else None), accounts)
+
+
+def _how_to_log_in(sessions: Sessions) -> str:
+    """Return what is told at the start: the tokens, and whether there are accounts."""
+    from linewright.web.roles import VIEWER  # noqa: PLC0415 - slow
+
+    tokens, text = sessions.told(), ""
+    if tokens:
+        many = "this token" if len(tokens) == 1 else "one of these tokens"
+        text += f"log in with {many}, which works once:\n"
+    for role, token in tokens:
+        text += f"  {token}" + ("" if role == VIEWER else f"  {role}") + "\n"
+    if len(sessions.accounts):
+        text += "log in with a name and a password\n"
+    return text
 
 
 def run_keys(args: Args) -> int:

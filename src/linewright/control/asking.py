@@ -509,7 +509,11 @@ def _unit_here(core: Core, wish: Any, _: int) -> Body:
     return {"job": moves[0].id, "outcomes": [0], "text": text}
 
 
-def _doubtful(core: Core, job_id: str) -> Job:
+def _doubtful(core: Core, job_id: str, *, may_be_refused: bool = False) -> Job:
+    """Return a job about which a person may decide.
+
+    It is in doubt, or what its machine said of it was refused and is an alarm.
+    """
     job = core.jobs.get(job_id)
     if job is None:
         doubtful = [one.id for one in core.jobs.values() if one.in_doubt]
@@ -517,13 +521,14 @@ def _doubtful(core: Core, job_id: str) -> Job:
             f"in doubt are {listed(doubtful)}" if doubtful else "none is in doubt"
         )
         raise Refused(f'there is no open job "{job_id}"; {hint}')
-    if not job.in_doubt:
+    is_refused = any(alarm.subject == job_id for alarm in core.alarms.values())
+    if not job.in_doubt and not (may_be_refused and is_refused):
         raise Refused(f"{job_id} is not in doubt: its machine knows of it, and says so")
     return job
 
 
 def _job_done(core: Core, wish: Any, _: int) -> Body:
-    job = _doubtful(core, wish.job)
+    job = _doubtful(core, wish.job, may_be_refused=True)
     verdict = _VERDICTS[wish.verdict]
     outcomes = [verdict] * max(len(job.units), 1)
     why = contradiction(core, job, outcomes)

@@ -8,12 +8,12 @@ promise is not asked of it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from linewright.control.links import Message
-from linewright.control.machines import Listing, Reply
+from linewright.control.machines import Listing, Reply, UnitRecord
 from linewright.control.watching import MOST_OFF_US
 
 __all__ = ["CHECKS", "Checked", "Conformance"]
@@ -58,6 +58,7 @@ class Conformance:
             clock is not looked at.
         boot: Start of the machine, as it was read last.
         epoch: Start of the controller that the checks pretend to be.
+        measures: Characteristics that the work measures.
     """
 
     device: str
@@ -70,6 +71,7 @@ class Conformance:
     wall_us: Callable[[], int] = field(default=lambda: -1)
     boot: int = 0
     epoch: int = 2
+    measures: Sequence[str] = ()
 
     async def run(self) -> list[Checked]:
         """Return what all checks have found, each once, in their order."""
@@ -78,6 +80,8 @@ class Conformance:
             if self.profile not in profiles:
                 continue
             if check is _unit_record and not self.has_guard:
+                continue
+            if check is _measures and not self.measures:
                 continue
             try:
                 self.boot = (await self.listing()).boot
@@ -104,11 +108,12 @@ class Conformance:
 
     def command(self, version: int = 1, want: str = "run") -> dict[str, Any]:
         """Return what is said of the job."""
-        said = {"job": self._job, "want": want, "version": version}
+        said = {"job": self.job, "want": want, "version": version}
         return self.work | said | {"epoch": self.epoch}
 
     @property
-    def _job(self) -> str:
+    def job(self) -> str:
+        """Return the job that is given next, or was last."""
         return f"{self.device}#{self.first}"
 
     async def put(
@@ -127,12 +132,12 @@ class Conformance:
         """Let it take a job, or a wish about it."""
         code = await self.put(self.command(version, want))
         if code not in {"accepted", "known"}:
-            msg = f"it answers {code or 'nothing'} to version {version} of {self._job}"
+            msg = f"it answers {code or 'nothing'} to version {version} of {self.job}"
             raise _NotSoError(msg)
 
     async def status(self) -> tuple[int, str, tuple[int, ...]]:
         """Return version, state and results of the job, which may be gone."""
-        return (await self.listing()).jobs.get(self._job, (0, "gone", ()))
+        return (await self.listing()).jobs.get(self.job, (0, "gone", ()))
 
     async def until(self, *wanted: str) -> tuple[int, str, tuple[int, ...]]:
         """Wait until the job is in one of some states."""
@@ -143,12 +148,12 @@ class Conformance:
             if status in wanted:
                 return found
             await self.wait()
-        msg = f"{self._job} is {status}, not {' or '.join(wanted)}"
+        msg = f"{self.job} is {status}, not {' or '.join(wanted)}"
         raise _NotSoError(msg)
 
     async def clear(self) -> None:
         """Say that the result is known."""
-        await self.send(Message("clear", self._job, self.epoch, self.boot))
+        await self.send(Message("clear", self.job, self.epoch, self.boot))
 
     async def finish(self) -> None:
         """Let the job end, and be forgotten; the next one has another number."""
@@ -185,6 +190,36 @@ async def _ends(kit: Conformance) -> None:
             msg = f"its result changes, or is gone: {await kit.status()}"
             raise _NotSoError(msg)
     await kit.finish()
+
+
+async def _measures(kit: Conformance) -> None:
+    await kit.take()
+    await kit.until("ended")
+    found: Mapping[str, Any] = {}
+    for _ in range(_TRIES):
+        listing = await kit.listing()
+        found = listing.measured.get(kit.job, {})
+        if not _lacks(kit, found):
+            break
+        await kit.wait()
+    wrong = _lacks(kit, found)
+    await kit.finish()
+    if wrong:
+        msg = f"its result has no number for {wrong}: it says {dict(found)}"
+        raise _NotSoError(msg)
+
+
+def _lacks(kit: Conformance, found: Mapping[str, Any]) -> str:
+    """Return the characteristics of which a unit has no number."""
+    n = max(len(kit.work["units"]), 1)
+    missing = []
+    for name in kit.measures:
+        of = found.get(name)
+        values = of if isinstance(of, list) else [of]
+        are_numbers = (isinstance(x, int | float) and x is not True for x in values)
+        if len(values) != n or not all(are_numbers):
+            missing.append(name)
+    return ", ".join(missing)
 
 
 async def _once(kit: Conformance) -> None:
@@ -275,8 +310,9 @@ async def _unit_record(kit: Conformance) -> None:
     await kit.finish()
     job = f"{kit.device}#{kit.first - 1}"
     answer = await kit.send(Message("check", job, kit.epoch, kit.boot))
-    if tuple(answer or ()) != found[2]:
-        msg = f"the record of {job} is {answer}, its result was {found[2]}"
+    outcomes = answer.outcomes if isinstance(answer, UnitRecord) else None
+    if outcomes != found[2]:
+        msg = f"the record of {job} is {outcomes}, its result was {found[2]}"
         raise _NotSoError(msg)
 
 
@@ -300,6 +336,7 @@ _Check = Callable[[Conformance], Awaitable[None]]
 
 CHECKS: dict[str, tuple[tuple[str, ...], _Check]] = {
     "a job ends, and its result stays until it is cleared": (_ALL, _ends),
+    "its result has a number for all that is measured": (_ALL, _measures),
     "a job that is said twice is done once": (_ALL, _once),
     "a job that was cleared is not done again": (_NUMBERED, _never_again),
     "what is meant for another start is refused": (_ALL, _other_start),

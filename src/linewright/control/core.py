@@ -23,7 +23,7 @@ import numpy as np
 
 from linewright import tables as t
 from linewright.control.asking import Asked
-from linewright.control.gates import Gates
+from linewright.control.gates import Gates, gate_subject
 from linewright.control.ground import copied, ground_of
 from linewright.control.jobs import (
     BY_NAME,
@@ -361,7 +361,7 @@ class Core:
         """Open a gate by somebody's decision; what it held goes on."""
         for s in sorted(self.gates.release(body["gate"])):
             self._command_server(s, False, after)
-        subject = _gate(body["gate"])
+        subject = gate_subject(body["gate"])
         self.alarms = {n: a for n, a in self.alarms.items() if a.subject != subject}
 
     def _close_gates(self, body: Body, after: _After, from_row: int) -> int:
@@ -376,7 +376,7 @@ class Core:
         before, rows = self.gates.held, after.rows[from_row:]
         for closed in self.gates.follow(rows, measured):
             text = f"work is held: {closed.why}; decide, and release the gate"
-            self._raise_alarm(_gate(closed.name), text, after)
+            self._raise_alarm(gate_subject(closed.name), text, after)
         for s in sorted(self.gates.held - before):
             self._command_server(s, False, after)
         return len(after.rows)
@@ -617,11 +617,6 @@ def _traced(state: t.State, n_rows: int) -> t.State:
     state.clock["tracing"] = 1
     trace = np.empty((n_rows, len(t.TRACE_COLUMNS)), np.int64)
     return state._replace(trace=trace)
-
-
-def _gate(name: str) -> str:
-    """Return what an alarm about a gate is about."""
-    return f"gate {name}"
 
 
 def _short(job: Job) -> dict[str, Any]:

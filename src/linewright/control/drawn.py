@@ -7,7 +7,6 @@ job takes the same time in every run with one seed, whenever it comes.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Collection, Iterable
 from typing import Any, Protocol
@@ -17,6 +16,8 @@ import numpy as np
 from linewright import tables as t
 from linewright.control.experience import Experience, ramp_share
 from linewright.control.jobs import Devices, device_of
+from linewright.control.measuring import Measuring
+from linewright.control.named_streams import generator
 from linewright.lower import Lowered
 from linewright.model.distribution import KINDS
 from linewright.model.line import Line
@@ -24,12 +25,6 @@ from linewright.model.line import Line
 __all__ = ["Drawn", "cannot_play", "sample_us"]
 
 _KINDS = tuple(KINDS)
-
-
-def generator(*name: object) -> np.random.Generator:
-    """Return the generator of a named stream, counter-based."""
-    digest = hashlib.sha256("|".join(map(str, name)).encode()).digest()
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16])))
 
 
 def sample_us(  # noqa: C901, PLR0912 - one case for each kind of distribution
@@ -94,6 +89,10 @@ class Past(Protocol):
         """Verdicts on its units."""
 
 
+Measured = list[dict[str, float]] | None
+"""What was measured at each unit of a job; None where nothing was."""
+
+
 class Drawn:
     """What the jobs of a line take, and what becomes of units.
 
@@ -121,6 +120,10 @@ class Drawn:
         self._set_up: dict[str, str] = {}
         self._last: dict[tuple[str, int], tuple[str, int]] = {}
         self._bad: set[tuple[str, int]] = set()
+        self._products = {name: i for i, name in enumerate(products)}
+        self._measures = {of.row for of in lowered.quality if of.read}
+        self._measuring = Measuring(lowered, seed) if lowered.quality else None
+        self._loops: dict[tuple[str, int], int] = {}
 
     def stream(self, what: str, device: str, number: int) -> np.random.Generator:
         """Return the stream of a job, or of a failure by its count."""
@@ -141,13 +144,13 @@ class Drawn:
                 self._remember_work(one, station)
 
     def _remember_work(self, one: Past, station: str) -> None:
-        row = self._step(one.command, station)
         is_later = not self.is_finished_by(one.command["action"], station)
         units = zip(one.command["units"], one.outcomes, strict=True)
         for (product, serial), outcome in units:
+            row = self._step(one.command, station, product)
             self._last[product, serial] = (station, row)
             if not is_later:
-                self._judged((product, serial), outcome)
+                self._judged((product, serial), row, outcome)
         if not is_later:
             self._learn(one.command, station, 0)
 
@@ -217,10 +220,17 @@ class Drawn:
             total += self.sample(int(stock["late"]), rng)
         return total
 
-    def _step(self, command: dict[str, Any], station: str) -> int:
-        """Return the step that a job is about, at its station where there are more."""
-        [product, _], *_ = command["units"]
-        rows = self._steps[product, command["operation"]]
+    def _step(
+        self, command: dict[str, Any], station: str, product: str | None = None
+    ) -> int:
+        """Return the step that a job is about, at its station where there are more.
+
+        In a mixed batch it is that of the first unit, where a product has none of its
+        own with that name.
+        """
+        first = command["units"][0][0]
+        rows = self._steps.get((product or first, command["operation"]))
+        rows = rows or self._steps[first, command["operation"]]
         return next((row for row in rows if self._place(row, station) >= 0), rows[0])
 
     def _place(self, row: int, station: str) -> int:
@@ -341,25 +351,43 @@ class Drawn:
             return family or product
         return product
 
-    def outcomes(
+    def ended(
         self, device: str, number: int, command: dict[str, Any], now_us: int
-    ) -> tuple[int, ...]:
-        """Return the verdict on each unit of a job that ends now, and remember it."""
+    ) -> tuple[tuple[int, ...], Measured]:
+        """Return the verdict on each unit of a job that ends now, and remember it.
+
+        With it comes what was measured at each of them, if the operation measures.
+        """
         action, station = command["action"], device.partition("/")[0]
         if action not in {"process", "unload"}:
-            return ()
+            return (), None
         self._work_on(device, station, command)
-        row, found = self._step(command, station), []
+        found: list[int] = []
+        measured: list[dict[str, float]] = []
         is_later = not self.is_finished_by(action, station)
         rng = self.stream("verdict", device, number)
         for product, serial in command["units"]:
             unit = (product, serial)
+            row = self._step(command, station, product)
             self._last[unit] = (station, row)
             share = self._good_share(station, now_us)
-            found.append(0 if is_later else self._verdict(row, unit, rng, share))
+            if is_later:
+                found.append(t.PASS)
+                continue
+            outcome = self._verdict(row, unit, rng, share)
+            found.append(outcome)
+            measured.append(self._read(row, unit, outcome))
+            self._judged(unit, row, outcome)
         if not is_later:
             self._learn(command, station, now_us)
-        return tuple(found)
+        return tuple(found), measured if any(measured) else None
+
+    def _read(self, row: int, unit: tuple[str, int], outcome: int) -> dict[str, float]:
+        """Return what is measured at a unit; see `measuring`."""
+        if self._measuring is None or row not in self._measures:
+            return {}
+        whose, loops = (self._products[unit[0]], unit[1]), self._loops.get(unit, 0)
+        return self._measuring.read(whose, row, loops, outcome)
 
     def _work_on(self, device: str, station: str, command: dict[str, Any]) -> None:
         """Know what a device is set up for, whether or not that took a setup."""
@@ -390,12 +418,18 @@ class Drawn:
             if is_bad != (rng.random() < float(wrong)):
                 is_rework = rng.random() < float(step["rework_share"])
                 out = t.REWORK if is_rework else t.SCRAP
-        outcome = out | (t.BAD if is_bad else 0)
-        self._judged(unit, outcome)
-        return outcome
+        return out | (t.BAD if is_bad else 0)
 
-    def _judged(self, unit: tuple[str, int], outcome: int) -> None:
-        """Remember a unit that is bad and was not found to be."""
+    def _judged(self, unit: tuple[str, int], row: int, outcome: int) -> None:
+        """Remember a unit that is bad and was not found to be, and its values."""
+        if self._measuring is not None:
+            loops = self._loops.get(unit, 0)
+            product, serial = self._products[unit[0]], unit[1]
+            self._measuring.follow(
+                (t.T_VERDICT, -1, product, serial, row, outcome, loops)
+            )
+            if outcome & 3 == t.REWORK:
+                self._loops[unit] = loops + 1
         self._bad.discard(unit)
         if outcome & t.BAD and outcome & 3 == t.PASS:
             self._bad.add(unit)
@@ -425,10 +459,6 @@ def cannot_play(line: Line, lowered: Lowered) -> list[str]:
                 for name, station in line.stations.items()
                 if station.setup is not None and station.setup.by == "operation"
             ],
-        ),
-        *_each(
-            "measured characteristics",
-            [f"{of.operation} of {of.product}" for of in lowered.quality if of.read],
         ),
         *_each(
             "work that goes on inside",

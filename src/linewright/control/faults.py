@@ -12,6 +12,8 @@ FAULTS = {
     "dead": "does not notice that work has ended: a dead sensor",
     "frozen": "what is read of it stays as it was, while it works on",
     "wrong": "says results that its work cannot have",
+    "blind": "says results without what was measured, which comes when it is over",
+    "garbled": "says no numbers for what was measured",
     "clock": "its clock is an hour behind",
     "duplicate": "reports every failure twice",
     "disorder": "reports the newest failure first, and an older one later",
@@ -19,9 +21,7 @@ FAULTS = {
     "forget": "starts again and has forgotten its list, not what was done to units",
     "drop": "all sessions are cut",
 }
-LASTING = frozenset(
-    {"slow", "stuck", "dead", "frozen", "wrong", "clock", "duplicate", "disorder"}
-)
+LASTING = frozenset(FAULTS) - {"restart", "forget", "drop"}
 WITHOUT_DEVICE = frozenset({"drop"})
 
 

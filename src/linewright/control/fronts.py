@@ -6,12 +6,14 @@ read of it is made up then. Behind it is a machine that keeps a list of jobs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import nan
 from typing import Any
 
 from linewright import tables as t
 from linewright.control.jobs import device_of
 from linewright.control.links import Message
+from linewright.control.machines import Entry, by_name
 from linewright.control.played import Shown
 from linewright.control.profiles import (
     JOB_STATES,
@@ -36,6 +38,7 @@ class Front:
         shown: Says what is read of it.
         highest: Says the number of the last job that it has taken.
         is_down: Says whether it waits for a repair.
+        measures: Characteristics that it measures.
     """
 
     def __init__(
@@ -45,9 +48,11 @@ class Front:
         shown: Callable[[], Shown],
         highest: Callable[[], int],
         is_down: Callable[[], bool] = lambda: False,
+        measures: Sequence[str] = (),
     ) -> None:
         self._device, self._answer, self._shown = device, answer, shown
         self._highest, self._is_down = highest, is_down
+        self._measures = measures
         self.command: Values = {}
 
     def write(self, values: Values) -> None:
@@ -65,6 +70,11 @@ class Front:
 
     def _scan(self) -> None:
         raise NotImplementedError
+
+    def _measured(self, entry: Entry | None) -> Values:
+        """Return what its tags show of its characteristics: no number, if nothing."""
+        found = by_name(entry.measured) if entry is not None else {}
+        return {f"Measured.{name}": found.get(name, nan) for name in self._measures}
 
 
 class PackFront(Front):
@@ -86,12 +96,14 @@ class PackFront(Front):
             "Status.Event": "",
             "Status.Clock": shown.clock_us,
             "Status.StateCurrent": _ABORTED if self._is_down() else _IDLE,
+            **self._measured(None),
         }
         for job, entry in shown.jobs.items():  # there is one at the most
             found["Status.Sequence"] = device_of(job)[1]
             found["Status.Version"] = entry.version
             found["Status.JobState"] = JOB_STATES[entry.status]
             found["Status.Outcomes"] = list(entry.outcomes)
+            found |= self._measured(entry)
             if not self._is_down() and entry.status in {"running", "held"}:
                 is_held = entry.status == "held"
                 found["Status.StateCurrent"] = _HELD if is_held else _EXECUTE
@@ -165,6 +177,7 @@ class BitsFront(Front):
             "Done": status == "ended",
             "Good": is_good,
             "Fault": self._is_down(),
+            **self._measured(entry),
         }
 
     def _start_again(self, shown: Shown) -> None:

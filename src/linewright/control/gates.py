@@ -17,7 +17,7 @@ from linewright import tables as t
 from linewright.lower import Lowered, Made, StepQuality
 from linewright.stats.control_charts import LONGEST_RULE, broken_at
 
-__all__ = ["Closed", "Gates", "Guarded", "release_problem"]
+__all__ = ["Closed", "Gates", "Guarded", "gate_subject", "release_problem"]
 
 _LONGEST = 200
 
@@ -27,6 +27,11 @@ class Closed(NamedTuple):
 
     name: str
     why: str
+
+
+def gate_subject(name: str) -> str:
+    """Return what an alarm about a gate is about."""
+    return f"gate {name}"
 
 
 def release_problem(data: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from linewright.control.jobs import Unit, device_of
 from linewright.control.journal import Opening, Stored
 from linewright.control.places import Place, place_of
 from linewright.control.reading import open_reader
+from linewright.control.records import Record
 from linewright.control.unit_index import (
     Happened,
     IndexAbout,
@@ -38,6 +39,7 @@ __all__ = [
     "Value",
     "flat",
     "happened_in",
+    "measured_in",
 ]
 
 _NEAR = 5  # so many lots are named where one is not found
@@ -401,13 +403,13 @@ def happened_in(reader: _Records, from_seq: int = 0) -> Iterator[Happened]:
     for stored in reader.read(from_seq):
         record = stored.record
         data = record.body.get("data", {})
-        measured = list(_measured(record))
+        measured = list(measured_in(record))
         yield Happened(
             stored.seq, record.at_us, record.rows, data, measured, stored.hash
         )
 
 
-def _measured(record: Any) -> Iterator[Measured]:
+def measured_in(record: Record) -> Iterator[Measured]:
     """Yield what a machine has measured, as the record of a job's end has it."""
     body = record.body
     found = body.get("data", {}).get("measured", ()) if record.kind == "done" else ()

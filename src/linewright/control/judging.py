@@ -22,6 +22,7 @@ _INSPECTS = 2  # `inspected` of a step that can reject
 _COUNTED = (t.CLOCK_CYCLES, t.CLOCK_UNITS)
 _KNOWN = Decision(None, known=True)
 _WAITS: dict[str, Any] = {"waits": True}
+_MEASURED = ("measured", "shown")
 
 
 def judge(core: Core, signal: Signal, now_us: int) -> Decision:
@@ -60,13 +61,13 @@ def _done(core: Core, signal: Signal) -> dict[str, Any] | str | None:
         return _past(core, signal)
     if 0 <= signal.stamp_us < job.at_us:
         return "it ended before it was commanded; set the sender's clock"
-    read = read_measured(
-        job, measuring_steps(core, job), signal.outcomes, signal.data.get("measured")
-    )
+    read = read_measured(job, measuring_steps(core, job), signal.outcomes, signal.data)
     outcomes, action = read.outcomes, BY_NAME[job.action]
     if action.phase >= 0 and job.row in core.early:
         is_same = core.early[job.row][0] == outcomes
         return None if is_same else "it has ended with another result"
+    if read.lacks and signal.may_wait:
+        return _WAITS
     why = read.why or contradiction(core, job, outcomes)
     if not why and action.name == "return":
         lot = int(core.lowered.tables.stocks["lot"][job.row])
@@ -74,8 +75,13 @@ def _done(core: Core, signal: Signal) -> dict[str, Any] | str | None:
     if why:
         return why
     said = _said(signal)
-    if read.measured:
-        said["data"] = signal.data | {"measured": read.measured}
+    if read.measured or "shown" in signal.data:
+        data = {key: of for key, of in signal.data.items() if key not in _MEASURED}
+        if read.measured:
+            data["measured"] = read.measured
+        said.pop("data", None)
+        if data:
+            said["data"] = data
     return {"job": job.id, "outcomes": outcomes} | said
 
 

@@ -9,18 +9,21 @@ are asked for on a rhythm anyway, and first of all after every start of either s
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from linewright.control.jobs import REPORTED, Job
-from linewright.control.machines import Listing, Reply
+from linewright.control.machines import Listing, Reply, UnitRecord
 from linewright.control.records import Answer, Signal
 
 __all__ = ["EVENTS_OF_BOOT", "Link", "Message"]
 
 ASK_EVERY_US = 5_000_000
 GAP_US, AGAIN_US = 8_000_000, 200_000
+LATE_US = 10_000_000
+"""So long what was measured may come after the result that it belongs to."""
 EVENTS_OF_BOOT = 1_000
 """Events are numbered in turn from the start's number times this, plus one."""
 
@@ -78,7 +81,8 @@ class Link:
         self._to_cancel: dict[str, int] = {}
         self._to_check: list[str] = []
         self._clear_events = 0
-        self._refused: set[tuple[str, tuple[int, ...]]] = set()
+        self._refused: set[tuple[str, tuple[int, ...], str]] = set()
+        self._ended: dict[str, int] = {}
         self.ask_every_us = ASK_EVERY_US
         self.in_doubt = True
         self._counted = counted
@@ -174,8 +178,7 @@ class Link:
             self._to_clear.remove(message.body)
         elif message.body in self._to_check:
             self._to_check.remove(message.body)
-            kind = "redo" if answer is None else "done"
-            return [Signal(kind, message.body, outcomes=tuple(answer or ()))]
+            return [_of_record(message.body, answer)]
         return []
 
     def _put(self, command: dict[str, Any], reply: Reply) -> None:
@@ -201,6 +204,7 @@ class Link:
             self._ask_at_us = 0  # when the journal knows, what is in doubt is looked at
         self._acknowledged = {job: entry[0] for job, entry in listing.jobs.items()}
         self._to_clear, self._to_cancel, self._to_check = [], {}, []
+        self._ended = {job: at for job, at in self._ended.items() if job in jobs}
         told: list[Signal] = []
         if listing.boot != self._written_boot:
             told.append(Signal("machine", self.device, number=listing.boot))
@@ -212,9 +216,12 @@ class Link:
                 else:
                     self._to_cancel[job_id] = version + 1
             elif status == "ended":
-                if (job_id, outcomes) in self._refused:
-                    continue
-                told.append(Signal("done", job_id, outcomes))
+                since_us = self._ended.setdefault(job_id, now_us)
+                done = _done(
+                    listing, job_id, outcomes, may_wait=now_us - since_us < LATE_US
+                )
+                if _said(done) not in self._refused:
+                    told.append(done)
             elif job.in_doubt:
                 told.append(Signal("kept", job_id))
         told += self._events(listing, now_us)
@@ -269,6 +276,29 @@ class Link:
             self._clear_events = max(self._clear_events, signal.number)
             self._counted = max(self._counted, signal.number)
         elif signal.kind == "done" and not answer.is_accepted:
-            self._refused.add((signal.subject, signal.outcomes))
+            self._refused.add(_said(signal))
         elif signal.kind == "done" and signal.subject not in self._to_clear:
             self._to_clear.append(signal.subject)
+
+
+def _done(
+    listing: Listing, job: str, outcomes: tuple[int, ...], *, may_wait: bool
+) -> Signal:
+    """Return what a machine's list says of a job that has ended."""
+    measured = listing.measured.get(job)
+    key = "shown" if listing.has_tags else "measured"
+    data = {key: dict(measured)} if measured else {}
+    return Signal("done", job, outcomes, data=data, may_wait=may_wait)
+
+
+def _of_record(job: str, record: UnitRecord | None) -> Signal:
+    """Return what the units of a job say of it."""
+    if record is None:
+        return Signal("redo", job)
+    data = {"measured": dict(record.measured)} if record.measured else {}
+    return Signal("done", job, record.outcomes, data=data)
+
+
+def _said(done: Signal) -> tuple[str, tuple[int, ...], str]:
+    """Return a result as it was said, so that the same is not told again."""
+    return done.subject, done.outcomes, json.dumps(done.data, sort_keys=True)

@@ -14,12 +14,14 @@ late, twice, in another order, or not at all. `JobList` is the contract as code:
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from linewright.control.jobs import device_of
 
-__all__ = ["Entry", "JobList", "Listing", "Reply"]
+__all__ = ["Entry", "JobList", "Listing", "Reply", "UnitRecord", "by_name", "plain"]
 
 
 class Reply(NamedTuple):
@@ -44,12 +46,57 @@ class Listing(NamedTuple):
             ``cancelled``) and, when it has ended, the outcomes.
         events: What else happened and was not acknowledged: number, kind, subject.
         clock_us: Its time of day, microseconds since 1970, or -1 if it has none.
+        measured: What was measured by jobs that have ended: by job and characteristic
+            one value, or one for each unit, as `plain` leaves them.
+        has_tags: Whether those are values of tags that show something whatever the
+            job was, so that only what its operation measures counts.
     """
 
     boot: int
     jobs: dict[str, tuple[int, str, tuple[int, ...]]]
     events: tuple[tuple[int, str, str], ...]
     clock_us: int = -1
+    measured: Mapping[str, Mapping[str, Any]] = {}
+    has_tags: bool = False
+
+
+class UnitRecord(NamedTuple):
+    """What the units of a job themselves know of it.
+
+    Attributes:
+        outcomes: The verdict on each.
+        measured: What was measured, as in a `Listing`.
+    """
+
+    outcomes: tuple[int, ...]
+    measured: Mapping[str, Any] = {}
+
+
+def plain(value: Any) -> Any:
+    """Return a value that a machine says as the journal can have it.
+
+    Numbers and lists stay; what is no number becomes a text that says what it is, and
+    ``nan`` is one of them. So nothing is lost, and nothing is taken for a number.
+    """
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, str):
+        return value[:_MOST_TEXT]
+    return f"a {type(value).__name__}"
+
+
+def by_name(measured: Sequence[Mapping[str, float]] | None) -> dict[str, Any]:
+    """Return the values of units by characteristic: one value, or one for each unit."""
+    if not measured:
+        return {}
+    names = dict.fromkeys(name for of in measured for name in of)
+    if len(measured) == 1:
+        return dict(measured[0])
+    return {name: [of.get(name) for of in measured] for name in names}
 
 
 @dataclass(slots=True)
@@ -60,6 +107,7 @@ class Entry:
     version: int
     status: str
     outcomes: tuple[int, ...] = ()
+    measured: list[dict[str, float]] | None = None
 
 
 @dataclass(slots=True)
@@ -98,10 +146,15 @@ class JobList:
         self.jobs[job_id] = Entry(command, version, _STATUS[command["want"]])
         return Reply("accepted", self.boot)
 
-    def end(self, job_id: str, outcomes: tuple[int, ...]) -> None:
-        """Note that a job has ended."""
+    def end(
+        self,
+        job_id: str,
+        outcomes: tuple[int, ...],
+        measured: list[dict[str, float]] | None = None,
+    ) -> None:
+        """Note that a job has ended, and what was measured at each of its units."""
         entry = self.jobs[job_id]
-        entry.status, entry.outcomes = "ended", outcomes
+        entry.status, entry.outcomes, entry.measured = "ended", outcomes, measured
 
     def clear(self, job_id: str) -> None:
         """Forget a job that has ended or was cancelled; others stay."""
@@ -128,4 +181,5 @@ class JobList:
             self.epoch, self.highest, self.jobs, self.events = 0, {}, {}, []
 
 
+_MOST_TEXT = 40
 _STATUS = {"run": "running", "hold": "held", "cancel": "cancelled"}

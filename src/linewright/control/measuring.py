@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linewright import tables as t
-from linewright.control.drawn import generator
+from linewright.control.named_streams import generator
 from linewright.lower import Lowered, Made
 
 __all__ = ["Measuring"]

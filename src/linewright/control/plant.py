@@ -18,7 +18,15 @@ from linewright.control.drawn import Drawn
 from linewright.control.faults import LASTING, Fault
 from linewright.control.jobs import Devices, device_of
 from linewright.control.links import Message
-from linewright.control.machines import Entry, JobList, Listing, Reply
+from linewright.control.machines import (
+    Entry,
+    JobList,
+    Listing,
+    Reply,
+    UnitRecord,
+    by_name,
+    plain,
+)
 from linewright.control.played import (
     NEVER_US,
     Failure,
@@ -31,7 +39,7 @@ from linewright.lower import Lowered
 from linewright.model.distribution import KINDS
 from linewright.model.line import Line
 
-__all__ = ["Done", "Plant", "RestartedError"]
+__all__ = ["Done", "Plant", "RestartedError", "devices_of", "measured_by"]
 
 _KINDS = tuple(KINDS)
 _CLOCKS = {t.CLOCK_PROCESSING, t.CLOCK_OPERATING, t.CLOCK_CALENDAR}
@@ -42,12 +50,21 @@ class RestartedError(Exception):
 
 
 class Done(NamedTuple):
-    """Work that was done, and cannot be undone."""
+    """Work that was done, and cannot be undone.
+
+    Attributes:
+        at_us: When it ended.
+        job: Its identity.
+        command: What was commanded.
+        outcomes: Verdicts on its units.
+        measured: What was measured at each of them, if anything was.
+    """
 
     at_us: int
     job: str
     command: dict[str, Any]
     outcomes: tuple[int, ...]
+    measured: list[dict[str, float]] | None = None
 
 
 class Plant:
@@ -71,6 +88,7 @@ class Plant:
         done: What was done since the start, in order.
         changed: Devices with something new, for the owner to take.
         dropped: How often all sessions were to be cut.
+        measures: Characteristics that each device measures.
         begun_us: The plant's time at its start, 0 or as its memory has it.
     """
 
@@ -93,9 +111,10 @@ class Plant:
         self.machines: dict[str, Machine] = {}
         self.servers = frozenset(Devices(lowered).servers)
         self.done: list[Done] = list(done)
-        self._tags = {one.job: one.outcomes for one in done}
+        self._tags = {one.job: _record(one) for one in done}
         self.changed: set[str] = set()
         self.dropped = 0
+        self.measures = measured_by(lowered)
         memory = memory or {}
         self.begun_us = max((one["at_us"] for one in memory.values()), default=0)
         self._faults: list[Fault] = []
@@ -291,11 +310,11 @@ class Plant:
         del machine.left[job], machine.whole[job]
         device, number = device_of(job)
         command = machine.jobs.jobs[job].command
-        outcomes = self._drawn.outcomes(device, number, command, now_us)
-        done = Done(now_us, job, command, outcomes)
-        self._tags[job] = outcomes
+        outcomes, measured = self._drawn.ended(device, number, command, now_us)
+        done = Done(now_us, job, command, outcomes, measured)
+        self._tags[job] = _record(done)
         self.done.append(done)
-        machine.jobs.end(job, outcomes)
+        machine.jobs.end(job, outcomes, measured)
         machine.ended(job)
         if self._keep is not None:
             self._keep("", done._asdict())
@@ -402,7 +421,11 @@ class Plant:
         jobs.epoch, jobs.highest = state["epoch"], state["highest"]
         jobs.jobs = {
             job: Entry(
-                one["command"], one["version"], one["status"], tuple(one["outcomes"])
+                one["command"],
+                one["version"],
+                one["status"],
+                tuple(one["outcomes"]),
+                one.get("measured"),
             )
             for job, one in state["jobs"].items()
         }
@@ -422,7 +445,16 @@ def listing_of(shown: Shown) -> Listing:
         job: (entry.version, entry.status, entry.outcomes)
         for job, entry in shown.jobs.items()
     }
-    return Listing(shown.boot, jobs, tuple(shown.events), shown.clock_us)
+    measured = {
+        job: {name: plain(of) for name, of in by_name(entry.measured).items()}
+        for job, entry in shown.jobs.items()
+        if entry.measured
+    }
+    return Listing(shown.boot, jobs, tuple(shown.events), shown.clock_us, measured)
+
+
+def _record(done: Done) -> UnitRecord:
+    return UnitRecord(done.outcomes, by_name(done.measured))
 
 
 def _station(tables: t.LineTables, server: int) -> int:
@@ -438,6 +470,18 @@ def _is_planned_by_others(tables: t.LineTables, mode: Any) -> bool:
     if int(mode["clock"]) not in _CLOCKS or int(mode["every"]) < 0:
         return True
     return _KINDS[int(tables.dists[int(mode["every"])]["kind"])] == "constant"
+
+
+def measured_by(lowered: Lowered) -> dict[str, list[str]]:
+    """Return the characteristics that each server of a line measures, in order."""
+    devices, tables = Devices(lowered), lowered.tables
+    found: dict[str, dict[str, None]] = {}
+    for s, device in enumerate(devices.servers):
+        for of in lowered.quality:
+            if of.read and _station(tables, s) in of.stations:
+                names = dict.fromkeys(made.name for made in of.read)
+                found.setdefault(device, {}).update(names)
+    return {device: list(names) for device, names in found.items()}
 
 
 def devices_of(lowered: Lowered) -> list[str]:

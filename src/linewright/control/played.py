@@ -6,6 +6,7 @@ value frozen, a result wrong, an event out of its order.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -215,10 +216,14 @@ class Machine:
             return Entry(entry.command, entry.version, entry.status)
         if job in self._unseen:
             return Entry(entry.command, entry.version, "running")
-        outcomes = entry.outcomes
+        outcomes, measured = entry.outcomes, entry.measured
         if "wrong" in self.faults:
             outcomes = (_NO_RESULT,) * max(len(outcomes), 1)
-        return Entry(entry.command, entry.version, "ended", outcomes)
+        if "blind" in self.faults:
+            measured = None
+        elif measured and "garbled" in self.faults:
+            measured = [dict.fromkeys(of, math.inf) for of in measured]
+        return Entry(entry.command, entry.version, "ended", outcomes, measured)
 
 
 def state_of(machine: Machine) -> dict[str, Any]:

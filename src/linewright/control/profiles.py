@@ -17,14 +17,14 @@ read into a list of jobs. It does no I/O. `GUARANTEES` says what each can promis
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from linewright import tables as t
 from linewright.control.jobs import device_of
 from linewright.control.links import EVENTS_OF_BOOT, Message
-from linewright.control.machines import Listing, Reply
+from linewright.control.machines import Listing, Reply, plain
 
 __all__ = [
     "GUARANTEES",
@@ -65,12 +65,42 @@ class Tag(NamedTuple):
         is_written: Whether the controller writes it.
         is_needed: Whether the profile cannot do without.
         wakes: Whether its change is worth a look at the machine.
+        measures: The characteristic of which it shows a value, or empty. Then any
+            number will do, alone or one for each unit.
+        path: Names of the folders that it lies in, and its own; those of its name, at
+            its dots, by default.
     """
 
     kind: str
     is_written: bool = False
     is_needed: bool = True
     wakes: bool = False
+    measures: str = ""
+    path: tuple[str, ...] = ()
+
+
+def measured_tags(folder: Sequence[str], names: Sequence[str]) -> dict[str, Tag]:
+    """Return the tags in which a machine shows what it measures.
+
+    Args:
+        folder: Folders that they lie in.
+        names: The characteristics.
+    """
+    return {
+        _measured(name): Tag("Double", wakes=True, measures=name, path=(*folder, name))
+        for name in names
+    }
+
+
+def _measured(name: str) -> str:
+    return f"Measured.{name}"
+
+
+def _shown(tags: Mapping[str, Tag], values: Values) -> dict[str, Any]:
+    """Return what the tags of a machine show of its characteristics."""
+    return {
+        tag.measures: plain(values[name]) for name, tag in tags.items() if tag.measures
+    }
 
 
 class Profile(Protocol):
@@ -163,9 +193,10 @@ class PackTags:
 
     Args:
         device: Name of the device.
+        measures: Characteristics that it measures, below ``Status.Measured``.
     """
 
-    tags: Mapping[str, Tag] = {
+    TAGS: Mapping[str, Tag] = {
         **{name: Tag(kind, is_written=True) for name, kind in _WRITTEN.items()},
         "Status.Boot": Tag("UInt64", wakes=True),
         "Status.Sequence": Tag("UInt32"),
@@ -179,8 +210,10 @@ class PackTags:
         "Status.StateCurrent": Tag("Int32", is_needed=False),
     }
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, measures: Sequence[str] = ()) -> None:
         self._device = device
+        folder = ("Status", "Measured")
+        self.tags: Mapping[str, Tag] = {**self.TAGS, **measured_tags(folder, measures)}
 
     def writes(self, message: Message, before: Values) -> list[Values]:
         """Return what to write; see `Profile`.
@@ -234,7 +267,7 @@ class PackTags:
         if state not in _STATUS:
             msg = f"Status.JobState is {state}; it is 0 to {max(_STATUS)}"
             raise ValueError(msg)
-        jobs = {}
+        jobs, measured = {}, {}
         if state != JOB_STATES["none"]:
             outcomes = tuple(int(one) for one in values["Status.Outcomes"] or ())
             entry = (
@@ -242,7 +275,10 @@ class PackTags:
                 _STATUS[state],
                 outcomes if _STATUS[state] == "ended" else (),
             )
-            jobs[f"{self._device}#{values['Status.Sequence']}"] = entry
+            job = f"{self._device}#{values['Status.Sequence']}"
+            jobs[job] = entry
+            if entry[1] == "ended":
+                measured[job] = _shown(self.tags, values)
         events: tuple[tuple[int, str, str], ...] = ()
         if values["Status.EventCount"]:
             kind, found, subject = values["Status.Event"].partition(" ")
@@ -251,7 +287,8 @@ class PackTags:
                 raise ValueError(msg)
             events = ((values["Status.EventCount"], kind, subject),)
         clock_us = values.get("Status.Clock")
-        return Listing(boot, jobs, events, -1 if clock_us is None else clock_us)
+        clock_us = -1 if clock_us is None else clock_us
+        return Listing(boot, jobs, events, clock_us, measured, has_tags=True)
 
 
 # ------------------------------------------------------------------------ bits
@@ -266,12 +303,14 @@ class Bits:
         boot: A number above all that such a thing had before, such as a time.
         reject: Outcome of work of which the machine says that it is not good.
         failure: Name of the failure that the bit ``Fault`` stands for, or empty.
+        measures: Characteristics that it measures, below ``Measured``.
     """
 
     device: str
     boot: int
     reject: int = t.REWORK
     failure: str = ""
+    measures: Sequence[str] = ()
     tags: Mapping[str, Tag] = field(
         default_factory=lambda: {
             "Program": Tag("String", is_written=True, is_needed=False),
@@ -291,6 +330,9 @@ class Bits:
     _n_faults: int = 0
     _had_fault: bool = False
     _event: int = 0
+
+    def __post_init__(self) -> None:
+        self.tags = {**self.tags, **measured_tags(("Measured",), self.measures)}
 
     def writes(self, message: Message, before: Values) -> list[Values]:
         """Return what to write; see `Profile`."""
@@ -344,6 +386,7 @@ class Bits:
     def listing(self, values: Values) -> Listing:
         """Return its list; see `Profile`."""
         jobs: dict[str, tuple[int, str, tuple[int, ...]]] = {}
+        measured = {}
         if not self._job and values["Start"] and values.get("Program"):
             self._take_up(values["Program"])
         if self._job:
@@ -353,10 +396,18 @@ class Bits:
             else:
                 outcomes: tuple[int, ...] = ()
                 if status == "ended":
-                    is_good = values.get("Good") is not False
-                    outcomes = (t.PASS if is_good else self.reject,) * self._n_units
+                    measured[self._job] = _shown(self.tags, values)
+                    outcomes = self._outcomes(values)
                 jobs[self._job] = (self._version, status, outcomes)
-        return Listing(self.boot, jobs, self._events(values))
+        events = self._events(values)
+        return Listing(self.boot, jobs, events, -1, measured, has_tags=True)
+
+    def _outcomes(self, values: Values) -> tuple[int, ...]:
+        """Return the verdicts, or none where they follow from what is measured."""
+        is_good = values.get("Good")
+        if is_good is None and self.measures:
+            return ()
+        return (self.reject if is_good is False else t.PASS,) * self._n_units
 
     def _status(self, values: Values) -> str:
         if values["Start"]:

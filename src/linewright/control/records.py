@@ -27,10 +27,14 @@ class Signal:
             that one that comes twice is known; -1 where it cannot come twice.
         source: The device that reports a ``failure`` or an ``arrival``.
         data: Whatever else goes into the record. Of work, ``measured``: for each unit
-            its values by characteristic. Of a delivery, its ``lot`` and ``supplier``.
+            its values by characteristic, or by characteristic one value, or one for
+            each unit. ``shown`` is the same of tags that show something whatever the
+            job was. Of a delivery, its ``lot`` and ``supplier``.
             Of a release, ``who`` decided, and ``why``.
         stamp_us: Time that the sender gives, microseconds from the line's start, -1 if
             none. It is data: what counts is when the signal is accepted.
+        may_wait: Whether values that are missing may still come: then it waits instead
+            of being refused.
     """
 
     kind: str
@@ -40,6 +44,7 @@ class Signal:
     source: str = ""
     data: dict[str, Any] = field(default_factory=dict)
     stamp_us: int = -1
+    may_wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)

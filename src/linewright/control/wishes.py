@@ -137,6 +137,10 @@ WISHES: dict[str, type[Wish]] = {
 """What can be asked, and the fields that belong to it."""
 
 
+_NEED_WHY = frozenset({"gate release"})
+"""What is done only with a reason: it is a decision, and stands in the journal."""
+
+
 def read_wish(what: str, by: str, why: str, data: dict[str, Any]) -> Wish | str:
     """Return what is asked, or all that is wrong with how it is said."""
     wish = WISHES.get(what)
@@ -150,6 +154,8 @@ def read_wish(what: str, by: str, why: str, data: dict[str, Any]) -> Wish | str:
                 plain_text(text)
         except ValueError as error:
             wrong.append(f"{name}: {error}")
+    if what in _NEED_WHY and not why:
+        wrong.append("why: it is empty; say what it was, it stands in the journal")
     try:
         found = wish.model_validate(data)
     except ValidationError as error:

@@ -83,6 +83,7 @@ def run_emulated(  # noqa: PLR0913
     inbox: Inbox | None = None,
     stays: bool = False,
     on_stalled: Callable[[str], None] | None = None,
+    on_gate: Callable[[str], None] | None = None,
 ) -> Progress:
     """Run a line until a time, or until Ctrl-C, which loses nothing.
 
@@ -100,6 +101,8 @@ def run_emulated(  # noqa: PLR0913
         stays: Wait for what people ask when nothing is left to do. A line of which
             something is held does so anyway.
         on_stalled: Called with why, when the journal takes nothing for now.
+        on_gate: Called with what is to be done, when a gate has closed and somebody is
+            to be asked (`Emulation.asks`): the line's time stands still until then.
 
     Returns:
         Where the line is.
@@ -130,12 +133,13 @@ def run_emulated(  # noqa: PLR0913
                     on_progress(progress_of(emulation.controller, now_us, sold))
                 following_us = emulation.next_us()
             except JournalStalledError as error:
-                if on_stalled and str(error) != stalled:
-                    on_stalled(str(error))
-                stalled = str(error)
-                time.sleep(_JOURNAL_PAUSE_S)
+                stalled = _stalled(str(error), stalled, on_stalled)
                 continue
             stalled = ""
+            if emulation.asks and emulation.controller.core.gates.closed:
+                now_us = emulation.controller.core.now_us
+                begun_us, begun_s = now_us, _decided(emulation, inbox, stops, on_gate)
+                continue
             if following_us is None:
                 if inbox is None or not (stays or is_held(emulation.controller)):
                     break
@@ -145,6 +149,39 @@ def run_emulated(  # noqa: PLR0913
                 wait_s = (following_us - begun_us) / 1e6 / speed - passed_s
                 time.sleep(min(max(wait_s, 0.0), _LONGEST_SLEEP_S))
     return progress_of(emulation.controller, now_us, sold)
+
+
+def _decided(
+    emulation: Emulation,
+    inbox: Inbox | None,
+    stops: list[int],
+    tell: Callable[[str], None] | None,
+) -> float:
+    """Wait until nothing is held at a gate; return the clock's time in seconds.
+
+    Raises:
+        ValueError: There is no inbox, through which somebody could decide.
+    """
+    if inbox is None:
+        msg = "a gate is closed, and without an inbox nobody can release it"
+        raise ValueError(msg)
+    core, told = emulation.controller.core, set[str]()
+    while core.gates.closed and not stops:
+        for name in core.gates.closed.keys() - told:
+            told.add(name)
+            if tell:
+                tell(f'work is held at gate "{name}": {core.gates.closed[name]}')
+        _waited(emulation, inbox, core.now_us, stops)
+        core = emulation.controller.core
+    return time.monotonic()
+
+
+def _stalled(why: str, before: str, tell: Callable[[str], None] | None) -> str:
+    """Wait a little for a journal that takes nothing; return why, told once."""
+    if tell and why != before:
+        tell(why)
+    time.sleep(_JOURNAL_PAUSE_S)
+    return why
 
 
 def is_held(controller: Controller) -> bool:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -43,6 +44,7 @@ class _Machine(Form):
     address: str | None = None
     node: str | None = None
     nodes: Annotated[dict[str, str], Field(default_factory=dict)]
+    measured: Annotated[dict[str, str], Field(default_factory=dict)]
     reject: Literal["rework", "scrap"] = "rework"
     failure: str = ""
     user: str | None = None
@@ -70,7 +72,9 @@ class At:
         address: Of its server.
         node: Of its object: an identity, or a path of names; None for the place at
             which our own machines have theirs.
-        nodes: Of single tags, by their name in the profile.
+        nodes: Of single tags, by their name in the profile; those of characteristics
+            are called ``Measured.`` and their name.
+        measures: Characteristics that it measures.
         reject: Outcome of work of which plain bits say that it is not good.
         failure: Name of the failure that the bit ``Fault`` stands for, or empty.
         user: Name at its server, or None for none.
@@ -88,6 +92,7 @@ class At:
     user: str | None
     password_file: Path | None
     place: Place
+    measures: tuple[str, ...] = ()
 
     def made(self, boot: int) -> Profile:
         """Return the profile of a machine with tags.
@@ -96,8 +101,14 @@ class At:
             boot: A number above all that was given before, such as a time.
         """
         if self.profile == "packml":
-            return PackTags(self.device)
-        return Bits(self.device, boot, reject=self.reject, failure=self.failure)
+            return PackTags(self.device, self.measures)
+        return Bits(
+            self.device,
+            boot,
+            reject=self.reject,
+            failure=self.failure,
+            measures=self.measures,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +129,10 @@ class MachinesFile:
 
 
 def read_machines(
-    path: str | os.PathLike[str], devices: Collection[str], failures: Collection[str]
+    path: str | os.PathLike[str],
+    devices: Collection[str],
+    failures: Collection[str],
+    measures: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> MachinesFile:
     """Return what a file of machines says.
 
@@ -126,6 +140,7 @@ def read_machines(
         path: The file.
         devices: Devices of the line.
         failures: Failures of the line, each with its server.
+        measures: Characteristics that each device measures; see `plant.measured_by`.
 
     Raises:
         ModelError: The file cannot be read or is wrong; it carries every finding.
@@ -140,7 +155,7 @@ def read_machines(
     folder = Path(path).parent
     found: dict[str, At] = {}
     machines = section(root, "machines", findings)
-    reader = _Reader(whole, folder, devices, failures, findings)
+    reader = _Reader(whole, folder, devices, failures, measures, findings)
     for device, node in (machines.value if machines else {}).items():  # type: ignore[union-attr]
         assert machines is not None
         if at := reader.machine(device, node, machines.keys[device]):
@@ -198,6 +213,7 @@ class _Reader:
     folder: Path
     devices: Collection[str]
     failures: Collection[str]
+    measures: Mapping[str, Sequence[str]]
     findings: list[Finding]
 
     def machine(self, device: str, node: Node, place: Place) -> At | None:
@@ -222,6 +238,7 @@ class _Reader:
             self.findings.append(_no_address(form.address, _at(node, "address")))
         self._nodes(form, node)
         self._failure(device, form, node)
+        self._measured(device, form, node)
         if len(self.findings) > n_before or address is None:
             return None
         return At(
@@ -229,7 +246,9 @@ class _Reader:
             profile=form.profile,
             address=address,
             node=form.node,
-            nodes=form.nodes,
+            nodes=form.nodes
+            | {f"Measured.{name}": at for name, at in form.measured.items()},
+            measures=tuple(self.measures.get(device, ())),
             reject=_REJECTS[form.reject],
             failure=form.failure,
             user=form.user or (self.whole.user if self.whole else None),
@@ -255,6 +274,24 @@ class _Reader:
         tags = PackTags("").tags if form.profile == "packml" else Bits("", 0).tags
         know_keys(below, list(tags), f"the tags of {form.profile}", self.findings)
         for name, text in form.nodes.items():
+            if not _NODE.fullmatch(text):
+                msg = f'{name}: found "{text}"; {_NODE_HELP}'
+                self._note("LW286", msg, _at(below, name))
+
+    def _measured(self, device: str, form: _Machine, node: Node) -> None:
+        below = node.child("measured")
+        if below is None or not form.measured:
+            return
+        if form.profile == "job_control":
+            msg = (
+                "measured: a machine with job control says what it has measured with "
+                "its job response; leave it out"
+            )
+            self._note("LW286", msg, _at(node, "measured"))
+            return
+        known = self.measures.get(device, ())
+        know_keys(below, list(known), f"what {device} measures", self.findings)
+        for name, text in form.measured.items():
             if not _NODE.fullmatch(text):
                 msg = f'{name}: found "{text}"; {_NODE_HELP}'
                 self._note("LW286", msg, _at(below, name))

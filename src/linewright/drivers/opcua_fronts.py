@@ -7,7 +7,7 @@ never half of one state and half of the next. What is written is looked at at on
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,14 +16,21 @@ from asyncua import Node, Server, ua
 from linewright.control.fronts import BitsFront, Front, PackFront
 from linewright.control.links import Message
 from linewright.control.plant import Plant, RestartedError
-from linewright.control.profiles import Bits, PackTags, Tag
+from linewright.control.profiles import Bits, PackTags, Profile, Tag
 from linewright.drivers.opcua_places import variant
 
-__all__ = ["FRONTS", "ServedFront", "front_of"]
+__all__ = ["FRONTS", "ServedFront", "front_of", "profile_of"]
 
 FRONTS: dict[str, type[Front]] = {"packml": PackFront, "bits": BitsFront}
 _EMPTY: dict[str, Any] = {"String": "", "Boolean": False, "DateTime": 0}
 _log = logging.getLogger(__name__)
+
+
+def profile_of(profile: str, device: str, measures: Sequence[str]) -> Profile:
+    """Return the profile of a device, with the tags that it has."""
+    if profile == "packml":
+        return PackTags(device, measures)
+    return Bits(device, 0, measures=measures)
 
 
 def front_of(
@@ -44,6 +51,7 @@ def front_of(
         lambda: plant.shown(device),
         lambda: machine.jobs.highest.get(device, 0),
         lambda: machine.is_down,
+        plant.measures.get(device, ()),
     )
 
 
@@ -53,15 +61,19 @@ class ServedFront:
     Args:
         server: The server.
         front: The machine.
-        profile: Which tags it has.
+        tags: Its tags.
         on_write: Told when something was written.
     """
 
     def __init__(
-        self, server: Server, front: Front, profile: str, on_write: Callable[[], None]
+        self,
+        server: Server,
+        front: Front,
+        tags: Mapping[str, Tag],
+        on_write: Callable[[], None],
     ) -> None:
         self._server, self._front, self._on_write = server, front, on_write
-        self._tags = PackTags("").tags if profile == "packml" else Bits("", 0).tags
+        self._tags = tags
         self._changes: ua.NodeId | None = None
         self._n_told = 0
 
@@ -69,14 +81,15 @@ class ServedFront:
         """Add the tags below the machine's object."""
         folders: dict[str, Node] = {}
         for name, tag in self._tags.items():
-            above, _, leaf = name.rpartition(".")
-            parent = made
-            if above:
-                if above not in folders:
-                    folders[above] = await made.add_object(
-                        _below(made, above, index), ua.QualifiedName(above, index)
+            *above, leaf = tag.path or name.split(".")
+            parent, place = made, ""
+            for folder in above:
+                place = f"{place}.{folder}".lstrip(".")
+                if place not in folders:
+                    folders[place] = await parent.add_object(
+                        _below(made, place, index), ua.QualifiedName(folder, index)
                     )
-                parent = folders[above]
+                parent = folders[place]
             empty = [] if tag.kind.endswith("[]") else _EMPTY.get(tag.kind, 0)
             node = await parent.add_variable(
                 _below(made, name, index),

@@ -8,6 +8,7 @@ with tags; what a machine with tags is told is the business of its profile.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -84,10 +85,10 @@ class JobControlPlace:
         if kind == "clear_events":
             status = await self._call("ClearEvents", ua.Variant(body, number), boot)
             return _good(status, True)
-        status, is_known, outcomes = await self._call(
+        status, is_known, *record = await self._call(
             "RequestUnitRecord", ua.Variant(body, ua.VariantType.String), boot
         )
-        return _good(status, tuple(outcomes or ()) if is_known else None)
+        return _good(status, words.unit_record(*record) if is_known else None)
 
     async def _put(self, message: Message) -> Any:
         """Give a job order; one that was given before is updated."""
@@ -209,11 +210,18 @@ class TagPlace:
                 await asyncio.sleep(_BETWEEN_S)
 
     async def _values(self, client: Client) -> Values:
-        found = await client.read_values(list(self._nodes.values()))
-        return {
-            name: words.clock_us_of(value) if isinstance(value, datetime) else value
-            for name, value in zip(self._nodes, found, strict=True)
-        }
+        nodes = list(self._nodes.values())
+        read = await client.read_attributes(nodes, ua.AttributeIds.Value)
+        found: Values = {}
+        for (name, _), one in zip(self._nodes.items(), read, strict=True):
+            value = one.Value.Value if one.Value is not None else None
+            if not one.StatusCode.is_good():
+                if not self._profile.tags[name].measures:
+                    one.StatusCode.check()
+                value = None  # a sensor that is out of order has no value
+            is_time = isinstance(value, datetime)
+            found[name] = words.clock_us_of(value) if is_time else value
+        return found
 
     async def _write(self, client: Client, written: Values) -> None:
         there = {name: value for name, value in written.items() if name in self._nodes}
@@ -237,7 +245,9 @@ class TagPlace:
         nodes, missing, other = {}, [], []
         for name, tag in profile.tags.items():
             try:
-                node = await _tag(client, root, name, at.get(name))
+                node = await _tag(
+                    client, root, tag.path or name.split("."), at.get(name)
+                )
                 kind = await _kind(node)
             except (UaError, ValueError):
                 if tag.is_needed or name in at:
@@ -252,14 +262,16 @@ class TagPlace:
         return cls(profile, nodes)
 
 
-async def _tag(client: Client, root: Node | None, name: str, at: str | None) -> Node:
+async def _tag(
+    client: Client, root: Node | None, path: Sequence[str], at: str | None
+) -> Node:
     if at is not None:
         return await node_at(client, at)
     if root is None:
         msg = "nobody says where it is"
         raise ValueError(msg)
     node = root
-    for part in name.split("."):
+    for part in path:
         node = await _child(node, part)
     return node
 
@@ -307,9 +319,16 @@ async def _kind(node: Node) -> Any:
     return await node.read_data_type_as_variant_type()
 
 
+_NUMBERS = frozenset({"Float", "Double", "Byte", "SByte"}) | {
+    f"{sign}Int{bits}" for sign in ("", "U") for bits in (16, 32, 64)
+}
+
+
 def _fits(kind: Any, tag: Tag) -> bool:
     """Say whether a type can hold a tag: any whole number may be larger or smaller."""
     wanted = tag.kind.removesuffix("[]")
+    if tag.measures:
+        return kind.name in _NUMBERS
     if "Int" in wanted:
         return "Int" in kind.name
     return bool(kind.name == wanted)
@@ -320,6 +339,9 @@ def variant(tag: Tag, value: Any) -> ua.Variant:
     kind = getattr(ua.VariantType, tag.kind.removesuffix("[]"))
     if tag.kind == "DateTime":
         value = words.time_of_day(max(value, 0))
+    if tag.measures and isinstance(value, list):
+        value = [math.nan if one is None else float(one) for one in value]
+        return ua.Variant(value, kind, is_array=True)
     return ua.Variant(value, kind, is_array=tag.kind.endswith("[]"))
 
 

@@ -27,7 +27,7 @@ from linewright.control.machines import Reply
 from linewright.control.plant import Plant, RestartedError
 from linewright.control.played import Machine, Shown
 from linewright.drivers import opcua_words as words
-from linewright.drivers.opcua_fronts import ServedFront, front_of
+from linewright.drivers.opcua_fronts import ServedFront, front_of, profile_of
 from linewright.drivers.pki import Side
 from linewright.drivers.played import play
 from linewright.drivers.users import Users
@@ -214,7 +214,8 @@ class MachineServer:
         """Add the tags of a machine that has no job list."""
         profile = self._profiles[device]
         front = front_of(profile, self._plant, device, self._now_us)
-        served = ServedFront(self._server, front, profile, self._came.set)
+        tags = profile_of(profile, device, self._plant.measures.get(device, ())).tags
+        served = ServedFront(self._server, front, tags, self._came.set)
         await served.add(made, self._index)
         self._fronts[device] = served
 
@@ -238,6 +239,7 @@ class MachineServer:
         known = [
             _argument("IsKnown", ua.NodeId(ua.ObjectIds.Boolean)),
             _argument("Outcomes", ua.NodeId(ua.ObjectIds.Int32), rank=1),
+            _argument("Measured", self._structure("ISA95ParameterDataType"), rank=1),
         ]
         for name in ("Store", "StoreAndStart", "Update"):
             call = partial(self._put, machine, name)
@@ -437,19 +439,26 @@ class MachineServer:
 
     def _check(self, machine: Machine, _: Any, job: Any, boot: Any) -> list[Any]:
         """Say what the unit itself knows of a job, where units know anything."""
-        none = ua.Variant([], ua.VariantType.Int32, is_array=True)
-        status, outcomes = words.GOOD, None
+        status, record = words.GOOD, None
         if not self._has_memory:
             status = words.REFUSED
         else:
             try:
-                outcomes = self._ask(machine, "check", job.Value, 0, boot.Value)
+                record = self._ask(machine, "check", job.Value, 0, boot.Value)
             except RestartedError:
                 status = words.REFUSED | words.RESTARTED
-        is_known = ua.Variant(outcomes is not None, ua.VariantType.Boolean)
-        if outcomes:
-            none = ua.Variant(list(outcomes), ua.VariantType.Int32, is_array=True)
-        return [*_returned(status), is_known, none]
+        is_known = ua.Variant(record is not None, ua.VariantType.Boolean)
+        outcomes, measured = record or ((), {})
+        return [
+            *_returned(status),
+            is_known,
+            ua.Variant(list(outcomes), ua.VariantType.Int32, is_array=True),
+            ua.Variant(
+                words.measured_parameters(measured),
+                ua.VariantType.ExtensionObject,
+                is_array=True,
+            ),
+        ]
 
     def _respond(self, machine: Machine, _: Any, job: Any) -> list[Any]:
         entry = self._plant.shown(machine.device).jobs.get(job.Value)

@@ -8,13 +8,21 @@ bits of `ReturnStatus` that are left to the implementation.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
 from asyncua import ua
 
-from linewright.control.machines import Listing, Reply
+from linewright.control.machines import (
+    Listing,
+    Reply,
+    UnitRecord,
+    by_name,
+    plain,
+)
 
 __all__ = [
     "JOB_CONTROL",
@@ -25,16 +33,21 @@ __all__ = [
     "command_of",
     "job_order",
     "listing_of",
+    "measured_parameters",
     "reply_of",
     "state",
     "status_of",
     "time_of_day",
+    "unit_record",
 ]
 
 JOB_CONTROL = "http://opcfoundation.org/UA/ISA95-JOBCONTROL_V2/"
 PACKML = "http://opcfoundation.org/UA/PackML/"
 NAMESPACE = "urn:linewright:machines"
 NODESETS = ("isa95-jobcontrol-2.0.0.xml", "packml-1.01.xml")
+
+_OUTCOMES = "outcomes"
+"""The parameter of a job response that has the verdicts; others are measured."""
 
 GOOD, REFUSED = 1 << 0, 1 << 4
 UNKNOWN_JOB = 1 << 1
@@ -173,13 +186,41 @@ def order_and_state(entry: Any) -> Any:
 
 def response(job: str, entry: Any) -> Any:
     """Return an entry of a machine's list as a job response."""
-    outcomes = _parameter("outcomes", list(entry.outcomes), ua.VariantType.Int32)
+    outcomes = _parameter(_OUTCOMES, list(entry.outcomes), ua.VariantType.Int32)
     return ua.ISA95JobResponseDataType(
         JobResponseID=job,
         JobOrderID=job,
         JobState=[state(entry.status)],
-        JobResponseData=[outcomes],
+        JobResponseData=[outcomes, *measured_parameters(by_name(entry.measured))],
     )
+
+
+def measured_parameters(measured: Mapping[str, Any]) -> list[Any]:
+    """Return what was measured as parameters: one value, or one for each unit.
+
+    Where a unit has no value, it is none that is a number.
+    """
+    kind = ua.VariantType.Double
+    return [
+        ua.ISA95ParameterDataType(ID=name, Value=ua.Variant(_doubles(of), kind))
+        for name, of in measured.items()
+    ]
+
+
+def _doubles(of: Any) -> Any:
+    if isinstance(of, list):
+        return [math.nan if one is None else float(one) for one in of]
+    return float(of)
+
+
+def unit_record(outcomes: Any, parameters: Any = None) -> UnitRecord:
+    """Return what the units of a job say of it."""
+    return UnitRecord(tuple(outcomes or ()), _measured(_values(parameters)))
+
+
+def _measured(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a job response that are measured values."""
+    return {name: plain(of) for name, of in values.items() if name != _OUTCOMES}
 
 
 def time_of_day(clock_us: int) -> datetime:
@@ -214,18 +255,18 @@ def listing_of(
     if boot != boot_after:
         msg = "it started again while its list was read"
         raise ValueError(msg)
-    outcomes = {
-        one.JobOrderID: _values(one.JobResponseData).get("outcomes") or ()
-        for one in responses or ()
-    }
-    jobs = {}
+    said = {one.JobOrderID: _values(one.JobResponseData) for one in responses or ()}
+    jobs, measured = {}, {}
     try:
         for one in orders or ():
             job = one.JobOrder.JobOrderID
             status = _STATUS_OF_STATE[one.State[-1].StateNumber]
             version = int(_values(one.JobOrder.JobOrderParameters)["version"])
-            found = tuple(int(outcome) for outcome in outcomes.get(job, ()))
-            jobs[job] = (version, status, found if status == "ended" else ())
+            result = said.get(job, {}) if status == "ended" else {}
+            found = tuple(int(outcome) for outcome in result.get(_OUTCOMES) or ())
+            jobs[job] = (version, status, found)
+            if values := _measured(result):
+                measured[job] = values
         numbered = []
         for text in events or ():
             number, kind, subject = text.split(" ", 2)
@@ -233,4 +274,4 @@ def listing_of(
     except (KeyError, IndexError, TypeError, ValueError) as error:
         msg = f"its list cannot be understood: {error!r}"
         raise ValueError(msg) from error
-    return Listing(boot, jobs, tuple(numbered), clock_us_of(clock))
+    return Listing(boot, jobs, tuple(numbered), clock_us_of(clock), measured)

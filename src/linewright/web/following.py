@@ -17,6 +17,7 @@ from linewright.control.places import Place, place_of
 from linewright.control.reading import open_reader
 from linewright.lower import lower
 from linewright.model.line import Line
+from linewright.web.quality import QualityLog
 from linewright.web.spans import Spans, sums_at, week_start_us
 
 __all__ = ["Follower", "Happening"]
@@ -75,6 +76,7 @@ class Follower:
         since_us: Since when each server is in its mode; -1 if since before that.
         happenings: What was worth telling lately.
         spans: Sums at the start of shift, day and week.
+        quality: What was measured and judged lately.
 
     Raises:
         JournalError: It is no journal, was changed, or leads elsewhere with this
@@ -110,6 +112,7 @@ class Follower:
         self.since_us = np.full(n_servers, 0 if snapshot is None else -1)
         self.happenings: deque[Happening] = deque(maxlen=_N_HAPPENINGS)
         self.spans = Spans(self.line, begun_us)
+        self.quality = QualityLog(self.line, self.core)
         if snapshot is None:
             self.spans.begin(sums_at(self.core.state, 0))
 
@@ -138,6 +141,7 @@ class Follower:
             self.spans.pass_to(record.at_us, self.core.state)
         redo(self.core, record, stored.seq)
         self.next_seq = stored.seq + 1
+        self.quality.take(record, self.core)
         names = self.core.lowered.names
         for i, (kind, row, product, serial, *_) in enumerate(record.rows):
             if kind == t.T_MODE:

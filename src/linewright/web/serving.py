@@ -37,6 +37,7 @@ from linewright.report.palette import css_variables
 from linewright.web.asking import MOST_FILE, Asking, Reply, openapi
 from linewright.web.audit import Audit
 from linewright.web.drift_watch import DriftWatch
+from linewright.web.entrance import Entrance
 from linewright.web.following import Follower
 from linewright.web.foretelling import Foreteller
 from linewright.web.guard import COOKIE, WHO, Guard, Rules, key_of
@@ -48,7 +49,7 @@ from linewright.web.viewing import Items, Viewing
 __all__ = ["Address", "LivePage", "serve"]
 
 POLL_S = 0.1
-SPANS_S = 1.0
+SPANS_S, SPANS_PAUSE = 1.0, 3.0  # seconds, and times as long as they took
 ALIVE_S = 1.0
 FORETELL_S = 0.5
 DRIFT_S = 1.0
@@ -75,8 +76,9 @@ _QUERIES: dict[str, tuple[str, ...]] = {
     "/api/requests": ("key",),
     "/api/orders": ("is_held", "key"),
 }
-_MOST_BYTES = {"/api/requests": 20_000, "/api/orders": MOST_FILE}
+_MOST_BYTES = {"/login": 4_096, "/api/requests": 20_000, "/api/orders": MOST_FILE}
 _OPEN = ("/", "/login", "/login.js", "/live.css", "/icon.svg")
+_LOGINS = {False: "login.html", True: "accounts.html"}
 
 
 class Address(NamedTuple):
@@ -180,6 +182,7 @@ class LivePage:
         n_fitted: dict[str, int] | None = None,
     ) -> None:
         self._follower, self.sessions, self._address = follower, sessions, address
+        self._entrance = Entrance(sessions, clock_s)
         self._clock_s, self._system_clock_s = clock_s, system_clock_s
         self._audit = Audit(audit, system_clock_s)
         self._viewing = Viewing(follower)
@@ -190,6 +193,7 @@ class LivePage:
         self._about = self._viewing.about()
         self._books = threading.Lock()
         self._spans_s, self._has_old_spans = -math.inf, True
+        self._spans_pause_s = SPANS_S
         self._news = asyncio.Event()
         self.hub = Hub()
         self.problem = self.waiting = ""
@@ -234,7 +238,11 @@ class LivePage:
             except LinewrightError as error:  # without its file no key opens anything
                 self._audit.note("look up a key", f"refused: {error}")
                 return None
-        return self.sessions.who(session, self._clock_s()) if session else None
+        try:
+            return self.sessions.who(session, self._clock_s()) if session else None
+        except LinewrightError as error:  # nor any account
+            self._audit.note("look up an account", f"refused: {error}")
+            return None
 
     def _refused(self, who: Who | None, scope: Scope, why: str) -> None:
         self._note(scope["path"], f"refused: {why}", scope, who)
@@ -342,9 +350,11 @@ class LivePage:
         now_s = self._clock_s()
         items = self._viewing.items() if force else {}
         self._has_old_spans = self._has_old_spans or force
-        if self._has_old_spans and now_s - self._spans_s >= SPANS_S:
+        if self._has_old_spans and now_s - self._spans_s >= self._spans_pause_s:
             self._spans_s, self._has_old_spans = now_s, False
             items |= self._viewing.spans()
+            took_s = self._clock_s() - now_s
+            self._spans_pause_s = max(SPANS_S, SPANS_PAUSE * took_s)
         if items:
             self.hub.show(self._follower.next_seq - 1, items)
 
@@ -362,7 +372,8 @@ class LivePage:
 
     async def _root(self, request: Request) -> Response:
         is_in = self._who_is(request.cookies.get(COOKIE, "")) is not None
-        return self._answer("live.html" if is_in else "login.html")
+        has_accounts = self.sessions.accounts.are_asked_for
+        return self._answer("live.html" if is_in else _LOGINS[has_accounts])
 
     async def _file(self, request: Request) -> Response:
         return self._answer(request.path_params["name"])
@@ -376,10 +387,12 @@ class LivePage:
 
     async def _login(self, request: Request) -> Response:
         now_s = self._clock_s()
+        form = parse_qs((await request.body()).decode("utf-8", "replace"))
+        if "password" in form or "account" in form:
+            return await self._enter(request, form)
         if self.sessions.has_to_wait(now_s):
             text = "too many tries; wait a minute"
             return JSONResponse({"error": text}, 429, {"Retry-After": "60"})
-        form = parse_qs((await request.body()).decode("utf-8", "replace"))
         token, name = ("".join(form.get(key, [])).strip() for key in ("token", "name"))
         role = self.sessions.role_of(token)
         try:
@@ -391,6 +404,22 @@ class LivePage:
             text = "this is no token, or it was used before"
             return JSONResponse({"error": text}, 403)
         self._note("log in", "done", request.scope, Who(role, name))
+        return self._let_in(session)
+
+    async def _enter(self, request: Request, form: dict[str, list[str]]) -> Response:
+        """Log in with a name and a password."""
+        name, password = ("".join(form.get(key, [])) for key in ("account", "password"))
+        came_from = (request.scope.get("client") or ("",))[0]
+        found = await self._entrance.enter(name, password, came_from)
+        whose = found.account
+        who = None if whose is None else Who(whose.role, whose.name)
+        self._note("log in", found.note, request.scope, who)
+        if found.session:
+            return self._let_in(found.session)
+        headers = {"Retry-After": str(found.wait_s)} if found.wait_s else None
+        return JSONResponse({"error": found.error}, found.status, headers)
+
+    def _let_in(self, session: str) -> Response:
         answer = RedirectResponse("/", 303)
         answer.set_cookie(
             COOKIE,

@@ -1,4 +1,4 @@
-"""Who is known: tokens that work once, and the sessions that they are exchanged for.
+"""Who is known: tokens that work once, accounts, and sessions for either of them.
 
 Times are arguments, seconds of a clock that only goes forward. Of tokens and sessions
 only hashes are kept.
@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from linewright.web.accounts import Account, Accounts
 from linewright.web.keys import Keys
 from linewright.web.roles import LONGEST_NAME, VIEWER, Who, hash_of
 
@@ -19,12 +20,14 @@ __all__ = ["IDLE_S", "LONGEST_S", "Sessions"]
 IDLE_S = 12 * 3600.0
 LONGEST_S = 7 * 24 * 3600.0
 _N_FAILURES, _FAILURES_S = 10, 60.0
+_MOST_OF_ACCOUNT = 20  # sessions
 
 
 class _Session(NamedTuple):
     who: Who
     begun_s: float
     seen_s: float
+    account: Account | None = None
 
 
 class Sessions:
@@ -33,16 +36,22 @@ class Sessions:
     Args:
         n_tokens: How many can log in: viewers, or so many of each role.
         keys: Keys of other systems; none by default.
+        accounts: Accounts of people; none by default.
 
     Attributes:
         keys: The same.
+        accounts: The same.
         tokens: The tokens with their roles, until they have been told; see `told`.
     """
 
     def __init__(
-        self, n_tokens: int | Mapping[str, int], keys: Keys | None = None
+        self,
+        n_tokens: int | Mapping[str, int],
+        keys: Keys | None = None,
+        accounts: Accounts | None = None,
     ) -> None:
         self.keys = keys or Keys()
+        self.accounts = Accounts() if accounts is None else accounts
         if isinstance(n_tokens, int):
             n_tokens = {VIEWER: n_tokens}
         self.tokens = [
@@ -90,17 +99,39 @@ class Sessions:
             msg = f"with the token of an {role}, say your name too: what you do has it"
             raise ValueError(msg)
         del self._unused[hash_of(token)]
+        return self._begin(_Session(Who(role, name), now_s, now_s))
+
+    def log_in_as(self, account: Account, now_s: float) -> str:
+        """Return a new session of an account; beyond many, its oldest one ends."""
+        mine = [
+            key
+            for key, one in self._sessions.items()
+            if one.account is not None and one.account.name == account.name
+        ]
+        for key in mine[: max(len(mine) - _MOST_OF_ACCOUNT + 1, 0)]:
+            del self._sessions[key]
+        who = Who(account.role, account.name)
+        return self._begin(_Session(who, now_s, now_s, account))
+
+    def _begin(self, one: _Session) -> str:
         session = secrets.token_urlsafe(32)
-        self._sessions[hash_of(session)] = _Session(Who(role, name), now_s, now_s)
+        self._sessions[hash_of(session)] = one
         return session
 
     def who(self, session: str, now_s: float) -> Who | None:
-        """Return whose a session is, and let it live on; None if it is none."""
+        """Return whose a session is, and let it live on; None if it is none.
+
+        Raises:
+            LinewrightError: It is that of an account, and those cannot be read.
+        """
         found = hash_of(session)
         one = self._sessions.get(found)
         if one is None:
             return None
-        if now_s - one.begun_s >= LONGEST_S or now_s - one.seen_s >= IDLE_S:
+        is_over = now_s - one.begun_s >= LONGEST_S or now_s - one.seen_s >= IDLE_S
+        if one.account is not None and not is_over:
+            is_over = not self.accounts.is_current(one.account)
+        if is_over:
             del self._sessions[found]
             return None
         self._sessions[found] = one._replace(seen_s=now_s)

@@ -29,6 +29,7 @@ __all__ = [
 
 SPANS = ("shift", "day", "week")
 _COUNTED = ("completed", "rejected", "planned_us")
+_BY_PRODUCT = ("finished", "scrapped", "first_pass", "reworked")
 
 
 class Sums(NamedTuple):
@@ -40,6 +41,8 @@ class Sums(NamedTuple):
         counts: Units completed, units rejected, planned time, (3, station).
         finished: Units finished, by product.
         scrapped: Units scrapped, by product.
+        first_pass: Units finished that never were sent to rework, by product.
+        reworked: How often units were sent to rework, by product.
     """
 
     at_us: int
@@ -47,6 +50,8 @@ class Sums(NamedTuple):
     counts: t.Ints
     finished: t.Ints
     scrapped: t.Ints
+    first_pass: t.Ints
+    reworked: t.Ints
 
 
 class StationSpan(NamedTuple):
@@ -67,8 +72,7 @@ def sums_at(state: t.State, at_us: int) -> Sums:
         at_us,
         times_us,
         np.stack([state.stations[name] for name in _COUNTED]),
-        state.products["finished"].copy(),
-        state.products["scrapped"].copy(),
+        *(state.products[name].copy() for name in _BY_PRODUCT),
     )
 
 

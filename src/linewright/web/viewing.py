@@ -25,6 +25,7 @@ from linewright.report.routes import finals, station_order
 from linewright.version import __version__
 from linewright.web.following import Follower, Happening
 from linewright.web.foretelling import Ahead
+from linewright.web.quality import QualityView
 from linewright.web.spans import SPANS, StationSpan, sums_at
 
 __all__ = ["Items", "Viewing"]
@@ -38,6 +39,10 @@ _BY_ALARM = (
     "The signal was not taken and nothing was done with it. Look at the machine and "
     "the unit, and find out what is true."
 )
+_BY_JOB = (
+    "The result was not taken, and the job stays open. A right one that comes later "
+    "counts; else look at the unit, and say what became of it."
+)
 
 
 class Viewing:
@@ -50,6 +55,9 @@ class Viewing:
         self._orders = np.full((5, len(names.orders)), -2, np.int64)
         self._order_items: Items = {}
         self._alarms: set[int] = set()
+        self._quality = QualityView(
+            lambda: follower.core, lambda: follower.quality, self._stamp
+        )
 
     # ------------------------------------------------------------ what stays
 
@@ -108,6 +116,7 @@ class Viewing:
             ],
             "spans": list(SPANS),
             "orders": [self._order_about(i) for i in range(len(names.orders))],
+            "quality": self._quality.about(),
         }
 
     def _order_about(self, i: int) -> dict[str, Any]:
@@ -133,13 +142,14 @@ class Viewing:
         for b, level in enumerate(core.state.buffers["level"].tolist()):
             items[f"buffer/{b}"] = level
         items |= self._products() | self._due_orders() | self._waiting()
-        items |= self._held() | self._doubtful()
+        items |= self._held() | self._doubtful() | self._quality.gates()
         for alarm in core.alarms.values():
             items[f"alarm/{alarm.number}"] = {
                 "at": self._stamp(alarm.at_us),
                 "subject": alarm.subject,
                 "text": alarm.text,
-                "help": _BY_ALARM,
+                "help": self._help(alarm.subject),
+                "job": alarm.subject if alarm.subject in core.jobs else "",
             }
         for number in self._alarms - core.alarms.keys():
             items[f"alarm/{number}"] = None  # somebody has settled it
@@ -148,8 +158,14 @@ class Viewing:
             items[f"event/{one.seq}.{one.part}"] = self._happening(one)
         return items
 
+    def _help(self, subject: str) -> str:
+        """Return what is to be done about an alarm."""
+        if subject in self._follower.core.jobs:
+            return _BY_JOB
+        return self._quality.help_of(subject) or _BY_ALARM
+
     def spans(self) -> Items:
-        """Return the states and the OEE of every station over each span of time."""
+        """Return what is shown of spans of time, and the control charts."""
         follower = self._follower
         now = sums_at(follower.core.state, follower.core.now_us)
         items: Items = {}
@@ -159,7 +175,8 @@ class Viewing:
                 found = follower.spans.station(name, k, now)
                 if found is not None:
                     items[f"kpi/{name}/{k}"] = _kpi(found)
-        return items
+        items |= self._quality.yields(now, follower.spans.since)
+        return items | self._quality.charts()
 
     def ahead(self, found: Ahead | None, problem: str) -> Items:
         """Return what is foretold: of the orders, of the day, and of the targets.
@@ -356,6 +373,9 @@ class Viewing:
                 for s in life[:_MOST_STEPS]
             ],
             "left_out": max(len(life) - _MOST_STEPS, 0),
+            "measured": self._quality.measured(
+                book.values(unit)[:_MOST_STEPS], unit.product
+            ),
             "made_of": _below(made_of),
             "went_into": _below(went_into),
         }

@@ -101,8 +101,15 @@ export function jobChoices(job) {
   ];
 }
 
-/** What may be said of an alarm. */
-export const alarmChoices = (alarm) => [{ label: "It is settled", what: "alarm settled", data: () => ({ alarm }) }];
+/** What may be said of a gate that holds the work. */
+export const gateChoices = (gate) => [{ label: "Release the gate", what: "gate release", data: () => ({ gate }), kind: "main" }];
+
+/** What may be said of an alarm; of one about a job that is open, what became of that. */
+export function alarmChoices(alarm, job) {
+  const verdicts = [["It was done, and is good", "pass"], ["Done, to rework", "rework"], ["Done, scrap", "scrap"]];
+  const decisions = job ? verdicts.map(([label, verdict]) => ({ label, what: "job done", data: () => ({ job, verdict }) })) : [];
+  return [...decisions, { label: "It is settled", what: "alarm settled", data: () => ({ alarm }) }];
+}
 
 /** What may be said of an order. */
 export function orderChoices(order) {

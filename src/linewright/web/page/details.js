@@ -2,6 +2,7 @@
 
 import { ask, askForm, mayOperate, orderChoices, orderForm, stationChoices, unitChoices } from "/ask.js";
 import { el, percent, say, span, unitLink, words } from "/dom.js";
+import { measuredTable } from "/quality.js";
 
 const MOST = 300;
 
@@ -117,6 +118,7 @@ export class Details {
       el("div", { class: "scroll", tabindex: "0" }, el("table", { class: "life", data: { life: found.unit } }, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows))),
       ...(left ? [el("p", { class: "note", text: `${left} steps are not shown here; linewright trace shows all.` })] : []),
       ...(found.fate === "in the line" && mayOperate(this.about.you) ? [el("h3", { text: "Decide" }), askForm(unitChoices(found.unit), { label: "Why" })] : []),
+      ...measuredTable(found.measured),
       ...this.tree("Made of", "made-of", found.made_of),
       ...this.tree("Went into", "went-into", found.went_into),
     );

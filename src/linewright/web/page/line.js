@@ -10,6 +10,7 @@ export class LineView {
     this.levels = new Map();
     this.held = new Map();
     this.waiting = [];
+    this.gates = new Map();
     this.cards = about.stations.map((station, k) => this.card(station, k, onStation));
     this.states = new Array(about.servers.length).fill(null);
     const stages = about.stages.map((stage) => this.stage(stage));
@@ -120,6 +121,15 @@ export class LineView {
     this.tell(k);
   }
 
+  /** Mark the stations that gates hold. */
+  heldAtGates(gates) {
+    this.gates = gates;
+    this.cards.forEach(({ card }, k) => {
+      mark(card, "gate", String(gates.has(k)));
+      this.tell(k);
+    });
+  }
+
   /** Return the units that wait at a station, the longest waiting first. */
   waitingAt(k) {
     const { name } = this.about.stations[k];
@@ -159,6 +169,7 @@ export class LineView {
     const working = now.filter((value) => value.state === 0).length;
     if (!now.length) return;
     if (this.held.has(k)) say(what, "held");
+    else if (this.gates.has(k)) say(what, "held at a gate");
     else if (servers.length === 1) say(what, this.one(now[0]));
     else say(what, `${working} of ${servers.length} at work`);
     const worst = ["failed", "blocked"].find((key) => now.some((value) => this.about.states[value.state].key === key));

@@ -191,10 +191,14 @@ export class Alarms {
     if (changed) this.show();
   }
 
-  form(number) {
+  form(number, job) {
     if (!mayOperate(this.about.you)) return [];
-    if (!this.forms.has(number)) this.forms.set(number, askForm(alarmChoices(number), { label: "What was done about it" }));
-    return [this.forms.get(number)];
+    const before = this.forms.get(number);
+    if (before?.job === job) return [before.form];
+    const label = job ? "How you know, or what was done about it" : "What was done about it";
+    const form = askForm(alarmChoices(number, job), { label });
+    this.forms.set(number, { job, form });
+    return [form];
   }
 
   show() {
@@ -207,7 +211,7 @@ export class Alarms {
         el("p", { class: "when", text: alarm.at }),
         el("p", { class: "text", dir: "auto", text: alarm.text }),
         el("p", { class: "help", text: alarm.help }),
-        ...this.form(number),
+        ...this.form(number, alarm.job),
       ),
     );
     const [last] = newest;

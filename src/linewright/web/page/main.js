@@ -5,6 +5,7 @@ import { count, el, mark, say, span } from "/dom.js";
 import { Drift } from "/drift.js";
 import { LineView } from "/line.js";
 import { Alarms, Doubts, Events, Figures, Orders, Products, Targets } from "/lists.js";
+import { Charts, Gates, Yields } from "/quality.js";
 import { follow } from "/stream.js";
 
 const QUIET_S = 30; // without a record, from which on the page says so loudly
@@ -30,6 +31,9 @@ const targets = new Targets();
 const drift = new Drift();
 const alarms = new Alarms(about);
 const events = new Events({ onUnit: (name) => details.unit(name) });
+const gates = new Gates(about, { onHeld: (held) => line.heldAtGates(held) });
+const yields = new Yields(about);
+const charts = new Charts(about, { onUnit: (name) => details.unit(name) });
 const { you } = about;
 say(by("you"), you.name ? `${you.name}, ${you.role}` : you.role);
 by("commands").hidden = you.role !== "viewer";
@@ -68,7 +72,10 @@ function tell(key, n, isBad = false) {
 
 function onItems(items, { seq }) {
   const changed = line.update(items);
-  for (const part of [orders, products, targets, doubts, alarms, events, figures, drift]) part.update(items);
+  const parts = [
+    orders, products, targets, doubts, gates, alarms, events, figures, yields, charts, drift,
+  ];
+  for (const part of parts) part.update(items);
   if (items.clock) {
     Object.assign(clock, items.clock);
     say(by("date"), items.clock.date);

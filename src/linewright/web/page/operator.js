@@ -2,6 +2,7 @@
 
 import { askForm, mayOperate, stationChoices, unitChoices } from "/ask.js";
 import { el, mark, say, span, words } from "/dom.js";
+import { gateForm } from "/quality.js";
 import { follow } from "/stream.js";
 
 const REASONS = ["Material is missing", "Quality", "Machine", "Help is needed"];
@@ -17,15 +18,16 @@ say(by("you"), about.you.name || about.you.role);
 const states = [];
 const waiting = [];
 const held = new Map();
+const closed = new Map(); // gates
 const picker = by("station");
 picker.append(...about.stations.map(({ name }, k) => el("option", { value: String(k), text: words(name) })));
 const asked = about.stations.findIndex(({ name }) => name === decodeURIComponent(location.hash.slice(1)));
 picker.value = String(Math.max(asked, 0));
-let [shownUnits, shownHeld] = [null, null];
+let [shownUnits, shownHeld, shownGates] = [null, null, null];
 
 picker.addEventListener("change", () => {
   location.hash = encodeURIComponent(about.stations[picker.value].name);
-  [shownUnits, shownHeld] = [null, null];
+  [shownUnits, shownHeld, shownGates] = [null, null, null];
   show();
 });
 
@@ -36,8 +38,11 @@ function show() {
   const order = ["failed", "maintenance", "blocked", "waiting", "processing", "setup", "loading", "starved", "break", "off_shift"];
   const worst = now.map((value) => about.states[value.state]).sort((a, b) => order.indexOf(a.key) - order.indexOf(b.key))[0];
   const stop = held.get(k);
-  say(by("state"), stop ? `Held by ${stop.by}: ${stop.why}` : worst?.label ?? "");
-  mark(by("state"), "state", stop ? "failed" : worst?.key ?? "off_shift");
+  const gates = [...closed].filter(([i]) => about.quality.gates[i].stations.includes(k));
+  const waits = stop ? `Held by ${stop.by}: ${stop.why}` : gates.length ? `Held at a gate: ${words(gates[0][1].why)}` : "";
+  say(by("state"), waits || (worst?.label ?? ""));
+  mark(by("state"), "state", waits ? "failed" : worst?.key ?? "off_shift");
+  showGates(gates);
   by("servers").replaceChildren(...(servers.length > 1 ? servers.map((s) => el("li", {}, el("i", { class: "swatch", data: { state: about.states[states[s]?.state ?? 9].key } }), ` ${about.servers[s]}: ${about.states[states[s]?.state ?? 9].label}`)) : []));
   const here = about.buffers.flatMap((buffer, b) => (buffer.own === name && buffer.role !== "output" ? waiting[b] ?? [] : []));
   by("next").replaceChildren(...(here.length ? here.map((unit) => el("li", { dir: "auto", text: unit })) : [el("li", { class: "note", text: "Nothing waits here." })]));
@@ -60,12 +65,25 @@ function show() {
   }
 }
 
+/** Show the gates that hold the station, again only when they change: somebody may be typing. */
+function showGates(gates) {
+  const key = JSON.stringify(gates);
+  if (key === shownGates) return;
+  shownGates = key;
+  by("gates-panel").hidden = !gates.length;
+  by("gates").replaceChildren(...gates.map(([i, { why, since }]) => {
+    const { name } = about.quality.gates[i];
+    return el("li", { data: { gate: name } }, el("p", { class: "gate-held", dir: "auto", text: `${words(name)}, since ${since}: ${words(why)}` }), ...gateForm(about, name));
+  }));
+}
+
 function onItems(items) {
   for (const [key, value] of Object.entries(items)) {
     const [kind, row] = key.split("/");
     if (kind === "server") states[row] = value;
     else if (kind === "waiting") waiting[row] = value;
     else if (kind === "held" && row !== "") value ? held.set(Number(row), value) : held.delete(Number(row));
+    else if (kind === "gate" && row !== "") value ? closed.set(Number(row), value) : closed.delete(Number(row));
     else if (kind === "clock") say(by("time"), value.time);
   }
   show();
