@@ -130,6 +130,8 @@ EXAMPLES = {
     "alarms": "linewright alarms plant.journal",
     "hold": 'linewright hold plant.journal weld --reason "fixture is loose"\n'
     'linewright hold plant.journal --now --reason "fire drill"',
+    "reschedule": "linewright reschedule plant.journal schedule "
+    '--reason "the oven is down until noon"',
     "resume": "linewright resume plant.journal weld",
     "conformance": "linewright conformance line.yaml weld --machines machines.yaml "
     "--works",
@@ -746,6 +748,8 @@ def _add_run_verbs(verbs: Any) -> None:
     add("--seed", metavar="N", type=int, help="as in the model")
     text = "wait for orders when nothing is left to do, until then or Ctrl-C"
     add("--stay", action="store_true", help=text)
+    text = "follow a schedule: a folder of `linewright schedule --out`, or its table"
+    add("--schedule", metavar="PATH", help=text)
     _add_security(run)
     _add_machine_verbs(verbs)
     _add_forecast(verbs)

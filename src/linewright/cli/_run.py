@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from linewright.drivers.inbox import Inbox
     from linewright.lower import Lowered
     from linewright.model.line import Line
+    from linewright.schedule.following import Plan
 
 
 _PASSWORD_IS_SEEN = (
@@ -49,7 +50,10 @@ def _place(args: Args) -> Place:
 
 def run_run(args: Args) -> int:
     """Run a line, its machines played or elsewhere."""
-    from linewright.control.openings import journal_of  # noqa: PLC0415 - slow
+    from linewright.control.openings import (  # noqa: PLC0415 - slow
+        follows_at,
+        journal_of,
+    )
     from linewright.drivers.inbox import Inbox, put_aside  # noqa: PLC0415
 
     _check_run(args)
@@ -57,13 +61,19 @@ def run_run(args: Args) -> int:
     until_us = line.study.horizon if args.until is None else instant(args.until, line)
     seed = line.study.seed if args.seed is None else args.seed
     place = _place(args)
-    lowered = _laid_out(args, line, until_us)
+    follows = args.schedule is not None or bool(follows_at(place))
+    lowered = _laid_out(args, line, until_us, follows=follows)
+    plan = None
+    if args.schedule is not None:
+        from linewright.cli._follow import read_plan  # noqa: PLC0415 - slow
+
+        plan = read_plan(args.schedule, line, lowered)
     if isinstance(place, Path) and not place.exists():
         put_aside(place)
     journal = journal_of(place, line, lowered, seed)
     inbox = Inbox(place)
     try:
-        running = _Running(args, line, lowered, journal, inbox, seed, until_us)
+        running = _Running(args, line, lowered, journal, inbox, seed, until_us, plan)
         progress, is_over = _run_line(running)
     except KeyboardInterrupt:  # while the journal was read, before anything went on
         say(args, f"interrupted at the start; {journal.name} holds what it held")
@@ -101,6 +111,7 @@ class _Running(NamedTuple):
     inbox: Inbox
     seed: int
     until_us: int
+    plan: Plan | None
 
 
 def _run_line(it: _Running) -> tuple[Progress, bool]:
@@ -114,6 +125,10 @@ def _run_line(it: _Running) -> tuple[Progress, bool]:
     args, line, parts = it.args, it.line, (it.lowered, it.journal, it.seed)
     emulation = Emulation(*parts) if args.emulate else None
     controller = emulation.controller if emulation else Controller(*parts)
+    if it.plan is not None:
+        from linewright.cli._follow import follow_from_now  # noqa: PLC0415 - slow
+
+        follow_from_now(args, controller, it.plan)
     begun_us = controller.core.now_us
     if begun_us:
         name = it.journal.name
@@ -139,12 +154,12 @@ def _run_line(it: _Running) -> tuple[Progress, bool]:
     return progress, not controller.core.jobs and controller.next_due_us() is None
 
 
-def _laid_out(args: Args, line: Line, until_us: int) -> Lowered:
+def _laid_out(args: Args, line: Line, until_us: int, *, follows: bool) -> Lowered:
     """Return the line laid out, if its machines can say all that it has to know."""
-    from linewright.lower import lower  # noqa: PLC0415 - slow
+    from linewright.control.openings import laid_out  # noqa: PLC0415 - slow
 
     tell_compiling(args)
-    lowered = lower(line, max(line.study.horizon, until_us))
+    lowered = laid_out(line, max(line.study.horizon, until_us), follows=follows)
     measuring = [of.operation for of in lowered.quality if of.read]
     if not args.emulate and measuring:
         msg = "machines over OPC UA cannot say what they measure yet, and there is "

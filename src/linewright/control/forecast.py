@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linewright import tables as t
+from linewright.control.by_schedule import run_by_schedule
 from linewright.control.core import Core
 from linewright.control.jobs import BY_NAME, Job
+from linewright.control.wanted import grouped, wanted
 from linewright.kernel.run import Outside
 from linewright.lower import Lowered, new_draws, resumed_state
 from linewright.model.line import Line
@@ -89,24 +91,24 @@ def order_rows(core: Core, future: Forecast) -> list[dict[str, Any]]:
     a due date).
     """
     rows, names = [], core.lowered.names.products
+    orders = wanted(core)
+    states = orders.states(core)
     for i, name in enumerate(future.orders):
-        order = core.state.orders[i]
-        is_cancelled = core.asked.put_off.get(i) == "cancelled"
-        if int(order["finished"]) >= 0 or is_cancelled:
+        if states[i] in {"done", "cancelled"}:
             continue
         row: dict[str, Any] = {
             "order": name,
-            "product": names[int(order["product"])],
-            "done": int(order["done"]),
-            "quantity": int(order["quantity"]),
+            "product": names[int(orders.product[i])],
+            "done": int(orders.done[i]),
+            "quantity": int(orders.quantity[i]),
             "p50_us": future.done_by_us(name, 0.5),
             "p80_us": future.done_by_us(name, 0.8),
             "p95_us": future.done_by_us(name, 0.95),
             "on_time": None,
         }
-        if order["due"] < t.NEVER:
+        if orders.due[i] < t.NEVER:
             times = future.finished_us[:, i]
-            is_kept = (times >= 0) & (times <= int(order["due"]))
+            is_kept = (times >= 0) & (times <= int(orders.due[i]))
             kept = wilson_interval(int(is_kept.sum()), len(times), _CONFIDENCE)
             row |= {"on_time": kept.mean, "low": kept.low, "high": kept.high}
         rows.append(row)
@@ -130,6 +132,11 @@ def product_rows(line: Line, core: Core, future: Forecast) -> list[dict[str, Any
                 row[f"p{share}"] = int(least)
             rows.append(row)
     return rows
+
+
+def _last(ends_us: Ints) -> int:
+    """Return when all had ended, -1: not by the end."""
+    return -1 if ends_us.min() < 0 else int(ends_us.max())
 
 
 def simulated_state(core: Core, lowered: Lowered, draws: t.Draws) -> t.State:
@@ -216,14 +223,20 @@ def forecast(  # noqa: PLR0913
         is_enough: Asked after each future, with their number, whether to stop there.
     """
     finished, made = [], []
+    names, of_orders = grouped(core)
     for number in range(1, replications + 1):  # 0 is that of a plant that is played
         draws = new_draws(lowered, seed, number)
         state = simulated_state(core, lowered, draws)
         counts = []
+        by = None if core.by_schedule is None else core.by_schedule.copy()
         for at_us in (*looks_us, until_us):
-            _, state = run_until(lowered, state, draws, at_us)
+            if by is None:
+                _, state = run_until(lowered, state, draws, at_us)
+            else:
+                _, state = run_by_schedule(by, lowered, state, draws, at_us)
             counts.append(state.products["finished"].copy())
-        finished.append(state.orders["finished"].copy())
+        ends = state.orders["finished"]
+        finished.append([_last(ends[list(rows)]) for rows in of_orders])
         made.append(counts)
         if is_enough(number):
             break
@@ -231,8 +244,8 @@ def forecast(  # noqa: PLR0913
     return Forecast(
         core.now_us,
         until_us,
-        lowered.names.orders,
-        np.array(finished),
+        names,
+        np.array(finished, np.int64).reshape(len(finished), len(names)),
         lowered.names.products,
         by_look[:, -1],
         tuple(looks_us),

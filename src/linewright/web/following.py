@@ -13,9 +13,9 @@ from linewright import tables as t
 from linewright.control.controller import redo
 from linewright.control.core import Core
 from linewright.control.journal import Stored
+from linewright.control.openings import laid_out
 from linewright.control.places import Place, place_of
 from linewright.control.reading import open_reader
-from linewright.lower import lower
 from linewright.model.line import Line
 from linewright.web.spans import Spans, sums_at, week_start_us
 
@@ -98,7 +98,9 @@ class Follower:
     def _begin(self) -> None:
         last_us = self._reader.last_us()
         self.horizon_us = max(self.line.study.horizon, last_us) + _YEAR_US
-        self.lowered = lower(self.line, self.horizon_us)
+        self.lowered = laid_out(
+            self.line, self.horizon_us, follows=self.opening.follows
+        )
         self.core = Core(self.lowered, self.opening.seed)
         self.next_seq, begun_us = 0, -1
         snapshot = self._reader.snapshot_before(week_start_us(self.line, last_us))
