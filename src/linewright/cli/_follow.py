@@ -58,8 +58,7 @@ def _finding(path: str, one: Wrong) -> Finding:
 def _require_its_model(folder: Path, line: Line) -> None:
     """Refuse the folder of a schedule that was made of another model."""
     from linewright.model.diff import diff  # noqa: PLC0415 - slow
-    from linewright.model.line import Line as Model  # noqa: PLC0415
-    from linewright.model.load import model_hash  # noqa: PLC0415
+    from linewright.model.load import loads, model_hash  # noqa: PLC0415
 
     try:
         about = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
@@ -69,8 +68,9 @@ def _require_its_model(folder: Path, line: Line) -> None:
         raise LinewrightError(msg) from error
     if found == model_hash(line):
         return
-    text = (folder / "model.json").read_text(encoding="utf-8")
-    changes = diff(Model.model_validate_json(text), line)
+    file = folder / "model.json"
+    text = file.read_text(encoding="utf-8")
+    changes = diff(loads(text, file=str(file)), line)
     shown = "".join(f"\n  {one}" for one in changes[:_MOST_CHANGES])
     if (more := len(changes) - _MOST_CHANGES) > 0:
         shown += f"\n  and {more} more"

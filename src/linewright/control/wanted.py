@@ -27,7 +27,7 @@ class Wanted(NamedTuple):
         quantity: Units asked for.
         done: Units that have left.
         scrapped: Units that were scrapped.
-        release: When the first part of it is released.
+        release: When the first of its parts is released, components as well.
         due: When it is due, `tables.NEVER` if at no time.
         finished: When its last unit had left, -1: not yet.
         priority: Higher goes first.
@@ -46,8 +46,15 @@ class Wanted(NamedTuple):
 
     def states(self, core: Core) -> list[str]:
         """Return how it is with each order, as `Asked.states_of_orders` does."""
-        states = core.asked.states_of_orders(core.state)
-        return [_together({states[row] for row in of}) for of in self.rows]
+        states, by = core.asked.states_of_orders(core.state), core.by_schedule
+        found = [_together({states[row] for row in of}) for of in self.rows]
+        if by is None:
+            return found
+        for i, name in enumerate(self.names):
+            begun = {states[row] for row in by.orders.get(name, ())} & {"open", "done"}
+            if found[i] == "to come" and begun:
+                found[i] = "open"  # components of it
+        return found
 
 
 def _together(states: set[str]) -> str:
@@ -92,6 +99,11 @@ def wanted(core: Core) -> Wanted:
         values = orders[name].astype(np.int64)[flat]
         return how.reduceat(values, firsts.astype(np.int64))
 
+    by = core.by_schedule
+    release = [
+        int(orders["release"][list(by.orders.get(name, of))].min())
+        for name, of in zip(names, rows, strict=True)
+    ]
     finished = of_all("finished", np.maximum)
     finished = np.where(of_all("finished", np.minimum) < 0, -1, finished)
     return Wanted(
@@ -101,7 +113,7 @@ def wanted(core: Core) -> Wanted:
         of_all("quantity", np.add),
         of_all("done", np.add),
         of_all("scrapped", np.add),
-        of_all("release", np.minimum),
+        np.array(release, np.int64),
         of_all("due", np.maximum),
         finished,
         of_all("priority", np.maximum),

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from linewright import tables as t
+from linewright.control.openings import laid_out
 from linewright.control.reading import JournalReader
 from linewright.errors import Finding, ModelError
 from linewright.fit.exchange import read_ocel, read_xes
@@ -19,7 +20,6 @@ from linewright.fit.mapping import Columns
 from linewright.fit.reading import read_log
 from linewright.fit.tables import log_of_table
 from linewright.fit.traced import is_trace, log_of_trace, read_trace
-from linewright.lower import lower
 from linewright.model.line import Line
 from linewright.traces import event_log
 
@@ -86,9 +86,10 @@ def read_journal_log(path: Path) -> EventLog:
             for row in stored.record.rows
         ]
         end_us = max(line.study.horizon, reader.last_us())
+        follows = reader.opening.follows
     finally:
         reader.close()
     table = np.array(rows, np.int64).reshape(-1, len(t.TRACE_COLUMNS))
-    lowered = lower(line, end_us)
+    lowered = laid_out(line, end_us, follows=follows)
     found = event_log(lowered, table)
     return log_of_trace(found, str(path), line.start, line.time_zone)
