@@ -17,6 +17,7 @@ from linewright.control.openings import laid_out
 from linewright.control.places import Place, place_of
 from linewright.control.reading import open_reader
 from linewright.model.line import Line
+from linewright.web.planned import Begun
 from linewright.web.spans import Spans, sums_at, week_start_us
 
 __all__ = ["Follower", "Happening"]
@@ -75,6 +76,7 @@ class Follower:
         since_us: Since when each server is in its mode; -1 if since before that.
         happenings: What was worth telling lately.
         spans: Sums at the start of shift, day and week.
+        begun: What was begun lately, of a line that follows a schedule.
 
     Raises:
         JournalError: It is no journal, was changed, or leads elsewhere with this
@@ -112,6 +114,7 @@ class Follower:
         self.since_us = np.full(n_servers, 0 if snapshot is None else -1)
         self.happenings: deque[Happening] = deque(maxlen=_N_HAPPENINGS)
         self.spans = Spans(self.line, begun_us)
+        self.begun = None if self.core.by_schedule is None else Begun(self.core)
         if snapshot is None:
             self.spans.begin(sums_at(self.core.state, 0))
 
@@ -139,6 +142,8 @@ class Follower:
         if record.at_us >= self.spans.next_us:
             self.spans.pass_to(record.at_us, self.core.state)
         redo(self.core, record, stored.seq)
+        if self.begun is not None:
+            self.begun.take(record)
         self.next_seq = stored.seq + 1
         names = self.core.lowered.names
         for i, (kind, row, product, serial, *_) in enumerate(record.rows):

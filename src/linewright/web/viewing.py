@@ -26,6 +26,7 @@ from linewright.report.routes import finals, station_order
 from linewright.version import __version__
 from linewright.web.following import Follower, Happening
 from linewright.web.foretelling import Ahead
+from linewright.web.planned import Planned
 from linewright.web.spans import SPANS, StationSpan, sums_at
 
 __all__ = ["Items", "Viewing"]
@@ -50,6 +51,7 @@ class Viewing:
         self._orders = np.zeros((5, 0), np.int64)
         self._order_items: Items = {}
         self._alarms: set[int] = set()
+        self._planned: Planned | None = None
 
     # ------------------------------------------------------------ what stays
 
@@ -108,6 +110,7 @@ class Viewing:
                 for state in STATES
             ],
             "spans": list(SPANS),
+            "follows": opening.follows,
             "orders": [self._order_about(orders, i) for i in range(len(orders.names))],
         }
 
@@ -149,7 +152,10 @@ class Viewing:
         return items
 
     def spans(self) -> Items:
-        """Return the states and the OEE of every station over each span of time."""
+        """Return the states and the OEE of every station over each span of time.
+
+        With them goes the schedule, of a line that follows one.
+        """
         follower = self._follower
         now = sums_at(follower.core.state, follower.core.now_us)
         items: Items = {}
@@ -159,7 +165,24 @@ class Viewing:
                 found = follower.spans.station(name, k, now)
                 if found is not None:
                     items[f"kpi/{name}/{k}"] = _kpi(found)
-        return items
+        return items | self._schedule()
+
+    def _schedule(self) -> Items:
+        """Return the schedule against what happened, where one is followed."""
+        core, begun = self._follower.core, self._follower.begun
+        if begun is None:
+            return {}
+        if self._planned is None or not self._planned.is_of(core, begun):
+            self._planned = Planned(core, begun, self._stamp, self._short)
+        return self._planned.items()
+
+    def _short(self, at_us: int, width_us: int) -> str:
+        """Return a time as it stands on an axis of some length."""
+        local = self._local(at_us)
+        if width_us <= 8 * 3_600_000_000:
+            return f"{local:%H:%M}"
+        day = f"{local.day} {local:%b}"
+        return f"{day} {local:%H:%M}" if width_us <= 8 * 86_400_000_000 else day
 
     def ahead(self, found: Ahead | None, problem: str) -> Items:
         """Return what is foretold: of the orders, of the day, and of the targets.

@@ -4,6 +4,7 @@ import { Details } from "/details.js";
 import { count, el, mark, say, span } from "/dom.js";
 import { LineView } from "/line.js";
 import { Alarms, Doubts, Events, Figures, Orders, Products, Targets } from "/lists.js";
+import { Schedule } from "/schedule.js";
 import { follow } from "/stream.js";
 
 const QUIET_S = 30; // without a record, from which on the page says so loudly
@@ -28,6 +29,7 @@ const products = new Products(about);
 const targets = new Targets();
 const alarms = new Alarms(about);
 const events = new Events({ onUnit: (name) => details.unit(name) });
+const schedule = new Schedule(about, clock);
 const { you } = about;
 say(by("you"), you.name ? `${you.name}, ${you.role}` : you.role);
 by("commands").hidden = you.role !== "viewer";
@@ -67,8 +69,10 @@ function tell(key, n, isBad = false) {
 function onItems(items, { seq }) {
   const changed = line.update(items);
   for (const part of [orders, products, targets, doubts, alarms, events, figures]) part.update(items);
+  if (items.clock) Object.assign(clock, items.clock);
+  schedule.update(items);
   if (items.clock) {
-    Object.assign(clock, items.clock);
+    schedule.tick();
     say(by("date"), items.clock.date);
     say(by("time"), items.clock.time);
     say(by("zone"), items.clock.zone);
