@@ -98,7 +98,8 @@ EXAMPLES = {
     "linewright schedule plant.yaml --orders week.csv --replications 100\n"
     "linewright schedule plant.yaml --objective late_orders,makespan\n"
     'linewright schedule plant.yaml --former schedule --frozen "2 d" '
-    "--objective tardiness,stability",
+    "--objective tardiness,stability\n"
+    'linewright schedule plant.yaml --from plant.journal --frozen "2 h" --out better',
     "why": "linewright why plant.yaml --at 3d10:42 weld\n"
     'linewright why plant.yaml --at "2027-01-07 10:42" frame:17',
     "trace": "linewright trace plant.journal trainer:17\n"
@@ -501,7 +502,11 @@ def _add_schedule(verbs: Any) -> None:
     add("--limit", metavar="TIME", default="60s", help=text)
     text = "a schedule before this one, as --out or a file: what is new is put into it"
     add("--former", metavar="PATH", help=text)
-    text = "time from the start in which the former schedule stays as it is: 2 d"
+    text = "journal of a line that follows a schedule: what is left of it is scheduled "
+    text += "from how it is now; --former is then what it follows, by default"
+    add("--from", metavar="JOURNAL", dest="from_", help=text)
+    text = "time from the start, with --from from now, in which the former schedule "
+    text += "stays as it is: 2 d"
     add("--frozen", metavar="TIME", help=text)
     text = "simulations that say how likely each order is in time; none by default"
     add("--replications", metavar="N", type=int, default=0, help=text)

@@ -30,6 +30,7 @@ from linewright.stats.intervals import wilson_interval
 
 __all__ = [
     "Forecast",
+    "expected_left_us",
     "forecast",
     "order_rows",
     "product_rows",
@@ -168,21 +169,44 @@ def simulated_state(core: Core, lowered: Lowered, draws: t.Draws) -> t.State:
 def _go_on(ends: Outside, core: Core, job: Job, now_us: int) -> None:
     """Give a job that has begun the time that it still takes."""
     action, state, s = BY_NAME[job.action], ends.state, job.row
+    total_us, left_us = _time_of(ends, core, job, now_us)
     if action.phase < 0:
-        total_us = _longer(ends, action.question, job, now_us - job.at_us)
-        left_us = max(total_us - (now_us - job.at_us), 0)
         ends.answer(action.question, s, left_us)
         return
-    if s in core.early:
-        total_us = left_us = 0
-    else:
-        worked_us = core.worked_us(job, now_us)
-        total_us = _longer(ends, action.question, job, worked_us)
-        left_us = max(total_us - worked_us, 0)
     if state.servers["running"][s]:
         ends.answer(action.question, s, left_us)
     state.servers["remaining"][s] = left_us
     state.servers["total"][s] = total_us
+
+
+def _time_of(ends: Outside, core: Core, job: Job, now_us: int) -> tuple[int, int]:
+    """Draw how long a job takes in all, and from now on."""
+    action = BY_NAME[job.action]
+    if action.phase >= 0 and job.row in core.early:
+        return 0, 0
+    passed_us = now_us - job.at_us
+    if action.phase >= 0:
+        passed_us = core.worked_us(job, now_us)
+    total_us = _longer(ends, action.question, job, passed_us)
+    return total_us, max(total_us - passed_us, 0)
+
+
+def expected_left_us(core: Core, seed: int, n_draws: int) -> dict[str, int]:
+    """Return how long each open job still takes, on average.
+
+    Args:
+        core: The running line; it is not changed.
+        seed: Seed of all streams.
+        n_draws: Of how many times the mean is taken; where they are certain, all are
+            the same.
+    """
+    sums = dict.fromkeys(core.jobs, 0)
+    for number in range(1, n_draws + 1):
+        draws = new_draws(core.lowered, seed, number)
+        ends = Outside(core.lowered.tables, resumed_state(core.state, 0, 0), draws)
+        for job in core.jobs.values():
+            sums[job.id] += _time_of(ends, core, job, core.now_us)[1]
+    return {name: round(total / n_draws) for name, total in sums.items()}
 
 
 def _longer(ends: Outside, question: int, job: Job, passed_us: int) -> int:

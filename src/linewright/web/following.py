@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from linewright import tables as t
+from linewright.control.begun import Begun
 from linewright.control.controller import redo
 from linewright.control.core import Core
 from linewright.control.journal import Stored
@@ -17,7 +18,6 @@ from linewright.control.openings import laid_out
 from linewright.control.places import Place, place_of
 from linewright.control.reading import open_reader
 from linewright.model.line import Line
-from linewright.web.planned import Begun
 from linewright.web.spans import Spans, sums_at, week_start_us
 
 __all__ = ["Follower", "Happening"]
@@ -25,6 +25,7 @@ __all__ = ["Follower", "Happening"]
 _YEAR_US = 366 * 86_400_000_000
 _MOST_AT_ONCE = 2_000
 _N_HAPPENINGS = 60
+_MOST_BEGUN = 4_000
 _TOLD = {
     t.T_EXIT: "finished",
     t.T_SCRAP: "scrapped",
@@ -114,7 +115,9 @@ class Follower:
         self.since_us = np.full(n_servers, 0 if snapshot is None else -1)
         self.happenings: deque[Happening] = deque(maxlen=_N_HAPPENINGS)
         self.spans = Spans(self.line, begun_us)
-        self.begun = None if self.core.by_schedule is None else Begun(self.core)
+        self.begun = (
+            None if self.core.by_schedule is None else Begun(self.core, _MOST_BEGUN)
+        )
         if snapshot is None:
             self.spans.begin(sums_at(self.core.state, 0))
 
