@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from linewright.control.begun import Begun
 from linewright.control.core import Core
 from linewright.control.emulation import Emulation
-from linewright.control.present import present
+from linewright.control.present import going_on, present
 from linewright.lower import Lowered
 from linewright.schedule.following import line_that_follows, plan_of
 from linewright.schedule.rescheduling import reschedule_line
@@ -47,7 +46,8 @@ def rescheduled(
     core = emulation.controller.core
     at_us = core.now_us
     now = present(core, history(lowered, journal), 0)
-    again = reschedule_line(line, now, plan, limit_s=1.0)
+    goes_on = going_on(core, 3 * HORIZON_US, 0)
+    again = reschedule_line(line, now, plan, going_on=goes_on, limit_s=1.0)
     return again, emulation, journal, at_us
 
 

@@ -86,7 +86,8 @@ EXAMPLES = {
     'linewright ledger plant.yaml --realised 1=43.2 --by "Production control"',
     "brief": "linewright brief plant.yaml --out plant.html\n"
     "linewright brief results/plant\n"
-    "linewright brief plant.yaml --bottleneck today --improvement today",
+    "linewright brief plant.yaml --bottleneck today --improvement today\n"
+    "linewright brief plant.yaml --schedule schedule",
     "balance": "linewright balance tasks.csv --cycle-time 12min\n"
     "linewright balance tasks.csv --stations 8 --json\n"
     "linewright balance tasks.csv --stations 6..10 --mix A=3,B=2",
@@ -314,6 +315,8 @@ def _add_study_verbs(verbs: Any) -> None:
     brief.add_argument("--losses", metavar="FILE_OR_DIR", help=text)
     text = "folder that `linewright plan --out` wrote"
     brief.add_argument("--plan", metavar="DIR", help=text)
+    text = "folder that `linewright schedule --out` wrote"
+    brief.add_argument("--schedule", metavar="DIR", help=text)
     _add_balance(verbs)
 
 

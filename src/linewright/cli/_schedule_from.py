@@ -29,7 +29,11 @@ def scheduled_from(
         ModelError: Orders or the former schedule cannot be read; with all findings.
     """
     from linewright.control.openings import standing  # noqa: PLC0415 - slow
-    from linewright.control.present import begun_of, present  # noqa: PLC0415
+    from linewright.control.present import (  # noqa: PLC0415
+        begun_of,
+        going_on,
+        present,
+    )
     from linewright.schedule.rescheduling import reschedule_line  # noqa: PLC0415
     from linewright.units import parse_duration_us  # noqa: PLC0415
 
@@ -48,12 +52,15 @@ def scheduled_from(
         msg = f"{args.from_} follows no schedule yet; give one to run --schedule"
         raise LinewrightError(msg)
     former = by.plan if args.former is None else _former(args.former, line)
-    now = present(core, begun_of(args.from_), found.opening.seed)
+    seed = found.opening.seed
+    now = present(core, begun_of(args.from_), seed)
+    until_us = found.line.study.horizon
     return reschedule_line(
         line,
         now,
         former,
         _more(args, line, set(by.orders)),
+        going_on=going_on(core, until_us, seed),
         objectives=tuple(name.strip() for name in args.objective.split(",")),
         limit_s=limit_s,
         workers=args.workers,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -226,7 +226,12 @@ class BySchedule:
 
 
 def run_by_schedule(
-    by: BySchedule, lowered: Lowered, state: t.State, draws: t.Draws, until_us: int
+    by: BySchedule,
+    lowered: Lowered,
+    state: t.State,
+    draws: t.Draws,
+    until_us: int,
+    on_trace: Callable[[t.Ints], None] | None = None,
 ) -> tuple[int, t.State]:
     """Simulate a line that follows a schedule until a time.
 
@@ -236,6 +241,7 @@ def run_by_schedule(
         state: Its state; it is not to be used after this.
         draws: Streams of the replication.
         until_us: The time.
+        on_trace: Takes rows of the trace, of a state that is traced.
 
     Returns:
         Why the kernel stopped (a code of `tables`), and the state.
@@ -243,7 +249,9 @@ def run_by_schedule(
     while True:
         wake_us = by.next_us()
         stop_us = until_us if wake_us is None else min(wake_us, until_us)
-        code, state = run_until(lowered, state, draws, stop_us, caller=by)
+        code, state = run_until(
+            lowered, state, draws, stop_us, on_trace=on_trace, caller=by
+        )
         if code not in _GOES_ON or wake_us is None or wake_us > until_us:
             return code, state
         if not (stations := by.wake(state)):

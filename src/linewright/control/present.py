@@ -15,20 +15,23 @@ import numpy as np
 
 from linewright import tables as t
 from linewright.control.begun import Begun
-from linewright.control.by_schedule import BySchedule
+from linewright.control.by_schedule import BySchedule, run_by_schedule
 from linewright.control.core import Core
-from linewright.control.forecast import expected_left_us
+from linewright.control.forecast import expected_left_us, simulated_state
 from linewright.control.jobs import BY_NAME
 from linewright.control.openings import laid_out
 from linewright.control.places import Place
 from linewright.control.reading import open_reader
+from linewright.control.records import Record
+from linewright.lower import new_draws
 from linewright.model.line import Line
-from linewright.schedule.continuing import InLine, Now, Work
+from linewright.schedule.continuing import InLine, Key, Now, Times, Work
 from linewright.schedule.following import PlannedJob
 
-__all__ = ["begun_of", "present"]
+__all__ = ["begun_of", "going_on", "present"]
 
 _N_DRAWS = 25
+_N_ROWS = 1 << 14
 _AT_WORK = (t.ON_SERVER, t.BLOCKED_ON_SERVER)
 
 
@@ -62,6 +65,41 @@ def present(core: Core, begun: Begun, seed: int) -> Now:
     return _Looker(core, core.by_schedule, begun, seed).now()
 
 
+def going_on(core: Core, until_us: int, seed: int) -> dict[Key, Times]:
+    """Simulate a line as it goes on by its schedule; return what it does from now on.
+
+    Args:
+        core: The line, which follows a schedule; it is not changed.
+        until_us: When to stop at the latest.
+        seed: Seed of all streams.
+    """
+    assert core.by_schedule is not None
+    lowered, by = core.lowered, core.by_schedule.copy()
+    draws = new_draws(lowered, seed, 1)
+    state = simulated_state(core, lowered, draws)
+    n_rows = _N_ROWS + 16 * int(lowered.tables.settings[t.S_MARGIN])
+    state = state._replace(trace=np.zeros((n_rows, len(t.TRACE_COLUMNS)), np.int64))
+    state.clock["tracing"] = 1
+    begun = Begun(core)
+
+    def take(rows: t.Ints) -> None:
+        for at_us, *row in rows.tolist():
+            begun.take(Record("", at_us, {}, [row]))
+
+    run_by_schedule(by, lowered, state, draws, until_us, take)
+    names, found = lowered.names, {}
+    first = lowered.tables.stations["first_server"]
+    for real in begun.bars:
+        job = by.job_of(real.order)
+        if job is None or real.end_us < 0:
+            continue
+        k = int(core.state.servers["station"][real.server])
+        key = job.order or job.part, job.part, names.operations[real.step]
+        server = real.server - int(first[k])
+        found[key] = names.stations[k], server, real.begin_us, real.end_us
+    return found
+
+
 class _Looker:
     """Looks at a line, part by part."""
 
@@ -79,6 +117,7 @@ class _Looker:
         self._left_us: Counter[int] = Counter()
         self._phase: dict[int, str] = {}
         self._on_the_way: dict[int, int] = {}
+        self._returning: list[tuple[str, int]] = []
         self._look_at_jobs(expected_left_us(core, seed, _N_DRAWS))
         self._servers: dict[int, dict[str, int]] = {}
         for real in begun.bars:
@@ -99,6 +138,9 @@ class _Looker:
                 self._left_us[int(modes["server"][job.row])] += left_us[job.id]
             elif job.action == "move":
                 self._on_the_way[job.row] = left_us[job.id]
+            elif job.action == "return":
+                name = self._core.lowered.names.stocks[job.row]
+                self._returning.append((name, left_us[job.id]))
 
     def now(self) -> Now:
         """Return how it is."""
@@ -131,6 +173,7 @@ class _Looker:
             dict(stock),
             dict(self._setups()),
             dict(self._down()),
+            tuple(self._returning),
             tuple(
                 text if n == 1 else f"{text} ({n} times)"
                 for text, n in self._notes.items()

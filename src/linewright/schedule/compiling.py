@@ -61,7 +61,14 @@ from linewright.schedule.problem import (
 )
 from linewright.schedule.scheduled import certain, left_out
 
-__all__ = ["MOST_OPERATIONS", "Compiled", "Families", "compile_jobs", "compile_line"]
+__all__ = [
+    "MOST_OPERATIONS",
+    "Compiled",
+    "Families",
+    "calendar_of",
+    "compile_jobs",
+    "compile_line",
+]
 
 MOST_OPERATIONS = 1_000_000
 _PHASES = (("setup", SETUP), ("load", LOAD), ("process", PROCESS), ("unload", UNLOAD))
@@ -533,6 +540,14 @@ class _Compiler:
             )
             for row, order in enumerate(self._orders)
         )
+
+
+def calendar_of(line: Line, station: str, horizon_us: int) -> Calendar | None:
+    """Return when a station is on, up to a time; none: always."""
+    steps = station_schedule(line, station)
+    if all(name is None for _, name in steps):
+        return None
+    return _spans(schedule_ticks(line, steps, horizon_us), horizon_us)
 
 
 class Families:

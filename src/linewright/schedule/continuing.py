@@ -34,10 +34,16 @@ from linewright.schedule.problem import (
 )
 from linewright.schedule.scheduled import certain
 
-__all__ = ["InLine", "Now", "Work", "problem_from"]
+__all__ = ["InLine", "Key", "Now", "Times", "Work", "problem_from"]
 
 ServerAt = tuple[str, int]
 """A station and the number of its server, from 0."""
+
+Key = tuple[str, str, str]
+"""Order, part and operation."""
+
+Times = tuple[str, int, int, int]
+"""Station, server from 0, begin and end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,8 @@ class Now:
         stock: Parts in stores that are of no order, by product.
         setups: What each server is set up for, as the tables number it.
         down: How long servers without work are down, where they are.
+        returning: Tools and cards on their way back, each by its name, and for how
+            long.
         notes: What of it cannot be said to a scheduler, in sentences.
     """
 
@@ -100,12 +108,13 @@ class Now:
     stock: Mapping[str, int]
     setups: Mapping[ServerAt, int]
     down: Mapping[ServerAt, int]
+    returning: tuple[tuple[str, int], ...] = ()
     notes: tuple[str, ...] = ()
 
 
 def problem_from(
     line: Line, now: Now, more: Sequence[DatedOrder], horizon_us: int
-) -> tuple[Compiled, dict[tuple[str, str, str], int]]:
+) -> tuple[Compiled, dict[Key, int]]:
     """Return the problem of what a line has still to do.
 
     Args:
@@ -337,6 +346,8 @@ class _Present:
         n = len(self._operations)
         for server in {*now.setups, *now.down} - self._busy:
             self._stand(server)
+        for name, left_us in now.returning:
+            self._return(name, left_us)
         self._unshown |= set(range(n, len(self._operations)))
 
     def compiled(self) -> Compiled:
@@ -469,6 +480,16 @@ class _Present:
         self._operations.append(
             Operation("as it is", name, (mode,), fixed=Fixed(0, server[1], begin_us))
         )
+
+    def _return(self, name: str, left_us: int) -> None:
+        """Say how long a tool is not there yet."""
+        resources = self._compiled.problem.resources
+        row = next((r for r, one in enumerate(resources) if one.name == name), None)
+        if row is None or not left_us:
+            return  # nothing of the schedule needs it
+        mode = Mode(-1, left_us, needs=(Need((row,), 1, PROCESS),))
+        fixed = Fixed(0, 0, self._now.now_us)
+        self._operations.append(Operation("comes back", name, (mode,), fixed=fixed))
 
     def _links(self) -> Iterator[Link]:
         """Yield the links of what is still to begin."""

@@ -7,7 +7,7 @@ begins before now, and the schedule that is followed until now is the one before
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,12 +17,13 @@ from linewright.model.line import Line
 from linewright.schedule._model import Former
 from linewright.schedule.compiling import Compiled
 from linewright.schedule.conflict import clashing_rules
-from linewright.schedule.continuing import Now, problem_from
+from linewright.schedule.continuing import Key, Now, Times, problem_from
 from linewright.schedule.following import Plan
+from linewright.schedule.keeping import breaks
 from linewright.schedule.listing import PRIORITIES, can_be_placed, listed, replaced
 from linewright.schedule.measures import measures
 from linewright.schedule.orders import DatedOrder
-from linewright.schedule.problem import Fixed, Solution
+from linewright.schedule.problem import Fixed, Ints, Problem, Solution
 from linewright.schedule.scheduling import Schedule
 from linewright.schedule.solving import (
     DEFAULT_OBJECTIVES,
@@ -45,6 +46,7 @@ def reschedule_line(  # noqa: PLR0913
     former: Plan,
     more: Sequence[DatedOrder] = (),
     *,
+    going_on: Mapping[Key, Times] | None = None,
     objectives: Sequence[str] = DEFAULT_OBJECTIVES,
     limit_s: float = 60.0,
     workers: int | None = None,
@@ -59,6 +61,8 @@ def reschedule_line(  # noqa: PLR0913
         now: How it is.
         former: The schedule before this one.
         more: Orders that are in no schedule yet.
+        going_on: What the line does as it goes on by the schedule before; where that is
+            a schedule, the search begins from it.
         objectives: What counts, the most important first.
         limit_s: Seconds of search.
         workers: Threads of CP-SAT; 8 at least.
@@ -88,7 +92,9 @@ def reschedule_line(  # noqa: PLR0913
         msg = "all orders are done, and nothing is left to schedule"
         raise LinewrightError(msg)
     at = _former_at(compiled, rows, former)
-    hint = _first(compiled, at, now.now_us)
+    hint = _gone_on(compiled, rows, going_on or {})
+    if hint is None:
+        hint = _first(compiled, at, now.now_us)
     notes = list(compiled.left_out)
     if frozen_us:
         compiled, n_late = _frozen(compiled, at, hint, now.now_us, frozen_us)
@@ -97,7 +103,8 @@ def reschedule_line(  # noqa: PLR0913
                 f"{n_late} operations of the frozen time cannot begin as planned, and "
                 "are scheduled anew"
             )
-        hint = _first(compiled, at, now.now_us)
+        if hint is None or breaks(compiled.problem, hint):
+            hint = _first(compiled, at, now.now_us)
     solved = solve(
         compiled.problem,
         objectives=objectives,
@@ -144,6 +151,59 @@ def _former_at(
             if problem.stations[mode.station].name == one.station:
                 found[o] = (m, one.server - 1, one.begin_us)
     return found
+
+
+def _gone_on(
+    compiled: Compiled, rows: Mapping[Key, int], going_on: Mapping[Key, Times]
+) -> Solution | None:
+    """Return what the line does as it goes on, if that is a schedule of all of it."""
+    problem = compiled.problem
+    n = len(problem.operations)
+    modes, servers, begins, ends = np.full((4, n), -1, np.int64)
+    for o, operation in enumerate(problem.operations):
+        if operation.fixed is not None:
+            fixed, mode = operation.fixed, operation.modes[operation.fixed.mode]
+            modes[o], servers[o], begins[o] = fixed.mode, fixed.server, fixed.begin_us
+            ends[o] = problem.end_of(mode, fixed.begin_us, mode.work_us)
+    for key, (station, server, begin_us, end_us) in going_on.items():
+        o = rows.get(key, -1)
+        if o < 0 or problem.operations[o].fixed is not None:
+            continue
+        for m, mode in enumerate(problem.operations[o].modes):
+            if problem.stations[mode.station].name == station:
+                modes[o], servers[o], begins[o], ends[o] = m, server, begin_us, end_us
+    if (ends < 0).any():
+        return None
+    setups, batch = _setups_and_batches(problem, modes, servers, begins)
+    found = Solution(modes, servers, begins, setups, ends, ends.copy(), batch)
+    return None if breaks(problem, found) else found
+
+
+def _setups_and_batches(
+    problem: Problem, modes: Ints, servers: Ints, begins: Ints
+) -> tuple[Ints, Ints]:
+    """Return the setups that the order of the begins calls for, and who is together."""
+    n = len(problem.operations)
+    setups, batch = np.zeros(n, np.int64), np.full(n, -1, np.int64)
+    last: dict[tuple[int, int], tuple[int, int, int, int]] = {}
+    n_batches = 0
+    for o in np.lexsort((np.arange(n), begins)).tolist():
+        operation = problem.operations[o]
+        mode = operation.modes[int(modes[o])]
+        server = mode.station, int(servers[o])
+        if mode.station < 0:
+            continue
+        at_us, family, before, number = last.get(server, (-1, -1, -1, -1))
+        if operation.batching is not None and at_us == begins[o]:
+            setups[o], batch[o] = setups[before], number
+            continue
+        setups[o] = problem.setup_us(mode.station, family, mode.family)
+        if operation.batching is not None:
+            batch[o] = number = n_batches
+            n_batches += 1
+        family = mode.family if mode.family >= 0 else family
+        last[server] = int(begins[o]), family, o, number
+    return setups, batch
 
 
 def _first(compiled: Compiled, former: Former, now_us: int) -> Solution | None:
