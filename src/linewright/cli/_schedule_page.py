@@ -70,7 +70,7 @@ def _bars(schedule: Schedule) -> Iterator[Bar]:
     problem = compiled.problem
     for o, operation in enumerate(problem.operations):
         mode = operation.modes[int(solution.mode[o])]
-        if mode.station < 0:
+        if mode.station < 0 or o in compiled.unshown:
             continue
         job = compiled.jobs[int(compiled.job_of[o])]
         begin, end = int(solution.begin_us[o]), int(solution.end_us[o])
@@ -83,7 +83,7 @@ def _bars(schedule: Schedule) -> Iterator[Bar]:
             operation.name,
             problem.stations[mode.station].name,
             int(solution.server[o]),
-            begin,
+            compiled.begun_us.get(o, begin),
             work - begin,
             end,
             max(int(solution.leave_us[o]), end),

@@ -91,6 +91,7 @@ class Compiled:
         calendars: What each calendar of the problem comes from.
         unshown: Operations that are over, or stand for what a server does otherwise.
         begun_us: When operations really began that the problem has begin later.
+        made_for: Orders for which jobs were begun that are of another one by now.
     """
 
     line: Line
@@ -105,6 +106,7 @@ class Compiled:
     calendars: tuple[Steps, ...]
     unshown: frozenset[int] = frozenset()
     begun_us: Mapping[int, int] = field(default_factory=dict)
+    made_for: Mapping[int, str] = field(default_factory=dict)
 
     def until(self, horizon_us: int) -> Compiled:
         """Return the same with calendars that are laid out as far as a time."""

@@ -135,10 +135,11 @@ def problem_from(
     kept = [text for text in found.left_out if text != "units in process at the start"]
     rows = {}
     for o, operation in enumerate(compiled.problem.operations):
-        order = left.orders[left.jobs[int(compiled.job_of[o])].order].id
+        job = int(compiled.job_of[o])
+        order = left.made_for.get(job, left.orders[left.jobs[job].order].id)
         rows[order, operation.part, operation.name] = o
     notes = (*kept, *now.notes, *left.notes)
-    return replace(found, left_out=notes), rows
+    return replace(found, left_out=notes, made_for=left.made_for), rows
 
 
 # ---------------------------------------------------------------- jobs
@@ -152,6 +153,7 @@ class _Left:
         jobs: Their jobs, those of each order together.
         in_line: For each job the part that it is, if that is in the line.
         notes: What is not in it, in sentences.
+        made_for: Orders for which jobs were begun that are of another one by now.
     """
 
     def __init__(
@@ -168,6 +170,7 @@ class _Left:
         self.orders: list[DatedOrder] = []
         self.jobs: list[Job] = []
         self.in_line: list[InLine | None] = []
+        self.made_for: dict[int, str] = {}
         self._of_schedule({order.id: order for order in orders_of(line)})
         self._of_orders(more)
 
@@ -272,6 +275,7 @@ class _Left:
                 continue
             if j not in row_of:  # its own order is done
                 row_of[j] = self._add(j, self.jobs[row_of[parent[0]]].order)
+                self.made_for[row_of[j]] = self._planned[j].order
             row = row_of[j]
             above = row_of[parent[0]]
             self.jobs[row] = replace(self.jobs[row], parent=above, at_step=parent[1])

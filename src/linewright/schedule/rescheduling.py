@@ -27,6 +27,7 @@ from linewright.schedule.problem import Fixed, Ints, Problem, Solution
 from linewright.schedule.scheduling import Schedule
 from linewright.schedule.solving import (
     DEFAULT_OBJECTIVES,
+    Level,
     Progress,
     require_ortools,
     require_sense,
@@ -115,16 +116,31 @@ def reschedule_line(  # noqa: PLR0913
         seed=seed % 2**31,
         on_progress=on_progress,
     )
-    if solved.solution is None:
+    solution, status, method = solved.solution, solved.status, solved.method
+    if solution is None and status != "infeasible":
+        solution = _gone_on(compiled, rows, going_on or {}, is_any=True)
+        status, method = "dispatched", "going on by the former schedule"
+        notes.append(
+            "nothing was found in the time (--limit): the line goes on by the former "
+            "schedule, with the times of one simulated future"
+        )
+    if solution is None:
         raise _none(compiled, solved.status, limit_s)
-    solution = solved.solution
+    levels = solved.levels or tuple(
+        Level(name, value, 0)
+        for name, value in zip(
+            objectives,
+            measures(compiled.problem, solution, objectives, at),
+            strict=True,
+        )
+    )
     first = solution if hint is None else hint
     schedule = Schedule(
         compiled,
         solution,
-        solved.status,
-        solved.levels,
-        solved.method,
+        status,
+        levels,
+        method,
         "the former schedule",
         measures(compiled.problem, first, objectives, at),
         time.perf_counter() - start,
@@ -133,6 +149,8 @@ def reschedule_line(  # noqa: PLR0913
         (),
         (),
     )
+    if status == "dispatched":
+        return schedule
     return replace(schedule, late=causes_of(compiled, solution))
 
 
@@ -154,9 +172,16 @@ def _former_at(
 
 
 def _gone_on(
-    compiled: Compiled, rows: Mapping[Key, int], going_on: Mapping[Key, Times]
+    compiled: Compiled,
+    rows: Mapping[Key, int],
+    going_on: Mapping[Key, Times],
+    *,
+    is_any: bool = False,
 ) -> Solution | None:
-    """Return what the line does as it goes on, if that is a schedule of all of it."""
+    """Return what the line does as it goes on, if that is a schedule of all of it.
+
+    With `is_any` also where it is none by all rules, such as with random times.
+    """
     problem = compiled.problem
     n = len(problem.operations)
     modes, servers, begins, ends = np.full((4, n), -1, np.int64)
@@ -176,7 +201,7 @@ def _gone_on(
         return None
     setups, batch = _setups_and_batches(problem, modes, servers, begins)
     found = Solution(modes, servers, begins, setups, ends, ends.copy(), batch)
-    return None if breaks(problem, found) else found
+    return None if not is_any and breaks(problem, found) else found
 
 
 def _setups_and_batches(

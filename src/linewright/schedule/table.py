@@ -86,7 +86,8 @@ def _in_time(solution: Solution) -> list[int]:
 def _row(compiled: Compiled, solution: Solution, zone: _Zone, o: int) -> dict[str, Any]:
     problem = compiled.problem
     operation = problem.operations[o]
-    job = compiled.jobs[int(compiled.job_of[o])]
+    row = int(compiled.job_of[o])
+    job = compiled.jobs[row]
     order = compiled.orders[job.order]
     mode = operation.modes[int(solution.mode[o])]
     begin, setup = int(solution.begin_us[o]), int(solution.setup_us[o])
@@ -95,7 +96,7 @@ def _row(compiled: Compiled, solution: Solution, zone: _Zone, o: int) -> dict[st
     work = problem.end_of(mode, begin, setup, 0) if setup else begin
     batch = int(solution.batch[o]) if len(solution.batch) else -1
     return {
-        "order": order.id,
+        "order": compiled.made_for.get(row, order.id),
         "part": operation.part,
         "product": job.product,
         "operation": operation.name,

@@ -6,8 +6,7 @@ from linewright.report.facts import Facts
 from linewright.report.gantt.page import gantt_page
 from linewright.report.gantt.scene import Asked
 from linewright.report.parts import Column, Section, Table
-from linewright.report.sections.plan import day
-from linewright.report.words import DASH, counted, name
+from linewright.report.words import DASH, NBSP, counted, name
 
 __all__ = ["section"]
 
@@ -31,13 +30,15 @@ def section(facts: Facts) -> Section | None:
     latest = sorted(schedule.orders, key=lambda order: (-_late_us(order), order.name))
     rows = tuple(_row(facts, order) for order in latest[:_MOST_ROWS])
     more = n - len(rows)
-    notes = [f"{label}: {text}." for label, text in schedule.summary[2:]]
+    told = [f"{label}: {text}" for label, text in schedule.summary[2:]]
+    notes = [f"{'; '.join(told).capitalize()}."] if told else []
     if more > 0:
         notes.append(f"{more} more orders are in the chart.")
     notes += [f"Not in the schedule: {text}." for text in schedule.notes]
     columns = (
-        Column("order"), Column("units", numeric=True), Column("product"),
-        Column("due"), Column("done"), Column("late", numeric=True),
+        Column("order", numeric=False), Column("product", numeric=False),
+        Column("units"), Column("due", numeric=False),
+        Column("done", numeric=False), Column("late"),
     )  # fmt: skip
     return Section(
         key="schedule",
@@ -55,13 +56,20 @@ def _late_us(order: Asked) -> int:
     return max(order.done_us - order.due_us, 0)
 
 
+def _when(facts: Facts, at_us: int | None) -> str:
+    if at_us is None:
+        return DASH
+    at = facts.local(at_us)
+    return f"{at.day}{NBSP}{at:%b}{NBSP}{at:%Y} {at:%H:%M}"
+
+
 def _row(facts: Facts, order: Asked) -> tuple[str, ...]:
     late_h = _late_us(order) / 3.6e9
     return (
         name(order.name),
-        f"{order.quantity:,}",
         name(order.product),
-        DASH if order.due_us is None else day(facts, order.due_us),
-        day(facts, order.done_us),
+        f"{order.quantity:,}",
+        _when(facts, order.due_us),
+        _when(facts, order.done_us),
         f"{late_h:,.1f} h" if late_h else DASH,
     )
