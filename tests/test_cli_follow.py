@@ -70,6 +70,7 @@ def test_a_line_is_scheduled_anew_on_its_way(folder: Path, capsys: Said) -> None
     assert after.by_schedule.hash != before.by_schedule.hash
     assert (wanted(after).finished >= 0).all()
     assert wanted(after).done.sum() == 3
+    capsys.readouterr()
     assert main(["verify", journal, "--redo", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["redone"]
     assert main([*command]) == 2
