@@ -48,7 +48,7 @@ def rescheduled(
     core = emulation.controller.core
     at_us = core.now_us
     now = present(core, history(lowered, journal), 0)
-    goes_on = going_on(core, 3 * HORIZON_US, 0)
+    goes_on = going_on(core, line, 3 * HORIZON_US, 0)
     again = reschedule_line(line, now, plan, going_on=goes_on, limit_s=1.0)
     return again, emulation, journal, at_us
 
@@ -88,7 +88,7 @@ def test_what_is_frozen_stays_and_nothing_else_begins_then() -> None:
     plan = core.by_schedule.plan
     now = present(core, history(core.lowered, journal), 0)
     frozen_us = 8 * 3_600_000_000
-    goes_on = going_on(core, 3 * HORIZON_US, 0)
+    goes_on = going_on(core, again.line, 3 * HORIZON_US, 0)
     more = DatedOrder("hot", plan.jobs[0].product, 1, 0, now_us + frozen_us, 9)
     kept = reschedule_line(
         again.line,

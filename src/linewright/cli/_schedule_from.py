@@ -60,7 +60,7 @@ def scheduled_from(
         now,
         former,
         _more(args, line, set(by.orders)),
-        going_on=going_on(core, until_us, seed),
+        going_on=going_on(core, line, until_us, seed),
         objectives=tuple(name.strip() for name in args.objective.split(",")),
         limit_s=limit_s,
         workers=args.workers,

@@ -9,7 +9,7 @@ orders have dates with probabilities.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,13 +140,19 @@ def _last(ends_us: Ints) -> int:
     return -1 if ends_us.min() < 0 else int(ends_us.max())
 
 
-def simulated_state(core: Core, lowered: Lowered, draws: t.Draws) -> t.State:
+def simulated_state(
+    core: Core,
+    lowered: Lowered,
+    draws: t.Draws,
+    left_us: Mapping[str, int] | None = None,
+) -> t.State:
     """Return the line as it stands, ready to be simulated.
 
     Args:
         core: The running line; it is not changed.
         lowered: The line, laid out to the end of the simulation.
         draws: Streams of the replication.
+        left_us: How long each open job still takes; drawn by default.
     """
     state = resumed_state(core.state, 0, 0)
     state = state._replace(trace=np.zeros((0, len(t.TRACE_COLUMNS)), np.int64))
@@ -154,7 +160,7 @@ def simulated_state(core: Core, lowered: Lowered, draws: t.Draws) -> t.State:
     now_us = int(state.clock["now"][0])
     ends = Outside(lowered.tables, state, draws)
     for job in core.jobs.values():
-        _go_on(ends, core, job, now_us)
+        _go_on(ends, core, job, now_us, left_us)
     for m in range(len(state.modes)):
         server = int(lowered.tables.server_modes["server"][m])
         is_down = int(state.servers["down"][server]) == m or state.modes["active"][m]
@@ -166,10 +172,20 @@ def simulated_state(core: Core, lowered: Lowered, draws: t.Draws) -> t.State:
     return state
 
 
-def _go_on(ends: Outside, core: Core, job: Job, now_us: int) -> None:
+def _go_on(
+    ends: Outside,
+    core: Core,
+    job: Job,
+    now_us: int,
+    given_us: Mapping[str, int] | None,
+) -> None:
     """Give a job that has begun the time that it still takes."""
     action, state, s = BY_NAME[job.action], ends.state, job.row
-    total_us, left_us = _time_of(ends, core, job, now_us)
+    if given_us is None:
+        total_us, left_us = _time_of(ends, core, job, now_us)
+    else:
+        left_us = given_us[job.id]
+        total_us = core.worked_us(job, now_us) + left_us
     if action.phase < 0:
         ends.answer(action.question, s, left_us)
         return

@@ -20,13 +20,15 @@ from linewright.control.core import Core
 from linewright.control.forecast import expected_left_us, simulated_state
 from linewright.control.jobs import BY_NAME
 from linewright.control.openings import laid_out
+from linewright.control.ordering import fitted
 from linewright.control.places import Place
 from linewright.control.reading import open_reader
 from linewright.control.records import Record
-from linewright.lower import new_draws
+from linewright.lower import Lowered, new_draws
 from linewright.model.line import Line
 from linewright.schedule.continuing import InLine, Key, Now, Times, Work
-from linewright.schedule.following import PlannedJob
+from linewright.schedule.following import PlannedJob, line_that_follows
+from linewright.schedule.scheduled import without_spread
 
 __all__ = ["begun_of", "going_on", "present"]
 
@@ -65,18 +67,24 @@ def present(core: Core, begun: Begun, seed: int) -> Now:
     return _Looker(core, core.by_schedule, begun, seed).now()
 
 
-def going_on(core: Core, until_us: int, seed: int) -> dict[Key, Times]:
-    """Simulate a line as it goes on by its schedule; return what it does from now on.
+def going_on(core: Core, line: Line, until_us: int, seed: int) -> dict[Key, Times]:
+    """Simulate a line as it goes on by its schedule, without chance.
 
     Args:
         core: The line, which follows a schedule; it is not changed.
+        line: Its model.
         until_us: When to stop at the latest.
-        seed: Seed of all streams.
+        seed: Seed of the streams by which what goes on is prolonged, as for `present`.
+
+    Returns:
+        Where and when each operation is done that is begun from now on.
     """
     assert core.by_schedule is not None
-    lowered, by = core.lowered, core.by_schedule.copy()
+    by = core.by_schedule.copy()
+    lowered = _without_chance(core, line, until_us)
     draws = new_draws(lowered, seed, 1)
-    state = simulated_state(core, lowered, draws)
+    left_us = expected_left_us(core, seed, _N_DRAWS)
+    state = simulated_state(core, lowered, draws, left_us)
     n_rows = _N_ROWS + 16 * int(lowered.tables.settings[t.S_MARGIN])
     state = state._replace(trace=np.zeros((n_rows, len(t.TRACE_COLUMNS)), np.int64))
     state.clock["tracing"] = 1
@@ -98,6 +106,20 @@ def going_on(core: Core, until_us: int, seed: int) -> dict[Key, Times]:
         server = real.server - int(first[k])
         found[key] = names.stations[k], server, real.begin_us, real.end_us
     return found
+
+
+def _without_chance(core: Core, line: Line, until_us: int) -> Lowered:
+    """Return the tables of a line in which times are means and nothing goes wrong.
+
+    All rows of a state stay what they are.
+    """
+    means = line_that_follows(without_spread(line), until_us)
+    asked = core.asked
+    lowered = fitted(means, core.state, asked.came, asked.largest)
+    modes, steps = lowered.tables.modes.copy(), lowered.tables.steps.copy()
+    modes["first"] = modes["every"] = -1
+    steps["good"] = 1.0
+    return lowered._replace(tables=lowered.tables._replace(modes=modes, steps=steps))
 
 
 class _Looker:

@@ -113,7 +113,11 @@ class Now:
 
 
 def problem_from(
-    line: Line, now: Now, more: Sequence[DatedOrder], horizon_us: int
+    line: Line,
+    now: Now,
+    more: Sequence[DatedOrder],
+    horizon_us: int,
+    going_on: Mapping[Key, Times],
 ) -> tuple[Compiled, dict[Key, int]]:
     """Return the problem of what a line has still to do.
 
@@ -122,13 +126,15 @@ def problem_from(
         now: How it is.
         more: Orders that are in no schedule yet.
         horizon_us: Calendars are laid out that far.
+        going_on: What the line does as it goes on: who is served first then gets the
+            component that is done first.
 
     Returns:
         The problem, in which orders are as large as what is left of them; and its
         operations by order, part and name.
     """
     sure = certain(line)
-    left = _Left(line, sure, now, more)
+    left = _Left(line, sure, now, more, going_on)
     compiled = compile_jobs(line, sure, left.orders, tuple(left.jobs), horizon_us)
     lowered = lower(sure.model_copy(update={"orders": (), "in_process": ()}), 0)
     found = _Present(compiled, now, left.in_line, Families(sure, lowered)).compiled()
@@ -157,9 +163,20 @@ class _Left:
     """
 
     def __init__(
-        self, line: Line, sure: Line, now: Now, more: Sequence[DatedOrder]
+        self,
+        line: Line,
+        sure: Line,
+        now: Now,
+        more: Sequence[DatedOrder],
+        going_on: Mapping[Key, Times],
     ) -> None:
         self._sure = sure
+        self._begin_us: dict[tuple[str, str], int] = {}
+        self._end_us: dict[tuple[str, str], int] = {}
+        for (order, part, _), (_, _, begin_us, end_us) in going_on.items():
+            key = order, part
+            self._begin_us[key] = min(self._begin_us.get(key, begin_us), begin_us)
+            self._end_us[key] = max(self._end_us.get(key, end_us), end_us)
         self._there = {part.job: part for part in now.parts}
         self._planned = [*self._there, *now.to_come]
         self._numbers: dict[str, int] = {}
@@ -183,9 +200,10 @@ class _Left:
     def _matched(self, stock: dict[str, int]) -> dict[int, tuple[int, int] | None]:
         """Return for each job that is needed who takes it and in which step.
 
-        Any part of a component serves. Each goes where the schedule had it go, if that
-        one still needs it; else to whoever is first. What lies in stock serves as well,
-        and what is missing then, as where a part was scrapped, is made anew.
+        Any part of a component serves: the first that is done goes to whoever begins
+        first, as the line goes on; where that is not known, to whom the schedule had it
+        go. What lies in stock serves as well, and what is missing then, as where a part
+        was scrapped, is made anew.
         """
         parents: dict[int, tuple[int, int] | None] = {}
         free: dict[str, list[int]] = {}
@@ -195,7 +213,10 @@ class _Left:
             else:
                 parents[j] = None
         waiting = [j for j, job in enumerate(self._planned) if not job.into]
+        for rows in free.values():
+            rows.sort(key=lambda j: self._time(self._end_us, j))
         while waiting:
+            waiting.sort(key=lambda j: self._time(self._begin_us, j))
             j = waiting.pop(0)
             for product, step in self._needs(j):
                 child = self._taken(j, product, free.setdefault(product, []), stock)
@@ -230,7 +251,7 @@ class _Left:
     ) -> int:
         """Return the job that a job takes of a component; -1: one that is in stock."""
         job = self._planned[j]
-        for child in free:
+        for child in () if self._end_us else free:
             one = self._planned[child]
             if (one.order, one.into) == (job.order, job.part):
                 free.remove(child)
@@ -246,6 +267,11 @@ class _Left:
             PlannedJob(job.order, part, job.due_us, job.priority, job.part)
         )
         return len(self._planned) - 1
+
+    def _time(self, times_us: Mapping[tuple[str, str], int], j: int) -> tuple[int, int]:
+        """Return when something comes as the line goes on; first what is over."""
+        job = self._planned[j]
+        return times_us.get((job.order or job.part, job.part), -1), j
 
     def _of_schedule(self, in_model: Mapping[str, DatedOrder]) -> None:
         """Make jobs of the parts of the schedule until now."""

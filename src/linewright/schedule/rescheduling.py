@@ -88,7 +88,7 @@ def reschedule_line(  # noqa: PLR0913
     dues = [one.due_us for one in more if one.due_us is not None]
     last_us = max([now.now_us, *ends, *dues])
     horizon_us = 56 * _DAY_US + 3 * last_us
-    compiled, rows = problem_from(line, now, more, horizon_us)
+    compiled, rows = problem_from(line, now, more, horizon_us, going_on or {})
     if not compiled.orders:
         msg = "all orders are done, and nothing is left to schedule"
         raise LinewrightError(msg)
@@ -122,7 +122,7 @@ def reschedule_line(  # noqa: PLR0913
         status, method = "dispatched", "going on by the former schedule"
         notes.append(
             "nothing was found in the time (--limit): the line goes on by the former "
-            "schedule, with the times of one simulated future"
+            "schedule, which breaks rules, such as longest waits"
         )
     if solution is None:
         raise _none(compiled, solved.status, limit_s)

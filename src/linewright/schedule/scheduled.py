@@ -30,7 +30,15 @@ from linewright.model.line import (
 from linewright.model.meaning import input_places, is_sampled, ways_of
 from linewright.schedule.jobs import Job
 
-__all__ = ["CALLED_IN", "RULE", "certain", "left_out", "released", "with_rules"]
+__all__ = [
+    "CALLED_IN",
+    "RULE",
+    "certain",
+    "left_out",
+    "released",
+    "with_rules",
+    "without_spread",
+]
 
 RULE = PythonRule.model_construct(python="schedule", source="", limit=60_000_000)
 """Stands at the stations whose parts a schedule calls."""
@@ -44,7 +52,7 @@ def certain(line: Line) -> Line:
 
     Steps for rework only are gone; those that stay keep their names.
     """
-    found: Line = _means(line)
+    found = without_spread(line)
     stations = {
         name: station.model_copy(
             update={"failures": {}, "maintenance": {}, "ramp_up": None}
@@ -80,6 +88,12 @@ def certain(line: Line) -> Line:
             },
         }
     )
+
+
+def without_spread(line: Line) -> Line:
+    """Return a line with the mean in the place of every distribution, else as it is."""
+    found: Line = _means(line)
+    return found
 
 
 def _means(value: Any) -> Any:
