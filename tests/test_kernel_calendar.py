@@ -83,7 +83,8 @@ def hold_alike(found: list[tuple[Lowered, t.State]]) -> None:
     for name, one, other in zip(t.State._fields, foretold, looked, strict=True):
         if name in ("todo", "requests"):
             continue  # paper, on which old work is left
-        for column in one.dtype.names or (...,):
+        columns: Any = one.dtype.names or (...,)
+        for column in columns:
             if (name, column) != ("clock", "ties"):
                 assert np.array_equal(one[column], other[column]), (name, column)
 

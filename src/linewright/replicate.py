@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -111,6 +111,16 @@ class Replication:
     state: t.State
 
 
+class Answers(Protocol):
+    """Whoever answers for the rules of a line, as `own_rules.Caller` does."""
+
+    def address(self, state: t.State) -> int:
+        """Return the address that the kernel calls while it works on a state."""
+
+    def fail(self) -> None:
+        """Raise what went wrong in an answer."""
+
+
 def run_until(  # noqa: PLR0913
     lowered: Lowered,
     state: t.State,
@@ -119,7 +129,7 @@ def run_until(  # noqa: PLR0913
     enough: int = _FOREVER,
     on_trace: Callable[[t.Ints], None] | None = None,
     *,
-    caller: Caller | None = None,
+    caller: Answers | None = None,
 ) -> tuple[int, t.State]:
     """Advance a state, giving it room and emptying its trace as it asks.
 

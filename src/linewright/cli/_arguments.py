@@ -87,7 +87,8 @@ EXAMPLES = {
     'linewright ledger plant.yaml --realised 1=43.2 --by "Production control"',
     "brief": "linewright brief plant.yaml --out plant.html\n"
     "linewright brief results/plant\n"
-    "linewright brief plant.yaml --bottleneck today --improvement today",
+    "linewright brief plant.yaml --bottleneck today --improvement today\n"
+    "linewright brief plant.yaml --schedule schedule",
     "balance": "linewright balance tasks.csv --cycle-time 12min\n"
     "linewright balance tasks.csv --stations 8 --json\n"
     "linewright balance tasks.csv --stations 6..10 --mix A=3,B=2",
@@ -99,7 +100,8 @@ EXAMPLES = {
     "linewright schedule plant.yaml --orders week.csv --replications 100\n"
     "linewright schedule plant.yaml --objective late_orders,makespan\n"
     'linewright schedule plant.yaml --former schedule --frozen "2 d" '
-    "--objective tardiness,stability",
+    "--objective tardiness,stability\n"
+    'linewright schedule plant.yaml --from plant.journal --frozen "2 h" --out better',
     "why": "linewright why plant.yaml --at 3d10:42 weld\n"
     'linewright why plant.yaml --at "2027-01-07 10:42" frame:17',
     "trace": "linewright trace plant.journal trainer:17\n"
@@ -131,6 +133,8 @@ EXAMPLES = {
     "alarms": "linewright alarms plant.journal",
     "hold": 'linewright hold plant.journal weld --reason "fixture is loose"\n'
     'linewright hold plant.journal --now --reason "fire drill"',
+    "reschedule": "linewright reschedule plant.journal schedule "
+    '--reason "the oven is down until noon"',
     "resume": "linewright resume plant.journal weld",
     "conformance": "linewright conformance line.yaml weld --machines machines.yaml "
     "--works",
@@ -317,6 +321,8 @@ def _add_study_verbs(verbs: Any) -> None:
     brief.add_argument("--losses", metavar="FILE_OR_DIR", help=text)
     text = "folder that `linewright plan --out` wrote"
     brief.add_argument("--plan", metavar="DIR", help=text)
+    text = "folder that `linewright schedule --out` wrote"
+    brief.add_argument("--schedule", metavar="DIR", help=text)
     _add_balance(verbs)
 
 
@@ -505,7 +511,11 @@ def _add_schedule(verbs: Any) -> None:
     add("--limit", metavar="TIME", default="60s", help=text)
     text = "a schedule before this one, as --out or a file: what is new is put into it"
     add("--former", metavar="PATH", help=text)
-    text = "time from the start in which the former schedule stays as it is: 2 d"
+    text = "journal of a line that follows a schedule: what is left of it is scheduled "
+    text += "from how it is now; --former is then what it follows, by default"
+    add("--from", metavar="JOURNAL", dest="from_", help=text)
+    text = "time from the start, with --from from now, in which the former schedule "
+    text += "stays as it is: 2 d"
     add("--frozen", metavar="TIME", help=text)
     text = "simulations that say how likely each order is in time; none by default"
     add("--replications", metavar="N", type=int, default=0, help=text)
@@ -755,6 +765,8 @@ def _add_run_verbs(verbs: Any) -> None:
     text = "with --emulate, wait at a closed gate until somebody releases it; by "
     text += "default it is released at once"
     add("--ask-at-gates", action="store_true", help=text)
+    text = "follow a schedule: a folder of `linewright schedule --out`, or its table"
+    add("--schedule", metavar="PATH", help=text)
     _add_security(run)
     _add_machine_verbs(verbs)
     _add_forecast(verbs)

@@ -37,14 +37,14 @@ def run_order(args: Args) -> int:
     if args.do == "list":
         return _list(args)
     if args.do == "add":
-        return _ask(args, _added(args))
+        return ask_for(args, _added(args))
     data: dict[str, Any] = {}
     if args.do == "priority":
         data["priority"] = args.priority
     if args.do == "release":
         data["is_now"] = args.now
     names = [args.order] if args.do == "priority" else args.orders
-    return _ask(args, [(f"order {args.do}", {"order": one} | data) for one in names])
+    return ask_for(args, [(f"order {args.do}", {"order": one} | data) for one in names])
 
 
 def run_decide(args: Args) -> int:
@@ -54,13 +54,13 @@ def run_decide(args: Args) -> int:
         if kind != "alarm" or not number.isascii() or not number.isdecimal():
             msg = f'"{args.subject}" is no alarm; write it like alarm:3'
             raise ValueError(msg)
-        return _ask(args, [("alarm settled", {"alarm": int(number[:15])})])
+        return ask_for(args, [("alarm settled", {"alarm": int(number[:15])})])
     if args.what == "released":
         kind, _, gate = args.subject.partition(":")
         if kind != "gate" or not gate:
             msg = f'"{args.subject}" is no gate; write it like "gate:test of wing"'
             raise ValueError(msg)
-        return _ask(args, [("gate release", {"gate": gate})])
+        return ask_for(args, [("gate release", {"gate": gate})])
     is_job = args.what in {"done", "not-done"}
     for flag, value, what in (
         ("--at", args.at, "here"),
@@ -78,24 +78,44 @@ def run_decide(args: Args) -> int:
     if args.verdict is not None:
         data["verdict"] = args.verdict
     what = "job" if is_job else "unit"
-    return _ask(args, [(f"{what} {args.what.replace('-', ' ')}", data)])
+    return ask_for(args, [(f"{what} {args.what.replace('-', ' ')}", data)])
 
 
 def run_hold(args: Args) -> int:
     """Hold stations, or the whole line."""
     data = {"stations": args.stations, "is_now": args.now}
-    return _ask(args, [("hold", data)])
+    return ask_for(args, [("hold", data)])
 
 
 def run_resume(args: Args) -> int:
     """Let stations, or the whole line, go on."""
-    return _ask(args, [("resume", {"stations": args.stations})])
+    return ask_for(args, [("resume", {"stations": args.stations})])
+
+
+def run_reschedule(args: Args) -> int:
+    """Hand a running line another schedule to follow."""
+    from linewright.cli._follow import read_plan  # noqa: PLC0415 - slow
+    from linewright.control.openings import (  # noqa: PLC0415
+        follows_at,
+        laid_out,
+        line_of,
+    )
+
+    line = line_of(args.journal)
+    if not follows_at(args.journal):
+        msg = (
+            f"{args.journal} was begun without a schedule, and decides by the rules of "
+            "its model; begin a journal with run --schedule"
+        )
+        raise ValueError(msg)
+    plan = read_plan(args.schedule, line, laid_out(line, 0, follows=True))
+    return ask_for(args, [("schedule", plan.data())])
 
 
 # ---------------------------------------------------------------- asking
 
 
-def _ask(args: Args, wishes: list[Wish]) -> int:
+def ask_for(args: Args, wishes: list[Wish]) -> int:
     """Hand requests in, and say what became of them."""
     from linewright.control.asking import Request  # noqa: PLC0415 - slow
     from linewright.control.wishes import read_wish  # noqa: PLC0415
@@ -269,24 +289,25 @@ def run_alarms(args: Args) -> int:
 
 def order_rows(found: Standing) -> list[dict[str, Any]]:
     """Return a row for each order of a line, in the values of JSON."""
-    from linewright.tables import NEVER  # noqa: PLC0415 - slow
+    from linewright.control.wanted import wanted  # noqa: PLC0415 - slow
+    from linewright.tables import NEVER  # noqa: PLC0415
 
     core = found.core
-    names, orders = core.lowered.names, core.state.orders
-    states = core.asked.states_of_orders(core.state)
+    orders = wanted(core)
+    states = orders.states(core)
     return [
         {
             "order": name,
-            "product": names.products[int(orders["product"][i])],
-            "quantity": int(orders["quantity"][i]),
-            "done": int(orders["done"][i]),
-            "scrapped": int(orders["scrapped"][i]),
+            "product": core.lowered.names.products[int(orders.product[i])],
+            "quantity": int(orders.quantity[i]),
+            "done": int(orders.done[i]),
+            "scrapped": int(orders.scrapped[i]),
             "state": states[i],
-            "release_us": int(orders["release"][i]),
-            "due_us": None if orders["due"][i] >= NEVER else int(orders["due"][i]),
-            "priority": int(orders["priority"][i]),
+            "release_us": int(orders.release[i]),
+            "due_us": None if orders.due[i] >= NEVER else int(orders.due[i]),
+            "priority": int(orders.priority[i]),
         }
-        for i, name in enumerate(names.orders)
+        for i, name in enumerate(orders.names)
     ]
 
 
@@ -324,6 +345,12 @@ def add_ask_verbs(verbs: Any, verb: Any) -> None:
     hold.add_argument("stations", metavar="STATION", nargs="*", help="all by default")
     hold.add_argument("--now", action="store_true", help="at once, in the middle of it")
     _share(hold, has_reason=True)
+    text = "hand a running line another schedule to follow"
+    again = verb(verbs, "reschedule", run_reschedule, text)
+    again.add_argument("journal", metavar="JOURNAL")
+    text = "a folder of `linewright schedule --out`, or its table"
+    again.add_argument("schedule", metavar="SCHEDULE", help=text)
+    _share(again, has_reason=True)
     resume = verb(verbs, "resume", run_resume, "let held stations go on")
     resume.add_argument("journal", metavar="JOURNAL")
     resume.add_argument("stations", metavar="STATION", nargs="*", help="all by default")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from linewright.drivers.inbox import Inbox
     from linewright.lower import Lowered
     from linewright.model.line import Line
+    from linewright.schedule.following import Plan
 
 
 _PASSWORD_IS_SEEN = (
@@ -55,7 +56,10 @@ def _place(args: Args) -> Place:
 
 def run_run(args: Args) -> int:
     """Run a line, its machines played or elsewhere."""
-    from linewright.control.openings import journal_of  # noqa: PLC0415 - slow
+    from linewright.control.openings import (  # noqa: PLC0415 - slow
+        follows_at,
+        journal_of,
+    )
     from linewright.drivers.inbox import Inbox, put_aside  # noqa: PLC0415
 
     _check_run(args)
@@ -63,13 +67,19 @@ def run_run(args: Args) -> int:
     until_us = line.study.horizon if args.until is None else instant(args.until, line)
     seed = line.study.seed if args.seed is None else args.seed
     place = _place(args)
-    lowered = _laid_out(args, line, until_us)
+    follows = args.schedule is not None or bool(follows_at(place))
+    lowered = _laid_out(args, line, until_us, follows=follows)
+    plan = None
+    if args.schedule is not None:
+        from linewright.cli._follow import read_plan  # noqa: PLC0415 - slow
+
+        plan = read_plan(args.schedule, line, lowered)
     if isinstance(place, Path) and not place.exists():
         put_aside(place)
     journal = journal_of(place, line, lowered, seed)
     inbox = Inbox(place)
     try:
-        running = _Running(args, line, lowered, journal, inbox, seed, until_us)
+        running = _Running(args, line, lowered, journal, inbox, seed, until_us, plan)
         progress, is_over = _run_line(running)
     except KeyboardInterrupt:  # while the journal was read, before anything went on
         say(args, f"interrupted at the start; {journal.name} holds what it held")
@@ -107,6 +117,7 @@ class _Running(NamedTuple):
     inbox: Inbox
     seed: int
     until_us: int
+    plan: Plan | None
 
 
 def _run_line(it: _Running) -> tuple[Progress, bool]:
@@ -122,6 +133,10 @@ def _run_line(it: _Running) -> tuple[Progress, bool]:
     if emulation:
         emulation.asks = args.ask_at_gates
     controller = emulation.controller if emulation else Controller(*parts)
+    if it.plan is not None:
+        from linewright.cli._follow import follow_from_now  # noqa: PLC0415 - slow
+
+        follow_from_now(args, controller, it.plan)
     begun_us = controller.core.now_us
     if begun_us:
         name = it.journal.name
@@ -148,12 +163,12 @@ def _run_line(it: _Running) -> tuple[Progress, bool]:
     return progress, not controller.core.jobs and controller.next_due_us() is None
 
 
-def _laid_out(args: Args, line: Line, until_us: int) -> Lowered:
+def _laid_out(args: Args, line: Line, until_us: int, *, follows: bool) -> Lowered:
     """Return the line, laid out."""
-    from linewright.lower import lower  # noqa: PLC0415 - slow
+    from linewright.control.openings import laid_out  # noqa: PLC0415 - slow
 
     tell_compiling(args)
-    return lower(line, max(line.study.horizon, until_us))
+    return laid_out(line, max(line.study.horizon, until_us), follows=follows)
 
 
 def _check_arguments(args: Args) -> None:

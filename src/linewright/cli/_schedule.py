@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,11 @@ def _scheduled(args: Args, line: Line) -> Schedule:
     )
     from linewright.units import parse_duration_us  # noqa: PLC0415
 
+    if args.from_ is not None:
+        from linewright.cli._schedule_from import scheduled_from  # noqa: PLC0415
+
+        limit_s = parse_duration_us(args.limit) / 1e6
+        return scheduled_from(args, line, limit_s, _teller(args))
     dropped: tuple[Finding, ...] = ()
     orders = orders_of(line) if args.orders is None else ()
     if args.orders is not None:
@@ -97,13 +103,6 @@ def _scheduled(args: Args, line: Line) -> Schedule:
     former = None if args.former is None else read_former(args.former, line)
     objectives = tuple(name.strip() for name in args.objective.split(","))
     limit_s = parse_duration_us(args.limit) / 1e6
-    told: list[float] = []
-
-    def tell(progress: Progress) -> None:
-        if not args.quiet and (not told or progress.seconds - told[-1] >= 0.5):
-            told.append(progress.seconds)
-            say(args, progress.line())
-
     return schedule_line(
         line,
         orders,
@@ -115,8 +114,20 @@ def _scheduled(args: Args, line: Line) -> Schedule:
         frozen_us=0 if args.frozen is None else parse_duration_us(args.frozen),
         replications=args.replications,
         dropped=dropped,
-        on_progress=tell,
+        on_progress=_teller(args),
     )
+
+
+def _teller(args: Args) -> Callable[[Progress], None]:
+    """Return what shows how far the search is, twice a second at most."""
+    told: list[float] = []
+
+    def tell(progress: Progress) -> None:
+        if not args.quiet and (not told or progress.seconds - told[-1] >= 0.5):
+            told.append(progress.seconds)
+            say(args, progress.line())
+
+    return tell
 
 
 def _verdict(args: Args, schedule: Schedule) -> int:

@@ -17,7 +17,7 @@ from linewright.schedule.measures import done_us
 from linewright.schedule.problem import Calendar
 from linewright.version import __version__
 
-__all__ = ["shown_schedule"]
+__all__ = ["off_spans", "shown_schedule"]
 
 _MOST_CAUSES = 12
 
@@ -33,7 +33,7 @@ def shown_schedule(schedule: Schedule) -> Shown:
         if name in rows:
             station = problem.stations[rows[name]]
             calendar = problem.calendar_of(rows[name])
-            off = () if calendar is None else tuple(_off(calendar, until_us))
+            off = () if calendar is None else tuple(off_spans(calendar, until_us))
             lanes.append(Lane(name, station.n_servers, off))
     method = f"{schedule.status}, {schedule.method}"
     stamp = f"From model {model_hash(line)[:12]}, {method}, linewright {__version__}"
@@ -51,7 +51,7 @@ def shown_schedule(schedule: Schedule) -> Shown:
     )
 
 
-def _off(calendar: Calendar, until_us: int) -> Iterator[tuple[int, int]]:
+def off_spans(calendar: Calendar, until_us: int) -> Iterator[tuple[int, int]]:
     """Yield the spans between those in which something is on."""
     last = 0
     for begin, end in zip(
@@ -70,7 +70,7 @@ def _bars(schedule: Schedule) -> Iterator[Bar]:
     problem = compiled.problem
     for o, operation in enumerate(problem.operations):
         mode = operation.modes[int(solution.mode[o])]
-        if mode.station < 0:
+        if mode.station < 0 or o in compiled.unshown:
             continue
         job = compiled.jobs[int(compiled.job_of[o])]
         begin, end = int(solution.begin_us[o]), int(solution.end_us[o])
@@ -83,7 +83,7 @@ def _bars(schedule: Schedule) -> Iterator[Bar]:
             operation.name,
             problem.stations[mode.station].name,
             int(solution.server[o]),
-            begin,
+            compiled.begun_us.get(o, begin),
             work - begin,
             end,
             max(int(solution.leave_us[o]), end),

@@ -27,10 +27,11 @@ OBJECTIVE_WORDS = {
 
 def schedule_view(schedule: Schedule) -> RenderableType:
     """Return a schedule, small enough to read."""
+    n_operations = len(schedule.solution.begin_us) - len(schedule.compiled.unshown)
     head = Text(schedule.line.name, style="bold")
     head.append(
         f": {len(schedule.compiled.orders)} orders, "
-        f"{len(schedule.solution.begin_us):,} operations, {schedule.status} "
+        f"{n_operations:,} operations, {schedule.status} "
         f"({schedule.method}) in {schedule.seconds:.1f} s"
     )
     views: list[RenderableType] = [head, _levels(schedule), _orders(schedule)]

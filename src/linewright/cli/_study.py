@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from linewright.model.line import Line
     from linewright.plan.outcome import Plan
     from linewright.report.facts import Found
+    from linewright.report.gantt.scene import Schedule
     from linewright.results import Result
 
 GANTT_SPAN_US = 7 * UNITS_US["d"]
@@ -244,6 +245,7 @@ def _found(args: Args, model_hash: str) -> Found:
         read_losses(lost, model_hash) if lost else None,
         "MODEL" if saved else args.model,
         better or "PROPOSAL",
+        schedule=_schedule_of(args.schedule, model_hash) if args.schedule else None,
     )
 
 
@@ -271,6 +273,12 @@ def _plan_of(folder: str, model_hash: str) -> Plan:
         )
         raise ResultError(msg)
     return plan
+
+
+def _schedule_of(folder: str, model_hash: str) -> Schedule:
+    from linewright.cli._schedule_saved import saved_schedule  # noqa: PLC0415 - slow
+
+    return saved_schedule(folder, model_hash)
 
 
 def _lies_in(folder: str, name: str) -> str:

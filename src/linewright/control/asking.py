@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from linewright import tables as t
+from linewright.control.by_schedule import judged
 from linewright.control.jobs import Job
 from linewright.control.judging import contradiction
 from linewright.control.ordering import MOST_PARTS, NewOrder, parts_of, waiting
@@ -31,6 +32,7 @@ _HELD = {t.HELD_AT_END: "at the end of what it does", t.HELD_NOW: "at once"}
 _VERDICTS = {"pass": t.PASS, "rework": t.REWORK, "scrap": t.SCRAP}
 
 Body = dict[str, Any]
+Judge = Callable[["Core", Any, int], Body]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +90,13 @@ class Asked:
         self.put_off: dict[int, str] = {}
         self.holds: dict[int, Body] = {}
         self._outcomes: dict[str, tuple[bool, str]] = {}
-        self._judges: dict[str, Callable[[Core, Any, int], Body]] = {
+        self._judges: dict[str, Judge] = {
             "order": _order,
-            "order hold": self._order_hold,
-            "order release": self._order_release,
-            "order cancel": self._order_cancel,
-            "order priority": self._order_priority,
+            "schedule": _schedule,
+            "order hold": _of_each_part(self._order_hold),
+            "order release": _of_each_part(self._order_release),
+            "order cancel": _of_each_part(self._order_cancel),
+            "order priority": _of_each_part(self._order_priority),
             "hold": self._hold,
             "resume": self._resume,
             "unit scrapped": _unit_scrapped,
@@ -165,11 +168,9 @@ class Asked:
     def apply(self, core: Core, body: Body, after: Any) -> None:
         """Do what was accepted; `Core` has its transitions."""
         self._remember(body, is_accepted=True)
-        if "order" in body:
-            self.came = (*self.came, body["name"])
-            core.take_order(NewOrder(**body["order"]))
-        if "put_off" in body:
-            row, what = body["put_off"]
+        self._take_orders(core, body, after.at_us)
+        put_off = [body["put_off"]] if "put_off" in body else body.get("put_offs", ())
+        for row, what in put_off:
             self.put_off.pop(row, None)
             if what:
                 self.put_off[row] = what
@@ -186,6 +187,17 @@ class Asked:
             core.open_gate(body, after)
         for kind, row, outcome in body.get("acts", ()):
             core.act(kind, row, outcome, after)
+
+    def _take_orders(self, core: Core, body: Body, at_us: int) -> None:
+        """Take the orders that came; the parts of a schedule are some."""
+        if body["what"] == "schedule":
+            assert core.by_schedule is not None
+            core.by_schedule.take(body, at_us, len(core.state.orders))
+            self.came = (*self.came, *body["names"])
+            core.take_orders([NewOrder(*order) for order in body["orders"]])
+        elif "order" in body:
+            self.came = (*self.came, body["name"])
+            core.take_orders([NewOrder(**body["order"])])
 
     def notes(self) -> Body:
         """Return all of it, in the values of JSON."""
@@ -210,6 +222,8 @@ class Asked:
         """Return the row of an order that is not over."""
         names = core.lowered.names.orders
         if name not in names:
+            by = core.by_schedule
+            names = (*(by.orders if by else ()), *names)
             hint = did_you_mean(name, names) or _there_are("orders", names)
             raise Refused(_joined(f'there is no order "{name}"', hint))
         row = names.index(name)
@@ -308,6 +322,32 @@ class Asked:
         }
 
 
+def _of_each_part(judge: Judge) -> Judge:
+    """Let what is asked of an order of a schedule be asked of all of its parts."""
+
+    def judged(core: Core, wish: Any, at_us: int) -> Body:
+        by, names = core.by_schedule, core.lowered.names.orders
+        if by is None or wish.order in names or wish.order not in by.orders:
+            return judge(core, wish, at_us)
+        found, refused = [], []
+        for row in by.orders[wish.order]:
+            try:
+                of_part = wish.model_copy(update={"order": names[row]})
+                found.append((row, judge(core, of_part, at_us)))
+            except Refused as error:
+                refused.append(error)
+        if not found:
+            raise refused[0]
+        row, first = found[0]
+        return {
+            "acts": [act for _, one in found for act in one["acts"]],
+            "put_offs": [one["put_off"] for _, one in found if "put_off" in one],
+            "text": first["text"].replace(names[row], wish.order),
+        }
+
+    return judged
+
+
 def _joined(text: str, hint: str) -> str:
     return f"{text}; {hint}" if hint else text
 
@@ -339,7 +379,24 @@ def _stations(core: Core, asked: tuple[str, ...]) -> list[int]:
 # ---------------------------------------------------------------- orders that come
 
 
+def _schedule(core: Core, wish: Any, at_us: int) -> Body:
+    by = core.by_schedule
+    if by is None:
+        text = "this line was begun without a schedule, and decides by the rules of its"
+        raise Refused(f"{text} model; begin a journal with run --schedule")
+    data = wish.model_dump(mode="json")
+    if by.hash == data["hash"]:
+        raise Refused(f"schedule {by.hash[:12]} is followed already")
+    found = judged(by, core.lowered, core.state, core.asked.put_off, data, at_us)
+    if isinstance(found, str):
+        raise Refused(found)
+    return found
+
+
 def _order(core: Core, wish: Any, at_us: int) -> Body:
+    if core.by_schedule is not None:
+        text = "this line follows a schedule, and nothing comes in that is not in it"
+        raise Refused(f"{text}; schedule the order, and hand that in (reschedule)")
     row = _ordered_product(core, wish.product)
     names = core.lowered.names.orders
     name = wish.name or _free_name(names)

@@ -159,8 +159,9 @@ class Controller:
         """Return when the line itself goes on, if it does."""
         if self.core.rest:
             return self.core.now_us
-        timer = self.core.next_timer()
-        return None if timer is None else timer[0]
+        timer, wake_us = self.core.next_timer(), self.core.next_wake_us()
+        times = [] if timer is None else [timer[0]]
+        return min([*times, *([] if wake_us is None else [wake_us])], default=None)
 
     def step(self, now_us: int, requests: Sequence[Request] = ()) -> Step:
         """Decide and write all that has come, and what the line itself is to do by now.
@@ -212,10 +213,8 @@ class Controller:
 
     def _do_due(self, now_us: int) -> None:
         core = self.core  # its time stays where it is when a clock is set back
-        while core.rest or (
-            (timer := core.next_timer()) and timer[0] <= max(now_us, core.now_us)
-        ):
-            self.do(core.unit(min(core.rest)) if core.rest else core.due())
+        while (record := _due(core, max(now_us, core.now_us))) is not None:
+            self.do(record)
 
     def do(self, record: Record) -> Record:
         """Apply a record; it counts when `flush` has returned."""
@@ -280,6 +279,17 @@ class Controller:
             arrays |= {_COMPANION + name: array for name, array in saved.items()}
         self.journal.save_snapshot(Snapshot(self.journal.next_seq, notes, arrays))
         self._since_snapshot = 0
+
+
+def _due(core: Core, now_us: int) -> Record | None:
+    """Return the record of what is due next by a time, if anything is."""
+    if core.rest:
+        return core.unit(min(core.rest))
+    timer, wake_us = core.next_timer(), core.next_wake_us()
+    first_us = now_us if wake_us is None else min(now_us, wake_us)
+    if timer is not None and timer[0] <= first_us:
+        return core.due()
+    return core.wake() if wake_us is not None and wake_us <= now_us else None
 
 
 _COMPANION = "companion."

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -23,6 +23,7 @@ import numpy as np
 
 from linewright import tables as t
 from linewright.control.asking import Asked
+from linewright.control.by_schedule import followed
 from linewright.control.gates import Gates, gate_subject
 from linewright.control.ground import copied, ground_of
 from linewright.control.jobs import (
@@ -34,7 +35,7 @@ from linewright.control.jobs import (
     Unit,
 )
 from linewright.control.judging import judge
-from linewright.control.ordering import NewOrder, fitted, parts_of, with_order
+from linewright.control.ordering import NewOrder, fitted, parts_of, with_orders
 from linewright.control.records import Alarm, Decision, Record, Signal
 from linewright.errors import JournalError
 from linewright.kernel.run import Outside, packed
@@ -85,7 +86,7 @@ class _Columns:
         self.part, self.n_parts = _columns(state.servers, "part", "n_parts")
         self.step, self.product = _columns(state.parts, "step", "product")
         self.serial, self.mate = _columns(state.parts, "serial", "mate")
-        self.tree, self.winners = memoryview(state.tree), memoryview(state.winners)
+        self.tree, self.winners = map(_memory, (state.tree, state.winners))
 
 
 def _watched(servers: Any) -> t.Ints:
@@ -102,7 +103,11 @@ def _watched(servers: Any) -> t.Ints:
 
 
 def _columns(table: Any, *names: str) -> list[memoryview]:
-    return [memoryview(table[name]) for name in names]
+    return [_memory(table[name]) for name in names]
+
+
+def _memory(array: Any) -> memoryview:
+    return memoryview(array)
 
 
 class Core:
@@ -114,12 +119,13 @@ class Core:
     """
 
     def __init__(self, lowered: Lowered, seed: int = 0) -> None:
-        if lowered.own_rules:
+        if lowered.own_rules and not lowered.follows:
             msg = "a line with rules of one's own in Python cannot be run yet"
             raise JournalError(msg)
         self._ground = ground = ground_of(lowered)
         self._base = lowered
         self._fit(lowered)
+        self.by_schedule = followed(lowered)
         self.asked = Asked()
         self.devices = ground.devices
         self.epoch = 0
@@ -142,6 +148,7 @@ class Core:
             "arrival": self._arrived,
             "begin": self._begun,
             "due": self._due,
+            "wake": self._wake,
             "unit": self._unit,
             "boot": self._booted,
             "machine": self._machine_started,
@@ -201,6 +208,13 @@ class Core:
         key = self.at.tree[1]
         return None if key >= t.NEVER else (key >> 4, key & 15, self.at.winners[1])
 
+    def next_wake_us(self) -> int | None:
+        """Return when a schedule says that stations are to look again, if one does.
+
+        What the line itself does at that instant comes first.
+        """
+        return None if self.by_schedule is None else self.by_schedule.next_us()
+
     def digest(self) -> str:
         """Return a hash of all that the records have led to."""
         found = hashlib.sha256()
@@ -233,6 +247,12 @@ class Core:
         timer = self.next_timer()
         assert timer, "nothing is due"
         return Record("due", max(timer[0], self.now_us), {})
+
+    def wake(self) -> Record:
+        """Return the record of the instant at which stations look again."""
+        at_us = self.next_wake_us()
+        assert at_us is not None, "nothing is planned"
+        return Record("wake", max(at_us, self.now_us), {})
 
     def unit(self, server: int) -> Record:
         """Return the record of the next unit of a batch that leaves a server."""
@@ -303,6 +323,11 @@ class Core:
     def _due(self, _: Body, after: _After) -> None:
         self._step(_OWN, 0, 0, after)
 
+    def _wake(self, _: Body, after: _After) -> None:
+        assert self.by_schedule is not None
+        for k in self.by_schedule.wake(self.state):
+            self._step(t.WAITED, k, 0, after)
+
     def _unit(self, body: Body, after: _After) -> None:
         self._end_unit(body["server"], after)
 
@@ -326,13 +351,14 @@ class Core:
 
     # ------------------------------------------------------------ what people ask
 
-    def take_order(self, order: NewOrder) -> None:
-        """Take an order that came in; an act says when it is released."""
+    def take_orders(self, orders: Sequence[NewOrder]) -> None:
+        """Take orders that came in; acts say when they are released."""
         asked, tables = self.asked, self._base.tables
-        n_parts = parts_of(tables, order.product, order.quantity)
-        asked.largest = max(asked.largest, n_parts)
-        lowered, state = with_order(
-            self._base, self.state, order, asked.came, asked.largest
+        for order in orders:
+            n_parts = parts_of(tables, order.product, order.quantity)
+            asked.largest = max(asked.largest, n_parts)
+        lowered, state = with_orders(
+            self._base, self.state, orders, asked.came, asked.largest
         )
         self._fit(lowered)
         if len(state.trace) < self._n_trace:
@@ -436,10 +462,7 @@ class Core:
         status_before = at.status[0]
         if self._has_samples and kind in _ENDS and outcome & 3 == t.PASS:
             outcome |= self._outside.passes_by(row)
-        if kind == _OWN:
-            asked = self._outside.apply_own()
-        else:
-            asked = self._outside.apply(kind, row, outcome)
+        asked = self._applied(kind, row, outcome)
         status = at.status[0]
         if status != status_before or status not in _GOES_ON:
             self._look_at_status(status, after)
@@ -455,6 +478,23 @@ class Core:
         if status == t.DEADLOCK:
             text = describe_deadlock(self.lowered, self.state)
             self._raise_alarm("the line", text, after)
+
+    def _applied(self, kind: int, row: int, outcome: int) -> list[int]:
+        """Apply one event, a schedule saying what comes next; return what is asked."""
+        by = self.by_schedule
+        if by is None:
+            if kind == _OWN:
+                return self._outside.apply_own()
+            return self._outside.apply(kind, row, outcome)
+        self.state.asked[t.ASKED_CALL] = by.address(self.state)
+        try:
+            if kind == _OWN:
+                return self._outside.apply_own()
+            return self._outside.apply(kind, row, outcome)
+        finally:
+            self.state.asked[t.ASKED_CALL] = 0
+            if self.at.status[0] == t.RULE_FAILED:
+                by.fail()
 
     def _command(self, asked: list[int], after: _After) -> None:
         """Turn what the kernel asked, and what changed at servers, into commands."""
@@ -564,6 +604,7 @@ class Core:
 
     def _notes(self) -> dict[str, Any]:
         """Return what is known beside the kernel's state, in the values of JSON."""
+        by = self.by_schedule
         return {
             "epoch": self.epoch,
             "boots": self.boots,
@@ -577,6 +618,7 @@ class Core:
             "past": self.past,
             "asked": self.asked.notes(),
             "gates": self.gates.notes(),
+            "schedule": None if by is None else by.notes(),
         }
 
     def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -605,6 +647,8 @@ class Core:
         self.gates = Gates(self._ground.guarded)
         if "gates" in notes:  # not in snapshots of versions without gates
             self.gates.restore(notes["gates"])
+        if self.by_schedule is not None:
+            self.by_schedule.restore(notes["schedule"])
         self.jobs, self.of_device, self.boots = {}, {}, notes["boots"]
         self._of_server = [None] * len(self.devices.servers)
         for one in notes["jobs"]:

@@ -67,8 +67,9 @@ class Emulation:
 
     def next_us(self) -> int | None:
         """Return when something happens next, if anything does."""
-        found = self.nature.next()
-        return None if found is None else found.at_us
+        found, wake_us = self.nature.next(), self.controller.core.next_wake_us()
+        times = [] if found is None else [found.at_us]
+        return min([*times, *([] if wake_us is None else [wake_us])], default=None)
 
     def ask(self, request: Request, at_us: int) -> Outcome:
         """Judge and do what somebody asks, after all that has happened by a time.
@@ -109,6 +110,10 @@ class Emulation:
         """Let the next thing happen."""
         controller, nature = self.controller, self.nature
         core, event = controller.core, nature.next()
+        wake_us = core.next_wake_us()
+        if wake_us is not None and (event is None or wake_us < event.at_us):
+            controller.do(core.wake())
+            return
         assert event
         if core.next_timer() == nature.timer():
             controller.do(core.due())

@@ -9,7 +9,7 @@ orders have dates with probabilities.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linewright import tables as t
+from linewright.control.by_schedule import run_by_schedule
 from linewright.control.core import Core
 from linewright.control.jobs import BY_NAME, Job
+from linewright.control.wanted import grouped, wanted
 from linewright.kernel.run import Outside
 from linewright.lower import Lowered, new_draws, resumed_state
 from linewright.model.line import Line
@@ -28,6 +30,7 @@ from linewright.stats.intervals import wilson_interval
 
 __all__ = [
     "Forecast",
+    "expected_left_us",
     "forecast",
     "order_rows",
     "product_rows",
@@ -89,24 +92,24 @@ def order_rows(core: Core, future: Forecast) -> list[dict[str, Any]]:
     a due date).
     """
     rows, names = [], core.lowered.names.products
+    orders = wanted(core)
+    states = orders.states(core)
     for i, name in enumerate(future.orders):
-        order = core.state.orders[i]
-        is_cancelled = core.asked.put_off.get(i) == "cancelled"
-        if int(order["finished"]) >= 0 or is_cancelled:
+        if states[i] in {"done", "cancelled"}:
             continue
         row: dict[str, Any] = {
             "order": name,
-            "product": names[int(order["product"])],
-            "done": int(order["done"]),
-            "quantity": int(order["quantity"]),
+            "product": names[int(orders.product[i])],
+            "done": int(orders.done[i]),
+            "quantity": int(orders.quantity[i]),
             "p50_us": future.done_by_us(name, 0.5),
             "p80_us": future.done_by_us(name, 0.8),
             "p95_us": future.done_by_us(name, 0.95),
             "on_time": None,
         }
-        if order["due"] < t.NEVER:
+        if orders.due[i] < t.NEVER:
             times = future.finished_us[:, i]
-            is_kept = (times >= 0) & (times <= int(order["due"]))
+            is_kept = (times >= 0) & (times <= int(orders.due[i]))
             kept = wilson_interval(int(is_kept.sum()), len(times), _CONFIDENCE)
             row |= {"on_time": kept.mean, "low": kept.low, "high": kept.high}
         rows.append(row)
@@ -132,13 +135,24 @@ def product_rows(line: Line, core: Core, future: Forecast) -> list[dict[str, Any
     return rows
 
 
-def simulated_state(core: Core, lowered: Lowered, draws: t.Draws) -> t.State:
+def _last(ends_us: Ints) -> int:
+    """Return when all had ended, -1: not by the end."""
+    return -1 if ends_us.min() < 0 else int(ends_us.max())
+
+
+def simulated_state(
+    core: Core,
+    lowered: Lowered,
+    draws: t.Draws,
+    left_us: Mapping[str, int] | None = None,
+) -> t.State:
     """Return the line as it stands, ready to be simulated.
 
     Args:
         core: The running line; it is not changed.
         lowered: The line, laid out to the end of the simulation.
         draws: Streams of the replication.
+        left_us: How long each open job still takes; drawn by default.
     """
     state = resumed_state(core.state, 0, 0)
     state = state._replace(trace=np.zeros((0, len(t.TRACE_COLUMNS)), np.int64))
@@ -146,7 +160,7 @@ def simulated_state(core: Core, lowered: Lowered, draws: t.Draws) -> t.State:
     now_us = int(state.clock["now"][0])
     ends = Outside(lowered.tables, state, draws)
     for job in core.jobs.values():
-        _go_on(ends, core, job, now_us)
+        _go_on(ends, core, job, now_us, left_us)
     for m in range(len(state.modes)):
         server = int(lowered.tables.server_modes["server"][m])
         is_down = int(state.servers["down"][server]) == m or state.modes["active"][m]
@@ -158,24 +172,57 @@ def simulated_state(core: Core, lowered: Lowered, draws: t.Draws) -> t.State:
     return state
 
 
-def _go_on(ends: Outside, core: Core, job: Job, now_us: int) -> None:
+def _go_on(
+    ends: Outside,
+    core: Core,
+    job: Job,
+    now_us: int,
+    given_us: Mapping[str, int] | None,
+) -> None:
     """Give a job that has begun the time that it still takes."""
     action, state, s = BY_NAME[job.action], ends.state, job.row
+    if given_us is None:
+        total_us, left_us = _time_of(ends, core, job, now_us)
+    else:
+        left_us = given_us[job.id]
+        total_us = core.worked_us(job, now_us) + left_us
     if action.phase < 0:
-        total_us = _longer(ends, action.question, job, now_us - job.at_us)
-        left_us = max(total_us - (now_us - job.at_us), 0)
         ends.answer(action.question, s, left_us)
         return
-    if s in core.early:
-        total_us = left_us = 0
-    else:
-        worked_us = core.worked_us(job, now_us)
-        total_us = _longer(ends, action.question, job, worked_us)
-        left_us = max(total_us - worked_us, 0)
     if state.servers["running"][s]:
         ends.answer(action.question, s, left_us)
     state.servers["remaining"][s] = left_us
     state.servers["total"][s] = total_us
+
+
+def _time_of(ends: Outside, core: Core, job: Job, now_us: int) -> tuple[int, int]:
+    """Draw how long a job takes in all, and from now on."""
+    action = BY_NAME[job.action]
+    if action.phase >= 0 and job.row in core.early:
+        return 0, 0
+    passed_us = now_us - job.at_us
+    if action.phase >= 0:
+        passed_us = core.worked_us(job, now_us)
+    total_us = _longer(ends, action.question, job, passed_us)
+    return total_us, max(total_us - passed_us, 0)
+
+
+def expected_left_us(core: Core, seed: int, n_draws: int) -> dict[str, int]:
+    """Return how long each open job still takes, on average.
+
+    Args:
+        core: The running line; it is not changed.
+        seed: Seed of all streams.
+        n_draws: Of how many times the mean is taken; where they are certain, all are
+            the same.
+    """
+    sums = dict.fromkeys(core.jobs, 0)
+    for number in range(1, n_draws + 1):
+        draws = new_draws(core.lowered, seed, number)
+        ends = Outside(core.lowered.tables, resumed_state(core.state, 0, 0), draws)
+        for job in core.jobs.values():
+            sums[job.id] += _time_of(ends, core, job, core.now_us)[1]
+    return {name: round(total / n_draws) for name, total in sums.items()}
 
 
 def _longer(ends: Outside, question: int, job: Job, passed_us: int) -> int:
@@ -216,14 +263,20 @@ def forecast(  # noqa: PLR0913
         is_enough: Asked after each future, with their number, whether to stop there.
     """
     finished, made = [], []
+    names, of_orders = grouped(core)
     for number in range(1, replications + 1):  # 0 is that of a plant that is played
         draws = new_draws(lowered, seed, number)
         state = simulated_state(core, lowered, draws)
         counts = []
+        by = None if core.by_schedule is None else core.by_schedule.copy()
         for at_us in (*looks_us, until_us):
-            _, state = run_until(lowered, state, draws, at_us)
+            if by is None:
+                _, state = run_until(lowered, state, draws, at_us)
+            else:
+                _, state = run_by_schedule(by, lowered, state, draws, at_us)
             counts.append(state.products["finished"].copy())
-        finished.append(state.orders["finished"].copy())
+        ends = state.orders["finished"]
+        finished.append([_last(ends[list(rows)]) for rows in of_orders])
         made.append(counts)
         if is_enough(number):
             break
@@ -231,8 +284,8 @@ def forecast(  # noqa: PLR0913
     return Forecast(
         core.now_us,
         until_us,
-        lowered.names.orders,
-        np.array(finished),
+        names,
+        np.array(finished, np.int64).reshape(len(finished), len(names)),
         lowered.names.products,
         by_look[:, -1],
         tuple(looks_us),

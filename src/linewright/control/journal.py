@@ -89,6 +89,8 @@ class Opening(NamedTuple):
         start: Start of the line, in ISO 8601.
         time_zone: Its time zone.
         seed: Seed of the streams that the controller draws samples from.
+        follows: Whether the line follows a schedule; journals of lines that do not say
+            nothing of it.
     """
 
     journal_version: int
@@ -99,6 +101,14 @@ class Opening(NamedTuple):
     start: str
     time_zone: str
     seed: int
+    follows: bool = False
+
+    def body(self) -> dict[str, Any]:
+        """Return what is written, and hashed."""
+        body = self._asdict()
+        if not self.follows:
+            del body["follows"]
+        return body
 
 
 class Stored(NamedTuple):
@@ -421,7 +431,7 @@ def _make(path: Path, opening: Opening, connect: Callable[[Path], Connection]) -
     draft = path.with_name(path.name + ".new")
     draft.unlink(missing_ok=True)  # of one who was killed: nobody else has the lock
     os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    body = json.dumps(opening._asdict(), separators=(",", ":"))
+    body = json.dumps(opening.body(), separators=(",", ":"))
     try:
         db = connect(draft)
         db.execute("PRAGMA synchronous = FULL")
@@ -475,7 +485,7 @@ def opening_from(name: str, row: Any) -> Opening:
 
 def seed_of(opening: Opening) -> bytes:
     """Return the hash before the first record: that of the opening."""
-    return hashlib.sha256(json.dumps(opening._asdict()).encode()).digest()
+    return hashlib.sha256(json.dumps(opening.body()).encode()).digest()
 
 
 Row = tuple[int, int, str, str, bytes]

@@ -14,16 +14,17 @@ from typing import Any
 import numpy as np
 
 from linewright import tables as t
+from linewright.control.by_schedule import followed
 from linewright.control.ground import copied, ground_of
 from linewright.control.measuring import Measuring
-from linewright.control.ordering import NewOrder, fitted, parts_of, with_order
+from linewright.control.ordering import NewOrder, fitted, parts_of, with_orders
 from linewright.control.records import Record
 from linewright.kernel.run import Foreseen, Outside
 from linewright.lower import Lowered, new_draws, part_capacity
 
 __all__ = ["Nature"]
 
-_MEASURED = "measured"
+_MEASURED, _SCHEDULE = "measured", "schedule"
 _SAID = (1 << t.SKIP_BITS) - 1  # what a machine says of an outcome
 
 
@@ -38,6 +39,7 @@ class Nature:
 
     def __init__(self, lowered: Lowered, seed: int, replication: int = 0) -> None:
         self._lowered = self._base = lowered
+        self._by_schedule = followed(lowered)
         self._largest = 0  # parts of the largest order that ever came
         self._draws = new_draws(lowered, seed, replication)
         self._measuring = Measuring(lowered, seed, replication)
@@ -92,13 +94,12 @@ class Nature:
     def accept(self, record: Record) -> None:
         """Do what a record of the controller says has happened."""
         if record.kind == "request" and "order" in record.body:
-            order = NewOrder(**record.body["order"])
-            n_parts = parts_of(self._base.tables, order.product, order.quantity)
-            self._largest = max(self._largest, n_parts)
-            self._lowered, state = with_order(
-                self._base, self.state, order, self._came(1), self._largest
-            )
-            self._take(state)
+            self._take_orders([NewOrder(**record.body["order"])])
+        elif record.kind == "request" and record.body["what"] == "schedule":
+            assert self._by_schedule is not None
+            n_orders = len(self.state.orders)
+            self._by_schedule.take(record.body, record.at_us, n_orders)
+            self._take_orders([NewOrder(*one) for one in record.body["orders"]])
         for one in record.rows:
             kind, row, _, _, _, event, outcome = one
             if kind == t.T_EVENT:
@@ -106,11 +107,23 @@ class Nature:
             elif self._lowered.quality:
                 self._measuring.follow(one)
 
+    def _take_orders(self, orders: list[NewOrder]) -> None:
+        tables = self._base.tables
+        for order in orders:
+            n_parts = parts_of(tables, order.product, order.quantity)
+            self._largest = max(self._largest, n_parts)
+        names = self._came(len(orders))
+        self._lowered, state = with_orders(
+            self._base, self.state, orders, names, self._largest
+        )
+        self._take(state)
+
     def saved(self) -> dict[str, Any]:
         """Return the line's tables and what is measured; draws need no saving."""
         tables = dict(zip(self.state._fields, self.state, strict=True))
-        text = json.dumps(self._measuring.saved()).encode()
-        kept = {_MEASURED: np.frombuffer(text, np.uint8)}
+        kept = {_MEASURED: _packed(self._measuring.saved())}
+        if self._by_schedule is not None:
+            kept[_SCHEDULE] = _packed(self._by_schedule.notes())
         return tables | kept | {"largest": np.array([self._largest])}
 
     def restore(self, arrays: dict[str, Any]) -> None:
@@ -121,6 +134,8 @@ class Nature:
         self._lowered = fitted(self._base, state, self._came(0), self._largest)
         self._take(state)
         self._measuring.restore(json.loads(arrays[_MEASURED].tobytes()))
+        if self._by_schedule is not None:
+            self._by_schedule.restore(json.loads(arrays[_SCHEDULE].tobytes()))
 
     def _came(self, n_more: int) -> tuple[str, ...]:
         """Return names for the orders that came; only their number counts here."""
@@ -132,4 +147,15 @@ class Nature:
             n_parts = 2 * len(self.state.parts)
             self._take(part_capacity(self._lowered, self.state, n_parts))
         self._clock["now"] = at_us
-        self._outside.apply_drawn(kind, row, outcome)
+        by = self._by_schedule
+        self.state.asked[t.ASKED_CALL] = 0 if by is None else by.address(self.state)
+        try:
+            self._outside.apply_drawn(kind, row, outcome)
+        finally:
+            self.state.asked[t.ASKED_CALL] = 0
+        if by is not None and self._clock["status"] == t.RULE_FAILED:
+            by.fail()
+
+
+def _packed(value: Any) -> Any:
+    return np.frombuffer(json.dumps(value).encode(), np.uint8)

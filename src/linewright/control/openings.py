@@ -21,6 +21,7 @@ from linewright.lower import Lowered, lower
 from linewright.model.diff import diff
 from linewright.model.line import Line
 from linewright.model.load import model_hash
+from linewright.schedule.following import line_that_follows
 from linewright.version import __version__
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Standing",
     "finished_by",
+    "follows_at",
     "journal_of",
+    "laid_out",
     "line_of",
     "opening_of",
     "standing",
@@ -50,7 +53,42 @@ def opening_of(line: Line, lowered: Lowered, seed: int) -> Opening:
         start=line.start.isoformat(),
         time_zone=line.time_zone,
         seed=seed,
+        follows=lowered.follows,
     )
+
+
+def laid_out(line: Line, until_us: int, *, follows: bool) -> Lowered:
+    """Return the tables of a line that a journal is about.
+
+    Args:
+        line: The line.
+        until_us: Calendars are laid out that far.
+        follows: Whether it follows a schedule, as `Opening.follows` says.
+    """
+    return line_that_follows(line, until_us) if follows else lower(line, until_us)
+
+
+def follows_at(place: str | os.PathLike[str] | Place) -> bool | None:
+    """Return whether the line of a journal follows a schedule; None: no such journal.
+
+    Raises:
+        JournalError: It cannot be read.
+    """
+    found = place_of(place)
+    if isinstance(found, Path):
+        is_there = found.exists()
+    else:
+        need_postgres()
+        from linewright.control import postgres  # noqa: PLC0415 - an extra
+
+        is_there = postgres.has_journal(found)
+    if not is_there:
+        return None
+    reader = open_reader(found)
+    try:
+        return reader.opening.follows
+    finally:
+        reader.close()
 
 
 class Standing(NamedTuple):
@@ -98,7 +136,7 @@ def standing(
     try:
         line = Line.model_validate(reader.opening.model)
         end_us = max(line.study.horizon, until_us or 0, reader.last_us())
-        lowered = lower(line, end_us)
+        lowered = laid_out(line, end_us, follows=reader.opening.follows)
         core = Core(lowered, reader.opening.seed)
         next_seq = 0
         if snapshot := reader.snapshot_before(end_us + 1):
@@ -124,7 +162,8 @@ def finished_by(place: str | os.PathLike[str] | Place, at_us: int) -> t.Ints:
     reader = open_reader(place)
     try:
         line = Line.model_validate(reader.opening.model)
-        core = Core(lower(line, max(line.study.horizon, at_us)), reader.opening.seed)
+        end_us, follows = max(line.study.horizon, at_us), reader.opening.follows
+        core = Core(laid_out(line, end_us, follows=follows), reader.opening.seed)
         next_seq = 0
         if snapshot := reader.snapshot_before(at_us):
             core.restore(snapshot.notes, snapshot.arrays)
@@ -168,7 +207,11 @@ def journal_of(
     opening = opening_of(line, lowered, seed)
     journal, is_new = _opened(place_of(place), opening)
     found = journal.opening
-    if is_new or (found.model_hash, found.seed) == (opening.model_hash, seed):
+    if is_new or (found.model_hash, found.seed, found.follows) == (
+        opening.model_hash,
+        seed,
+        opening.follows,
+    ):
         return journal
     journal.close()
     raise JournalError(_another(journal.name, line, found, opening))
@@ -176,6 +219,11 @@ def journal_of(
 
 def _another(name: str, line: Line, found: Opening, opening: Opening) -> str:
     """Return why a journal is not that of a line, and what is different."""
+    if (found.model_hash, found.seed) == (opening.model_hash, opening.seed):
+        has = "follows a schedule" if found.follows else "was begun without a schedule"
+        return (
+            f"the line of {name} {has}; a line keeps to that, so take another journal"
+        )
     if found.model_hash == opening.model_hash:
         return (
             f"{name} was begun with seed {found.seed}, and this is seed "

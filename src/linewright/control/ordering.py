@@ -7,7 +7,7 @@ plant alike, so that they stay the same line.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from linewright import tables as t
 from linewright.lower import Lowered, part_capacity
 
-__all__ = ["MOST_PARTS", "NewOrder", "fitted", "parts_of", "waiting", "with_order"]
+__all__ = ["MOST_PARTS", "NewOrder", "fitted", "parts_of", "waiting", "with_orders"]
 
 MOST_PARTS = 50_000
 """Most parts, components included, that one order may bring into the line."""
@@ -77,27 +77,28 @@ def _renamed(names: t.Names, orders: tuple[str, ...]) -> t.Names:
     return t.Names(**fields | {"orders": orders})
 
 
-def with_order(
+def with_orders(
     base: Lowered,
     state: t.State,
-    order: NewOrder,
+    orders: Sequence[NewOrder],
     names: tuple[str, ...],
     n_parts: int,
 ) -> tuple[Lowered, t.State]:
-    """Return the line and its state with one more order, which nobody releases yet.
+    """Return the line and its state with more orders, which nobody releases yet.
 
     Args:
         base: The line with the orders of its model.
         state: Its state; it is not to be used after this.
-        order: The order.
-        names: What all orders that came are called, this one as well.
-        n_parts: Parts of the largest that ever came, this one as well.
+        orders: The orders.
+        names: What all orders that came are called, these as well.
+        n_parts: Parts of the largest that ever came, these as well.
     """
-    row = np.zeros(1, t.ORDER_STATE)
-    for column, value in order._asdict().items():
-        row[column] = value
-    row["finished"], row["next"] = -1, -1
-    state = state._replace(orders=np.concatenate([state.orders, row]))
+    rows = np.zeros(len(orders), t.ORDER_STATE)
+    for i, order in enumerate(orders):
+        for column, value in order._asdict().items():
+            rows[column][i] = value
+    rows["finished"], rows["next"] = -1, -1
+    state = state._replace(orders=np.concatenate([state.orders, rows]))
     lowered = fitted(base, state, names, n_parts)
     margin = int(lowered.tables.settings[t.S_MARGIN])
     if int(state.clock["n_free"][0]) < margin or len(state.todo) < 4 * margin:

@@ -198,7 +198,7 @@ def make(db: Db, place: PgPlace, opening: Opening) -> None:
     if is_there(db, place):
         msg = f"{place.shown} is there already"
         raise JournalError(msg)
-    body = json.dumps(opening._asdict(), separators=(",", ":"))
+    body = json.dumps(opening.body(), separators=(",", ":"))
     with db.transaction():
         there = db.execute(
             "SELECT 1 FROM pg_namespace WHERE nspname = %s", (place.schema,)

@@ -57,7 +57,7 @@ from linewright.control.pg import (
     session_of,
 )
 from linewright.control.places import PgPlace, beside
-from linewright.control.records import Record
+from linewright.control.records import Record, names_that_came
 from linewright.errors import JournalError
 
 __all__ = ["PostgresJournal", "PostgresReader", "has_journal"]
@@ -342,7 +342,7 @@ class PostgresReader:
             "SELECT body FROM records WHERE kind = 'request' ORDER BY seq"
         )
         bodies = [json.loads(text) for (text,) in self._ask(query)]
-        return [body["name"] for body in bodies if "order" in body]
+        return names_that_came(bodies)
 
     def last_us(self) -> int:
         """Return when the last record was, microseconds from the line's start, or 0."""

@@ -19,6 +19,7 @@ from linewright.control.journal import (
     whole_snapshot,
 )
 from linewright.control.places import Place, beside, place_of
+from linewright.control.records import names_that_came
 from linewright.errors import JournalError
 
 __all__ = ["JournalReader", "need_postgres", "open_reader"]
@@ -104,7 +105,7 @@ class JournalReader:
         except sqlite3.Error as error:
             msg = f"{self.path} cannot be read: {error}"
             raise JournalError(msg) from error
-        return [body["name"] for body in bodies if "order" in body]
+        return names_that_came(bodies)
 
     def last_us(self) -> int:
         """Return when the last record was, microseconds from the line's start, or 0."""

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Alarm", "Answer", "Decision", "Record", "Signal"]
+__all__ = ["Alarm", "Answer", "Decision", "Record", "Signal", "names_that_came"]
+
+
+def names_that_came(bodies: Iterable[dict[str, Any]]) -> list[str]:
+    """Return the names of the orders that came with requests.
+
+    Args:
+        bodies: Bodies of the records of all requests that were done, in their order.
+    """
+    found: list[str] = []
+    for body in bodies:
+        if "order" in body:
+            found.append(body["name"])
+        found += body.get("names", ())  # parts of a schedule
+    return found
 
 
 @dataclass(frozen=True, slots=True)

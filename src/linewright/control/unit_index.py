@@ -89,7 +89,7 @@ class IndexAbout(NamedTuple):
 
     def text(self) -> str:
         """Return it as it stands in the file."""
-        return json.dumps([self.opening._asdict(), self.run])
+        return json.dumps([self.opening.body(), self.run])
 
 
 class Measured(NamedTuple):

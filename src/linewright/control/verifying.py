@@ -14,9 +14,9 @@ from typing import NamedTuple
 from linewright.control.controller import redo
 from linewright.control.core import Core
 from linewright.control.journal import Opening, seed_of
+from linewright.control.openings import laid_out
 from linewright.control.places import Place
 from linewright.control.reading import open_reader
-from linewright.lower import lower
 from linewright.model.line import Line
 
 __all__ = ["Verified", "verify"]
@@ -60,7 +60,8 @@ def verify(place: str | os.PathLike[str] | Place, *, redoes: bool = False) -> Ve
         if redoes:
             line = Line.model_validate(opening.model)
             end_us = max(line.study.horizon, reader.last_us())
-            core = Core(lower(line, end_us), opening.seed)
+            lowered = laid_out(line, end_us, follows=opening.follows)
+            core = Core(lowered, opening.seed)
         n, last_us, last_hash = 0, 0, seed_of(opening)
         for stored in reader.read():
             n, last_us, last_hash = n + 1, stored.record.at_us, stored.hash

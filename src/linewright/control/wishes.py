@@ -11,6 +11,7 @@ from pydantic import (
     Field,
     StrictBool,
     ValidationError,
+    model_validator,
 )
 
 from linewright.model.explain import did_you_mean, listed
@@ -118,8 +119,38 @@ class _JobDone(_OfJob):
     verdict: Literal["pass", "rework", "scrap"] = "pass"
 
 
+_Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+_Row = Annotated[int, Field(strict=True, ge=0, le=_MOST_UNITS)]
+_Text = Annotated[str, Field(strict=True, max_length=_MOST_NAME)]
+_Job = tuple[_Text, Name, Time | None, Number, _Text]
+_Planned = tuple[_Row, Name, Name, _Row, Time, Time, _Text]
+
+
+class _Schedule(Wish):
+    """What a line that follows a schedule needs of it; see `schedule.following`."""
+
+    hash: _Hash
+    jobs: tuple[_Job, ...] = ()
+    operations: tuple[_Planned, ...] = ()
+
+    @model_validator(mode="after")
+    def _knows_its_parts(self) -> _Schedule:
+        n = len(self.jobs)
+        if not all(0 <= one[0] < n for one in self.operations):
+            msg = "an operation is of a part that is not among the jobs"
+            raise ValueError(msg)
+        if len({one[0] for one in self.operations}) < n:
+            msg = "a part has no operations"
+            raise ValueError(msg)
+        if len({one[:2] for one in self.jobs}) < n:
+            msg = "a part stands twice among the jobs"
+            raise ValueError(msg)
+        return self
+
+
 WISHES: dict[str, type[Wish]] = {
     "order": _NewOrder,
+    "schedule": _Schedule,
     "order hold": _OfOrder,
     "order release": _ReleaseOrder,
     "order cancel": _OfOrder,

@@ -14,6 +14,7 @@ The inbox is no part of the record: it may be deleted while nobody asks.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import sqlite3
@@ -29,6 +30,7 @@ __all__ = ["Inbox", "KeyTakenError", "hand_in", "inbox_of", "outcomes_of", "put_
 
 INBOX_VERSION = 1
 MOST_BYTES = 20_000
+MOST_BYTES_OF_PAPER = 40_000_000
 _MOST_KEY = 200
 _AT_ONCE = 100
 _KEPT = 10_000
@@ -45,6 +47,14 @@ CREATE TABLE IF NOT EXISTS requests (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS waiting ON requests (id) WHERE answer IS NULL;
 """
+_PAPERS = f"""
+CREATE TABLE IF NOT EXISTS papers (
+    key TEXT PRIMARY KEY,
+    body TEXT NOT NULL CHECK (length(body) <= {MOST_BYTES_OF_PAPER})
+) STRICT
+"""
+_HAVE_PAPERS = {"schedule"}
+"""Requests of which the data are long, and lie beside them until they are answered."""
 
 
 def inbox_of(journal: str | os.PathLike[str] | Place) -> Path:
@@ -79,6 +89,7 @@ def _opened(path: Path, wait_s: float) -> sqlite3.Connection:
             db.executescript(
                 f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = 1; COMMIT;"
             )
+        db.execute(_PAPERS)  # earlier versions did not have them
     except (sqlite3.Error, OSError) as error:
         msg = f"{path} is no inbox that can be used: {error}"
         raise JournalError(msg) from error
@@ -139,11 +150,12 @@ class Inbox:
                 self._answer(db)
             if version != self._seen:
                 rows = db.execute(
-                    "SELECT key, body FROM requests WHERE answer IS NULL "
+                    "SELECT key, requests.body, papers.body FROM requests "
+                    "LEFT JOIN papers USING (key) WHERE answer IS NULL "
                     "ORDER BY id LIMIT ?",
                     (_AT_ONCE,),
                 ).fetchall()
-                found = [_request(key, body) for key, body in rows]
+                found = [_request(*row) for row in rows]
                 if len(rows) < _AT_ONCE:
                     self._seen = version
         return found
@@ -164,6 +176,9 @@ class Inbox:
         try:
             db.executemany(
                 "UPDATE requests SET is_accepted = ?, answer = ? WHERE key = ?", rows
+            )
+            db.executemany(
+                "DELETE FROM papers WHERE key = ?", [row[2:] for row in rows]
             )
             db.execute(
                 "DELETE FROM requests WHERE answer IS NOT NULL AND id <= "
@@ -189,10 +204,12 @@ class Inbox:
         self._db = None
 
 
-def _request(key: str, body: str) -> Request:
+def _request(key: str, body: str, paper: str | None) -> Request:
     """Return a request from its row; one that cannot be read asks for nothing."""
     try:
         found = json.loads(body, parse_constant=_no_number)
+        if paper is not None:
+            found["data"] = json.loads(paper, parse_constant=_no_number)
         return Request(
             key,
             str(found["what"]),
@@ -243,7 +260,14 @@ def hand_in(
 
 def _put(db: sqlite3.Connection, path: Path, one: Request) -> None:
     body = {"what": one.what, "by": one.by, "why": one.why, "data": one.data}
-    text = json.dumps(body, separators=(",", ":"), allow_nan=False, sort_keys=True)
+    paper = ""
+    if one.what in _HAVE_PAPERS:
+        paper = _json(one.data)
+        body["data"] = {"paper": hashlib.sha256(paper.encode()).hexdigest()}
+    if len(paper) > MOST_BYTES_OF_PAPER:
+        msg = f"it is {len(paper):,} characters long; {MOST_BYTES_OF_PAPER:,} are "
+        raise JournalError(msg + "allowed")
+    text = _json(body)
     if len(text) > MOST_BYTES:
         msg = f"it is {len(text):,} characters long; {MOST_BYTES:,} are allowed"
         raise JournalError(msg)
@@ -253,9 +277,15 @@ def _put(db: sqlite3.Connection, path: Path, one: Request) -> None:
     row = db.execute("SELECT body FROM requests WHERE key = ?", (one.key,)).fetchone()
     if row is None:
         db.execute("INSERT INTO requests (key, body) VALUES (?, ?)", (one.key, text))
+        if paper:
+            db.execute("INSERT OR REPLACE INTO papers VALUES (?, ?)", (one.key, paper))
     elif row[0] != text:
         msg = f'{path} has another request with the key "{one.key}"; take a new key'
         raise KeyTakenError(msg)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False, sort_keys=True)
 
 
 def outcomes_of(

@@ -13,6 +13,7 @@ import numpy as np
 
 from linewright import tables as t
 from linewright.control.journal import Reader
+from linewright.control.openings import laid_out
 from linewright.control.places import Place, place_of
 from linewright.control.reading import open_reader
 from linewright.errors import Finding, ModelError
@@ -23,7 +24,6 @@ from linewright.fit.ocel import is_ocel_sqlite, read_ocel
 from linewright.fit.reading import read_log
 from linewright.fit.tables import log_of_table
 from linewright.fit.traced import is_trace, log_of_trace, read_trace
-from linewright.lower import lower
 from linewright.model.line import Line
 from linewright.traces import event_log
 
@@ -92,10 +92,11 @@ def read_journal_log(place: Place) -> EventLog:
         line = Line.model_validate(reader.opening.model)
         blocks = list(_blocks(reader))
         end_us, name = max(line.study.horizon, reader.last_us()), reader.name
+        follows = reader.opening.follows
     finally:
         reader.close()
     table = np.concatenate(blocks)
-    lowered = lower(line, end_us)
+    lowered = laid_out(line, end_us, follows=follows)
     found = event_log(lowered, table)
     return log_of_trace(found, name, line.start, line.time_zone)
 

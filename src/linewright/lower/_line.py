@@ -43,6 +43,7 @@ class Lowered(NamedTuple):
         own_rules: The rules of one's own, by row.
         functions: What runs them, once that is allowed (`own_rules.permit`).
         quality: What is made, measured and held at operations, where something is.
+        follows: Whether a schedule says what comes in and what is begun.
     """
 
     tables: t.LineTables
@@ -53,6 +54,7 @@ class Lowered(NamedTuple):
     own_rules: tuple[OwnRule, ...] = ()
     functions: Any = None
     quality: tuple[StepQuality, ...] = ()
+    follows: bool = False
 
 
 def lower(line: Line, horizon_us: int) -> Lowered:

@@ -55,6 +55,7 @@ def _sections(facts: Facts) -> list[Section]:
         people,
         plan,
         ready,
+        schedule,
         states,
         stocks,
         throughput,
@@ -65,6 +66,8 @@ def _sections(facts: Facts) -> list[Section]:
     )  # fmt: skip
 
     made: Builders = (throughput.section, orders.section)
+    if facts.found.schedule is not None:
+        made = (*made, schedule.section)
     place: Builders = (lost.section, line.section)
     change: Builders = (
         limits.section,
@@ -75,6 +78,7 @@ def _sections(facts: Facts) -> list[Section]:
     )
     if facts.found.plan is not None:  # one story: the plan, what it costs, what to do
         made, place = (plan.section, hours.section, ready.section, lost.section), ()
+        made = (*made, schedule.section)
         change = (*change, throughput.section, orders.section, line.section)
     rest: Builders = (
         states.section,
@@ -109,6 +113,7 @@ def brief_html(result: Source, found: Found = NOTHING_FOUND) -> str:
 
     facts = Facts(result, found)
     last, summary = appendix.section(facts)
+    sections = _sections(facts)
     title = str(facts.manifest.get("model_name") or facts.line.name)
     return render(
         "brief.html.j2",
@@ -119,13 +124,22 @@ def brief_html(result: Source, found: Found = NOTHING_FOUND) -> str:
         notices=tiles.notices(facts),
         answer=tiles.answer(facts),
         tiles=tiles.tiles(facts),
-        sections=_sections(facts),
+        sections=sections,
+        scripts=_scripts(sections),
         appendix=last,
         summary=summary,
         terms=appendix.terms(facts),
         legend=legend(),
         style=style(),
     )
+
+
+def _scripts(sections: list[Section]) -> str:
+    """Return what the page's policy says of scripts: those of its frames, no others."""
+    from linewright.report.gantt.page import script_hash  # noqa: PLC0415 - an extra
+
+    hashes = [script_hash(one.frame) for one in sections if one.frame]
+    return "".join(f"; script-src '{one}'" for one in hashes)
 
 
 def _basis(facts: Facts) -> str:

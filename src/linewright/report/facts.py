@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from linewright.improve.decisions import Decision
     from linewright.improve.files import BottleneckFile, ImprovementFile, LossesFile
     from linewright.plan.outcome import Plan
+    from linewright.report.gantt.scene import Schedule
 
 __all__ = [
     "NOTHING_FOUND",
@@ -73,6 +74,7 @@ class Found:
         model: The model file, as a reader would type it.
         proposal: Where the improvement lies, as a reader would type it.
         inputs: What its inputs rest on, if it was fitted to records.
+        schedule: Which order is done where and when.
     """
 
     bottleneck: BottleneckFile | None = None
@@ -83,6 +85,7 @@ class Found:
     model: str = "MODEL"
     proposal: str = "PROPOSAL"
     inputs: Evidence | None = None
+    schedule: Schedule | None = None
 
 
 @dataclass(frozen=True, slots=True)

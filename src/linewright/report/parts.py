@@ -88,6 +88,7 @@ class Section:
         after: Paragraphs below the pictures.
         commands: What to type, below the paragraphs.
         notes: Short remarks below.
+        frame: A whole page that is shown in the section, by itself.
     """
 
     key: str
@@ -99,6 +100,7 @@ class Section:
     after: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    frame: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ microsecond; what is not compiled is told (`scheduled.left_out`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -61,7 +61,14 @@ from linewright.schedule.problem import (
 )
 from linewright.schedule.scheduled import certain, left_out
 
-__all__ = ["MOST_OPERATIONS", "Compiled", "compile_line"]
+__all__ = [
+    "MOST_OPERATIONS",
+    "Compiled",
+    "Families",
+    "calendar_of",
+    "compile_jobs",
+    "compile_line",
+]
 
 MOST_OPERATIONS = 1_000_000
 _PHASES = (("setup", SETUP), ("load", LOAD), ("process", PROCESS), ("unload", UNLOAD))
@@ -82,6 +89,9 @@ class Compiled:
         first_of: First operation of each job, which stand one after the other.
         left_out: What the model says that is not in the problem, in sentences.
         calendars: What each calendar of the problem comes from.
+        unshown: Operations that are over, or stand for what a server does otherwise.
+        begun_us: When operations really began that the problem has begin later.
+        made_for: Orders for which jobs were begun that are of another one by now.
     """
 
     line: Line
@@ -94,6 +104,9 @@ class Compiled:
     first_of: t.Ints
     left_out: tuple[str, ...]
     calendars: tuple[Steps, ...]
+    unshown: frozenset[int] = frozenset()
+    begun_us: Mapping[int, int] = field(default_factory=dict)
+    made_for: Mapping[int, str] = field(default_factory=dict)
 
     def until(self, horizon_us: int) -> Compiled:
         """Return the same with calendars that are laid out as far as a time."""
@@ -116,7 +129,25 @@ def compile_line(line: Line, orders: Sequence[DatedOrder], horizon_us: int) -> C
         ValueError: The orders ask for more than can be scheduled.
     """
     sure = certain(line)
-    jobs = jobs_of(sure, tuple(orders))
+    return compile_jobs(line, sure, orders, jobs_of(sure, tuple(orders)), horizon_us)
+
+
+def compile_jobs(
+    line: Line,
+    sure: Line,
+    orders: Sequence[DatedOrder],
+    jobs: tuple[Job, ...],
+    horizon_us: int,
+) -> Compiled:
+    """Return the problem of jobs that are known already.
+
+    Args:
+        line: A line that has passed `check`.
+        sure: The same without chance, of `certain`.
+        orders: Its orders.
+        jobs: The jobs, those of each order together.
+        horizon_us: Calendars are laid out that far.
+    """
     counts: dict[str, int] = {}
     for job in jobs:
         counts[job.product] = counts.get(job.product, 0) + 1
@@ -173,7 +204,7 @@ class _Compiler:
         self.first_of: list[int] = []
         self.notes: list[str] = []
         lowered = lower(line.model_copy(update={"orders": (), "in_process": ()}), 0)
-        self._families = _Families(line, lowered)
+        self._families = Families(line, lowered)
 
     def problem(self) -> Problem:
         """Return the problem, all of it."""
@@ -513,7 +544,15 @@ class _Compiler:
         )
 
 
-class _Families:
+def calendar_of(line: Line, station: str, horizon_us: int) -> Calendar | None:
+    """Return when a station is on, up to a time; none: always."""
+    steps = station_schedule(line, station)
+    if all(name is None for _, name in steps):
+        return None
+    return _spans(schedule_ticks(line, steps, horizon_us), horizon_us)
+
+
+class Families:
     """What the setups of each station tell apart, and how long they take."""
 
     def __init__(self, line: Line, lowered: Lowered) -> None:
@@ -534,6 +573,10 @@ class _Families:
         """Return what a setup tells apart about an operation, or -1."""
         kind = self._kind(station, product, step)
         return -1 if kind is None else self._kinds[station][kind]
+
+    def row_of(self, station: str, kind: int) -> int:
+        """Return what a setup tells apart by its number in the tables, or -1."""
+        return self._kinds.get(station, {}).get(kind, -1)
 
     def setups_us(self, station: str) -> tuple[tuple[int, ...], ...] | None:
         """Return the times of a station's setups, as `Station.setups_us`."""

@@ -10,9 +10,7 @@ another server of the station that is late. The kernel asks which part is next
 
 from __future__ import annotations
 
-import ctypes
 from bisect import bisect_left, insort
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,12 +19,19 @@ import numpy as np
 
 from linewright import tables as t
 from linewright.errors import KernelError
-from linewright.kernel.rules import CALL, FAILED, NONE_OF_THEM
 from linewright.kernel.run import Outside
 from linewright.lower import Lowered, lower, new_draws, new_state, part_capacity
 from linewright.model.line import Line, PythonRule, Station
 from linewright.model.meaning import places
 from linewright.replicate import no_room
+from linewright.schedule.calling import (
+    AGAIN,
+    Caller,
+    Calls,
+    Planned,
+    looks,
+    wakable,
+)
 from linewright.schedule.compiling import Compiled
 from linewright.schedule.jobs import Job
 from linewright.schedule.keeping import breaks, differences
@@ -133,7 +138,7 @@ class Execution:
             [orders[job.order].priority for job in compiled.jobs],
         )
         line = with_rules(line).model_copy(update={"in_process": ()})
-        self._lowered = _wakable(lower(line, horizon_us))
+        self._lowered = wakable(lower(line, horizon_us))
 
     def run(self, seed: int = 0, replication: int = 0) -> Run:
         """Return one run; without chance all are alike."""
@@ -142,26 +147,6 @@ class Execution:
             self._compiled, self._lowered, self._solution, reader, chance=self._chance
         )
         return reader.run(self._horizon_us, caller, seed, replication)
-
-
-def _wakable(lowered: Lowered) -> Lowered:
-    """Return tables in which every station has a timer of its own, to be woken by."""
-    tables = lowered.tables
-    stations = tables.stations.copy()
-    rows, places = list(tables.leaf_row), list(lowered.leaf_station)
-    for k in range(len(stations)):
-        if stations["leaf"][k] < 0:
-            stations["leaf"][k] = len(rows)
-            rows.append(k)
-            places.append(k)
-    settings = tables.settings.copy()
-    settings[t.S_N_LEAVES] = len(rows)
-    return lowered._replace(
-        tables=tables._replace(
-            stations=stations, settings=settings, leaf_row=np.array(rows, np.int64)
-        ),
-        leaf_station=np.array(places, np.int64),
-    )
 
 
 class _Reader:
@@ -465,7 +450,7 @@ def _parents_first(jobs: Sequence[Job]) -> list[str]:
 
 
 class _Caller:
-    """Answers for a schedule which part is next."""
+    """Lets a schedule answer which part is next, and wakes the line for it."""
 
     def __init__(
         self,
@@ -478,55 +463,28 @@ class _Caller:
     ) -> None:
         self._lowered, self._reader = lowered, reader
         self._first_of = compiled.first_of
-        self._begin = solution.begin_us
-        self._end = solution.end_us
-        self._batch = solution.batch
-        tables = lowered.tables
         problem = compiled.problem
-        first = tables.stations["first_server"]
-        self._station = np.array(
+        station = np.array(
             [
                 o.modes[m].station
                 for o, m in zip(problem.operations, solution.mode, strict=True)
             ],
             np.int64,
         )
-        self._server = first[self._station] + solution.server
-        self._size: dict[int, int] = {}
-        for number in solution.batch[solution.batch >= 0].tolist():
-            self._size[number] = self._size.get(number, 0) + 1
-        self._patience_us = self._patience() if chance else {}
-        self._filling: int = -1
-        self._state: t.State | None = None
-        self._error: BaseException | None = None
-        self._call = CALL(self._answer)
-        self._stations_at: dict[int, set[int]] = {}
-        for at, k in zip(self._begin.tolist(), self._station.tolist(), strict=True):
-            self._stations_at.setdefault(at, set()).add(k)
-        for number, at in self._patience_us.items():
-            k = int(self._station[np.flatnonzero(self._batch == number)[0]])
-            self._stations_at.setdefault(at, set()).add(k)
-        self.wakes = sorted(self._stations_at)
-
-    def address(self, state: t.State) -> int:
-        """Return the address that the kernel calls while it works on a state."""
-        self._state = state
-        return ctypes.cast(self._call, ctypes.c_void_p).value or 0
-
-    def fail(self) -> None:
-        """Raise what went wrong in an answer."""
-        if self._error is not None:
-            raise self._error
-        msg = "the kernel did not take what the schedule says comes next"
-        raise KernelError(msg)
+        first = lowered.tables.stations["first_server"]
+        server = first[station] + solution.server
+        planned = Planned(
+            solution.begin_us, solution.end_us, station, server, solution.batch
+        )
+        self._calls = Calls(planned, patient=not chance)
+        self._caller = Caller(self._calls, self._operations)
+        self.address, self.fail = self._caller.address, self._caller.fail
+        self.wakes = sorted(self._calls.stations_at)
 
     def wake(self, state: t.State, outside: Outside, at_us: int) -> None:
         """Let the stations look for which something is planned to begin now."""
-        tables = self._lowered.tables
-        for k in sorted(self._stations_at[at_us]):
-            if state.stations["n_ready"][k] == 0 or tables.stations["own_rule"][k] < 0:
-                continue
-            if tables.stations["conveyor"][k]:
+        for k in sorted(self._calls.stations_at[at_us]):
+            if not looks(self._lowered, state, k):
                 continue
             state.asked[t.ASKED_CALL] = self.address(state)
             try:
@@ -536,86 +494,13 @@ class _Caller:
             if state.clock["status"][0] == t.RULE_FAILED:
                 self.fail()
 
-    # ------------------------------------------------------------ one question
-
-    def _answer(self, _rule: int, station: int, s: int, n: int) -> int:
-        try:
-            place = self._choose(station, s, n)
-        except BaseException as error:  # it goes up from `fail`
-            self._error = error
-            return FAILED
-        return NONE_OF_THEM if place < 0 else place + 1
-
-    def _choose(self, _station: int, s: int, n: int) -> int:
-        state = self._state
-        assert state is not None
-        now = int(state.clock["now"][0])
-        rows = state.asked[t.ASKED_PARTS : t.ASKED_PARTS + n]
-        found = self._operations(state.parts[rows])
-        if state.asked[t.ASKED_FILLING]:
-            return self._joins(found)
-        self._filling = -1
-        unknown = np.flatnonzero(found < 0)
-        if len(unknown):
-            return int(unknown[0])  # what the schedule does not know: rework
-        begins, servers = self._begin[found], self._server[found]
-        due = begins <= now
-        if (self._batch[found] >= 0).any():
-            there = Counter(self._batch[found].tolist())
-            due &= [self._together(int(o), there, now) for o in found]
-        own = due & (servers == s)
-        if not own.any():
-            own = due & (begins < now) & (state.servers["ready"][servers] == 0)
-            if not own.any():
-                return -1
-        best = int(np.where(own, begins, NEVER).argmin())
-        self._filling = int(self._batch[found[best]])
-        return best
-
-    def _together(self, o: int, there: Counter[int], now: int) -> bool:
-        """Say whether all are there that an operation shares a batch with.
-
-        A batch of which a part is lost would wait for ever; see `_patience`.
-        """
-        batch = int(self._batch[o])
-        if batch < 0 or now >= self._patience_us.get(batch, NEVER):
-            return True
-        return there[batch] >= self._size[batch]
-
-    def _patience(self) -> dict[int, int]:
-        """Return when each batch starts without the parts that are not there yet.
-
-        That is when its server should begin its next batch; for the last one, when as
-        much time has gone by as it takes.
-        """
-        found: dict[int, int] = {}
-        order = np.lexsort((self._begin, self._server))
-        following: dict[int, int] = {}
-        for o in order[::-1].tolist():
-            server, number = int(self._server[o]), int(self._batch[o])
-            if number >= 0 and number not in found:
-                begin = int(self._begin[o])
-                after = following.get(server, NEVER)
-                if after == NEVER:
-                    after = 2 * int(self._end[o]) - begin
-                found[number] = after
-            if number < 0 or found[number] != following.get(server):
-                following[server] = int(self._begin[o])
-        return found
-
-    def _joins(self, found: t.Ints) -> int:
-        if self._filling < 0:
-            return -1
-        joins = np.flatnonzero((found >= 0) & (self._batch[found] == self._filling))
-        return int(joins[0]) if len(joins) else -1
-
     def _operations(self, parts: t.Records) -> t.Ints:
-        """Return the operations for which parts wait, -1 for one done before."""
+        """Return the operations for which parts wait; see `calling`."""
         orders, steps = parts["order"], parts["step"]
         places = self._reader.place_of_step[steps]
         jobs = self._reader.job_of_order[np.maximum(orders, 0)]
         known = (orders >= 0) & (parts["visits"] == 0) & (places >= 0)
-        return np.where(known, self._first_of[jobs] + places, -1)
+        return np.where(known, self._first_of[jobs] + places, AGAIN)
 
 
 def settled(

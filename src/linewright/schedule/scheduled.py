@@ -30,10 +30,21 @@ from linewright.model.line import (
 from linewright.model.meaning import input_places, is_sampled, ways_of
 from linewright.schedule.jobs import Job
 
-__all__ = ["RULE", "certain", "left_out", "released", "with_rules"]
+__all__ = [
+    "CALLED_IN",
+    "RULE",
+    "certain",
+    "left_out",
+    "released",
+    "with_rules",
+    "without_spread",
+]
 
 RULE = PythonRule.model_construct(python="schedule", source="", limit=60_000_000)
 """Stands at the stations whose parts a schedule calls."""
+
+CALLED_IN = ", called in"
+"""Ends the name of the buffer of a station from which new parts are called in."""
 
 
 def certain(line: Line) -> Line:
@@ -41,7 +52,7 @@ def certain(line: Line) -> Line:
 
     Steps for rework only are gone; those that stay keep their names.
     """
-    found: Line = _means(line)
+    found = without_spread(line)
     stations = {
         name: station.model_copy(
             update={"failures": {}, "maintenance": {}, "ramp_up": None}
@@ -77,6 +88,12 @@ def certain(line: Line) -> Line:
             },
         }
     )
+
+
+def without_spread(line: Line) -> Line:
+    """Return a line with the mean in the place of every distribution, else as it is."""
+    found: Line = _means(line)
+    return found
 
 
 def _means(value: Any) -> Any:
@@ -243,7 +260,7 @@ def _asks(station: Station) -> Station:
 def _first_free(step: Step, *, is_first: bool) -> Step:
     update: dict[str, Any] = {}
     if is_first and step.buffer is None:
-        update["buffer"] = f"{step.stations[0]}, called in"
+        update["buffer"] = f"{step.stations[0]}{CALLED_IN}"
     if len(step.stations) > 1:
         update["choose"] = "first_free"
     if step.batch is not None:

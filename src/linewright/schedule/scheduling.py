@@ -167,7 +167,7 @@ class Schedule:
             "first_rule": self.first_rule,
             "seconds": self.seconds,
             "interrupted": self.interrupted,
-            "operations": len(self.solution.begin_us),
+            "operations": len(self.solution.begin_us) - len(self.compiled.unshown),
             "left_out": list(self.left_out),
             "dropped": [str(finding) for finding in self.dropped],
             "differences": len(self.different),

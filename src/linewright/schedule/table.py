@@ -60,6 +60,8 @@ def table_of(compiled: Compiled, solution: Solution) -> pa.Table:
     columns: dict[str, list[Any]] = {name: [] for name in SCHEDULE_COLUMNS}
     zone = _Zone(compiled.original)
     for o in _in_time(solution):
+        if o in compiled.unshown:
+            continue
         for name, value in _row(compiled, solution, zone, o).items():
             columns[name].append(value)
     fields = [
@@ -84,22 +86,24 @@ def _in_time(solution: Solution) -> list[int]:
 def _row(compiled: Compiled, solution: Solution, zone: _Zone, o: int) -> dict[str, Any]:
     problem = compiled.problem
     operation = problem.operations[o]
-    job = compiled.jobs[int(compiled.job_of[o])]
+    row = int(compiled.job_of[o])
+    job = compiled.jobs[row]
     order = compiled.orders[job.order]
     mode = operation.modes[int(solution.mode[o])]
     begin, setup = int(solution.begin_us[o]), int(solution.setup_us[o])
+    started = compiled.begun_us.get(o, begin)
     parent = compiled.jobs[job.parent] if job.parent >= 0 else None
     work = problem.end_of(mode, begin, setup, 0) if setup else begin
     batch = int(solution.batch[o]) if len(solution.batch) else -1
     return {
-        "order": order.id,
+        "order": compiled.made_for.get(row, order.id),
         "part": operation.part,
         "product": job.product,
         "operation": operation.name,
         "station": problem.stations[mode.station].name,
         "server": int(solution.server[o]) + 1,
-        "start": zone.utc(begin),
-        "work": zone.utc(work),
+        "start": zone.utc(started),
+        "work": zone.utc(work if started == begin else started),
         "end": zone.utc(int(solution.end_us[o])),
         "leave": zone.utc(int(solution.leave_us[o])),
         "setup_s": setup / 1e6,

@@ -209,7 +209,7 @@ def _is_key(text: str) -> bool:
 
 def role_of(what: str) -> str:
     """Return the least role of those who may ask for something."""
-    return ENGINEER if what.partition(" ")[0] == "order" else OPERATOR
+    return ENGINEER if what.partition(" ")[0] in {"order", "schedule"} else OPERATOR
 
 
 def _rows(

@@ -10,12 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from linewright import tables as t
+from linewright.control.begun import Begun
 from linewright.control.controller import redo
 from linewright.control.core import Core
 from linewright.control.journal import Stored
+from linewright.control.openings import laid_out
 from linewright.control.places import Place, place_of
 from linewright.control.reading import open_reader
-from linewright.lower import lower
 from linewright.model.line import Line
 from linewright.web.quality import QualityLog
 from linewright.web.spans import Spans, sums_at, week_start_us
@@ -25,6 +26,7 @@ __all__ = ["Follower", "Happening"]
 _YEAR_US = 366 * 86_400_000_000
 _MOST_AT_ONCE = 2_000
 _N_HAPPENINGS = 60
+_MOST_BEGUN = 4_000
 _TOLD = {
     t.T_EXIT: "finished",
     t.T_SCRAP: "scrapped",
@@ -77,6 +79,7 @@ class Follower:
         happenings: What was worth telling lately.
         spans: Sums at the start of shift, day and week.
         quality: What was measured and judged lately.
+        begun: What was begun lately, of a line that follows a schedule.
 
     Raises:
         JournalError: It is no journal, was changed, or leads elsewhere with this
@@ -100,7 +103,9 @@ class Follower:
     def _begin(self) -> None:
         last_us = self._reader.last_us()
         self.horizon_us = max(self.line.study.horizon, last_us) + _YEAR_US
-        self.lowered = lower(self.line, self.horizon_us)
+        self.lowered = laid_out(
+            self.line, self.horizon_us, follows=self.opening.follows
+        )
         self.core = Core(self.lowered, self.opening.seed)
         self.next_seq, begun_us = 0, -1
         snapshot = self._reader.snapshot_before(week_start_us(self.line, last_us))
@@ -113,6 +118,9 @@ class Follower:
         self.happenings: deque[Happening] = deque(maxlen=_N_HAPPENINGS)
         self.spans = Spans(self.line, begun_us)
         self.quality = QualityLog(self.line, self.core)
+        self.begun = (
+            None if self.core.by_schedule is None else Begun(self.core, _MOST_BEGUN)
+        )
         if snapshot is None:
             self.spans.begin(sums_at(self.core.state, 0))
 
@@ -140,6 +148,8 @@ class Follower:
         if record.at_us >= self.spans.next_us:
             self.spans.pass_to(record.at_us, self.core.state)
         redo(self.core, record, stored.seq)
+        if self.begun is not None:
+            self.begun.take(record)
         self.next_seq = stored.seq + 1
         self.quality.take(record, self.core)
         names = self.core.lowered.names

@@ -16,6 +16,7 @@ import numpy as np
 from linewright import tables as t
 from linewright.control.genealogy import Genealogy, Tree, flat
 from linewright.control.jobs import Unit
+from linewright.control.wanted import Wanted, grouped, wanted
 from linewright.model.calendars import to_local
 from linewright.report.animation.scene import MARKS, buffers_of
 from linewright.report.facts import stamp_of
@@ -25,6 +26,7 @@ from linewright.report.routes import finals, station_order
 from linewright.version import __version__
 from linewright.web.following import Follower, Happening
 from linewright.web.foretelling import Ahead
+from linewright.web.planned import Planned
 from linewright.web.quality import QualityView
 from linewright.web.spans import SPANS, StationSpan, sums_at
 
@@ -51,13 +53,13 @@ class Viewing:
     def __init__(self, follower: Follower) -> None:
         self._follower = follower
         self._sold = set(finals(follower.line))
-        names = follower.core.lowered.names
-        self._orders = np.full((5, len(names.orders)), -2, np.int64)
+        self._orders = np.zeros((5, 0), np.int64)
         self._order_items: Items = {}
         self._alarms: set[int] = set()
         self._quality = QualityView(
             lambda: follower.core, lambda: follower.quality, self._stamp
         )
+        self._planned: Planned | None = None
 
     # ------------------------------------------------------------ what stays
 
@@ -70,6 +72,7 @@ class Viewing:
         first, count = tables.stations["first_server"], tables.stations["n_servers"]
         stamp = stamp_of(opening.model_hash, opening.seed, opening.linewright_version)
         buffers = buffers_of(line, follower.core.lowered)
+        orders = wanted(follower.core)
         return {
             "title": line.name or follower.stem,
             "description": line.description,
@@ -115,18 +118,18 @@ class Viewing:
                 for state in STATES
             ],
             "spans": list(SPANS),
-            "orders": [self._order_about(i) for i in range(len(names.orders))],
+            "follows": opening.follows,
+            "orders": [self._order_about(orders, i) for i in range(len(orders.names))],
             "quality": self._quality.about(),
         }
 
-    def _order_about(self, i: int) -> dict[str, Any]:
+    def _order_about(self, orders: Wanted, i: int) -> dict[str, Any]:
         names = self._follower.core.lowered.names
-        row = self._follower.core.state.orders[i]
-        due = int(row["due"])
+        due = int(orders.due[i])
         return {
-            "name": names.orders[i],
-            "product": names.products[int(row["product"])],
-            "quantity": int(row["quantity"]),
+            "name": orders.names[i],
+            "product": names.products[int(orders.product[i])],
+            "quantity": int(orders.quantity[i]),
             "due": "" if due >= t.NEVER else self._day(due),
             "due_us": -1 if due >= t.NEVER else due,
         }
@@ -165,7 +168,10 @@ class Viewing:
         return self._quality.help_of(subject) or _BY_ALARM
 
     def spans(self) -> Items:
-        """Return what is shown of spans of time, and the control charts."""
+        """Return what is shown of spans of time: states and OEE, quality and charts.
+
+        With them goes the schedule, of a line that follows one.
+        """
         follower = self._follower
         now = sums_at(follower.core.state, follower.core.now_us)
         items: Items = {}
@@ -176,7 +182,24 @@ class Viewing:
                 if found is not None:
                     items[f"kpi/{name}/{k}"] = _kpi(found)
         items |= self._quality.yields(now, follower.spans.since)
-        return items | self._quality.charts()
+        return items | self._quality.charts() | self._schedule()
+
+    def _schedule(self) -> Items:
+        """Return the schedule against what happened, where one is followed."""
+        core, begun = self._follower.core, self._follower.begun
+        if begun is None:
+            return {}
+        if self._planned is None or not self._planned.is_of(core, begun):
+            self._planned = Planned(core, begun, self._stamp, self._short)
+        return self._planned.items()
+
+    def _short(self, at_us: int, width_us: int) -> str:
+        """Return a time as it stands on an axis of some length."""
+        local = self._local(at_us)
+        if width_us <= 8 * 3_600_000_000:
+            return f"{local:%H:%M}"
+        day = f"{local.day} {local:%b}"
+        return f"{day} {local:%H:%M}" if width_us <= 8 * 86_400_000_000 else day
 
     def ahead(self, found: Ahead | None, problem: str) -> Items:
         """Return what is foretold: of the orders, of the day, and of the targets.
@@ -190,10 +213,11 @@ class Viewing:
         if found is None:
             return items
         future, names = found.future, self._follower.core.lowered.names
+        rows = {name: i for i, name in enumerate(grouped(self._follower.core)[0])}
         items["ahead"] |= {"at": self._stamp(future.from_us), "n": len(future.made)}
         for row in found.orders:
             p80_us = row["p80_us"]
-            items[f"ahead_order/{names.orders.index(row['order'])}"] = {
+            items[f"ahead_order/{rows[row['order']]}"] = {
                 "p80": "" if p80_us is None else self._day(p80_us),
                 "until": self._day(future.until_us),
                 "on_time": row["on_time"],
@@ -307,41 +331,43 @@ class Viewing:
     def _due_orders(self) -> Items:
         """Return the orders; only those are made again that changed or came due."""
         core = self._follower.core
-        rows, now_us = core.state.orders, core.now_us
-        late = (rows["due"] < now_us) & (rows["finished"] < 0)
-        put_off = np.zeros(len(rows), np.int64)
-        put_off[list(core.asked.put_off)] = 1
-        columns = [rows["done"], rows["scrapped"], rows["finished"] * 2 + late]
-        now = np.stack([*columns, put_off, rows["quantity"]])
+        orders, now_us = wanted(core), core.now_us
+        late = (orders.due < now_us) & (orders.finished < 0)
+        put_off = np.array(
+            [any(row in core.asked.put_off for row in of) for of in orders.rows],
+            np.int64,
+        )
+        columns = [orders.done, orders.scrapped, orders.finished * 2 + late]
+        now = np.stack([*columns, put_off, orders.quantity])
         before = np.full(now.shape, -2, np.int64)
         before[:, : self._orders.shape[1]] = self._orders
         for i in np.flatnonzero((now != before).any(axis=0)).tolist():
-            self._order_items[f"order/{i}"] = self._order(i, bool(late[i]))
+            self._order_items[f"order/{i}"] = self._order(orders, i, bool(late[i]))
         self._orders = now
-        for i in np.flatnonzero(
-            (rows["release"] > 0) & (rows["finished"] < 0)
-        ).tolist():
+        for i in np.flatnonzero((orders.release > 0) & (orders.finished < 0)).tolist():
             item = self._order_items[f"order/{i}"]
-            if item["state"] == "to come" and int(rows["release"][i]) <= now_us:
-                self._order_items[f"order/{i}"] = self._order(i, bool(late[i]))
+            if item["state"] == "to come" and int(orders.release[i]) <= now_us:
+                self._order_items[f"order/{i}"] = self._order(orders, i, bool(late[i]))
         return self._order_items
 
-    def _order(self, i: int, is_late: bool) -> dict[str, Any]:
+    def _order(self, orders: Wanted, i: int, is_late: bool) -> dict[str, Any]:
         core = self._follower.core
-        row = core.state.orders[i]
-        finished = int(row["finished"])
+        finished = int(orders.finished[i])
         state = "open"
-        if put_off := core.asked.put_off_as(i):
-            state = put_off
+        put_off = {core.asked.put_off_as(row) for row in orders.rows[i]}
+        if "held" in put_off:
+            state = "held"
+        elif put_off == {"cancelled"}:
+            state = "cancelled"
         elif finished >= 0:
-            state = "done late" if finished > int(row["due"]) else "done"
+            state = "done late" if finished > int(orders.due[i]) else "done"
         elif is_late:
             state = "late"
-        elif int(row["release"]) > core.now_us:
+        elif int(orders.release[i]) > core.now_us:
             state = "to come"
-        return self._order_about(i) | {
-            "done": int(row["done"]),
-            "scrapped": int(row["scrapped"]),
+        return self._order_about(orders, i) | {
+            "done": int(orders.done[i]),
+            "scrapped": int(orders.scrapped[i]),
             "state": state,
             "finished": "" if finished < 0 else self._day(finished),
             "finished_us": finished,

@@ -31,6 +31,7 @@ from linewright.report.linemap.placing import stages_of
 from linewright.report.palette import STATES
 from linewright.report.routes import finals, links, station_order
 from linewright.report.words import fit, name
+from linewright.schedule.scheduled import CALLED_IN
 
 __all__ = ["MARKS", "buffers_of", "scene"]
 
@@ -137,7 +138,7 @@ def buffers_of(line: Line, lowered: Lowered) -> list[dict[str, Any]]:
             elif b in stores:
                 role = "store"
             else:
-                role, own = "input", key
+                role, own = "input", key.removesuffix(CALLED_IN)
         found.append(
             {
                 "name": key,

@@ -6,6 +6,7 @@ import { Drift } from "/drift.js";
 import { LineView } from "/line.js";
 import { Alarms, Doubts, Events, Figures, Orders, Products, Targets } from "/lists.js";
 import { Charts, Gates, Yields } from "/quality.js";
+import { Schedule } from "/schedule.js";
 import { follow } from "/stream.js";
 
 const QUIET_S = 30; // without a record, from which on the page says so loudly
@@ -34,6 +35,7 @@ const events = new Events({ onUnit: (name) => details.unit(name) });
 const gates = new Gates(about, { onHeld: (held) => line.heldAtGates(held) });
 const yields = new Yields(about);
 const charts = new Charts(about, { onUnit: (name) => details.unit(name) });
+const schedule = new Schedule(about, clock);
 const { you } = about;
 say(by("you"), you.name ? `${you.name}, ${you.role}` : you.role);
 by("commands").hidden = you.role !== "viewer";
@@ -76,8 +78,10 @@ function onItems(items, { seq }) {
     orders, products, targets, doubts, gates, alarms, events, figures, yields, charts, drift,
   ];
   for (const part of parts) part.update(items);
+  if (items.clock) Object.assign(clock, items.clock);
+  schedule.update(items);
   if (items.clock) {
-    Object.assign(clock, items.clock);
+    schedule.tick();
     say(by("date"), items.clock.date);
     say(by("time"), items.clock.time);
     say(by("zone"), items.clock.zone);
