@@ -46,7 +46,11 @@ def shown_schedule(schedule: Schedule) -> Shown:
         orders=list(_orders(schedule)),
         pools=list(_pools(schedule)),
         summary=list(_summary(schedule)),
-        notes=[*schedule.left_out, *(f"left out: {f}" for f in schedule.dropped)],
+        notes=[
+            *([] if schedule.choice is None else [schedule.choice["words"]]),
+            *schedule.left_out,
+            *(f"left out: {f}" for f in schedule.dropped),
+        ],
         stamp=stamp,
     )
 

@@ -16,7 +16,7 @@ from linewright.schedule.problem import NEVER, Problem, Solution
 __all__ = ["breaks", "differences"]
 
 
-def breaks(  # noqa: C901, PLR0911
+def breaks(  # noqa: C901, PLR0911, PLR0912
     problem: Problem, solution: Solution
 ) -> str:
     """Return the first rule that a run of the kernel does not keep; empty: none.
@@ -31,6 +31,8 @@ def breaks(  # noqa: C901, PLR0911
         end = problem.end_of(mode, int(solution.begin_us[o]), work)
         if end != solution.end_us[o]:
             return f"{operation.part} waits on its server at {operation.name}"
+    if late := _waits_for_setup(problem, solution):
+        return late
     groups: dict[int, int] = {}
     for number, operation in zip(
         solution.batch.tolist(), problem.operations, strict=True
@@ -55,6 +57,29 @@ def breaks(  # noqa: C901, PLR0911
         begins = [begin for _, begin in sorted(pairs)]
         if begins != sorted(begins):
             return f"a part leaves {problem.storages[storage].name} out of turn"
+    return ""
+
+
+def _waits_for_setup(problem: Problem, solution: Solution) -> str:
+    """Return the first setup that takes longer than it works, as for want of people."""
+    family: dict[tuple[int, int], int] = {}
+    before: dict[tuple[int, int], int] = {}
+    order = np.lexsort((solution.leave_us, solution.begin_us)).tolist()
+    for o in order:
+        operation = problem.operations[o]
+        mode = operation.modes[int(solution.mode[o])]
+        if mode.station < 0 or problem.stations[mode.station].setups_us is None:
+            continue
+        at = mode.station, int(solution.server[o])
+        number = int(solution.batch[o]) if len(solution.batch) else -1
+        if number >= 0 and before.get(at) == number:
+            continue
+        before[at] = number
+        if mode.family >= 0:
+            needed = problem.setup_us(mode.station, family.get(at, -1), mode.family)
+            family[at] = mode.family
+            if solution.setup_us[o] != needed:
+                return f"{operation.part} waits for the setup of {operation.name}"
     return ""
 
 
