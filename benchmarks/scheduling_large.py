@@ -68,6 +68,8 @@ def shop(n_operations: int, seed: int = 1) -> Line:
         }
         for i in range(N_PRODUCTS)
     }
+    orders = _orders(random, products, n_operations)
+    products = {name: products[name] for name in {o["product"]: 0 for o in orders}}
     weeks = n_operations * MINUTES_OF_OPERATION / 60 / (n_servers * WEEK_H)
     keys = {
         "schema_version": 1,
@@ -78,7 +80,7 @@ def shop(n_operations: int, seed: int = 1) -> Line:
         "people": {"fitter": {"count": 3 + n_servers // 6}},
         "stations": stations,
         "products": products,
-        "orders": _orders(random, products, n_operations, weeks),
+        "orders": _dated(random, orders, weeks),
     }
     line = Line.model_validate(keys)
     errors = [f for f in check(line) if f.severity == "error"]
@@ -127,10 +129,7 @@ def _route(random: np.random.Generator) -> list[dict[str, Any]]:
 
 
 def _orders(
-    random: np.random.Generator,
-    products: dict[str, Any],
-    n_operations: int,
-    weeks: float,
+    random: np.random.Generator, products: dict[str, Any], n_operations: int
 ) -> list[dict[str, Any]]:
     orders: list[dict[str, Any]] = []
     names = list(products)
@@ -138,16 +137,22 @@ def _orders(
     while n < n_operations:
         product = names[int(random.integers(len(names)))]
         quantity = int(random.integers(1, 4))
-        release_h = int(random.uniform(0, weeks * 7 * 24))
-        due_h = release_h + int(random.uniform(3, 10) * 24)
-        orders.append(
-            {
-                "product": product, "quantity": quantity, "release": f"{release_h} h",
-                "due": f"{due_h} h", "priority": int(random.integers(0, 4)),
-            }
-        )  # fmt: skip
+        orders.append({"product": product, "quantity": quantity})
         n += quantity * len(products[product]["route"])
     return orders
+
+
+def _dated(
+    random: np.random.Generator, orders: list[dict[str, Any]], weeks: float
+) -> list[dict[str, Any]]:
+    out = []
+    for order in orders:
+        release_h = int(random.uniform(0, weeks * 7 * 24))
+        due_h = release_h + int(random.uniform(3, 10) * 24)
+        priority = int(random.integers(0, 4))
+        dates = {"release": f"{release_h} h", "due": f"{due_h} h"}
+        out.append(order | dates | {"priority": priority})
+    return out
 
 
 def _peak_gib() -> float:

@@ -151,7 +151,8 @@ def gaps_of(
     for i in np.argsort(planned, kind="stable").tolist():
         if planned[i] >= ready[after[i]]:
             ready[after[i]], last[after[i]] = planned[i], before[i]
-    gap = np.maximum(solution.begin_us - ready, 0)
+    # nothing that comes late can come before what waits for its release alone
+    gap = np.where(last < 0, 0, np.maximum(solution.begin_us - ready, 0))
     taken = np.zeros(n)
     used = np.zeros(n)
     n_runs = 0
