@@ -93,6 +93,9 @@ class Moves:
     def run(
         self, seconds: float, now_s: Callable[[], float],
         on_better: Callable[[Solution], None],
+        *,
+        rounds: int | None = None,
+        changes: int | None = None,
     ) -> int:  # fmt: skip
         """Try changes for some time; return how many were tried.
 
@@ -100,17 +103,28 @@ class Moves:
             seconds: How long.
             now_s: Says the time, seconds.
             on_better: Called with each better schedule.
+            rounds: So many rounds instead, however long they take.
+            changes: Changes of each thread in a round; adapted to the time by default.
         """
         end = now_s() + seconds
         n_tried = 0
         with ThreadPoolExecutor(len(self._threads)) as pool:
-            while (left := end - now_s()) > 0.05:
+            n_rounds = 0
+            self._n_changes = changes or self._n_changes
+            while True:
+                left = end - now_s()
+                is_over = left <= 0.05 if rounds is None else n_rounds == rounds
+                if is_over:
+                    break
+                n_rounds += 1
                 began = now_s()
                 if self._round(pool):
                     on_better(self.best)
                 n_tried += self._n_changes * len(self._threads)
                 took = max(now_s() - began, 1e-4)
                 share = min(_ROUND_S, max(left - took, 0.05)) / took
+                if changes is not None:
+                    continue
                 self._n_changes = int(
                     min(max(self._n_changes * min(share, 8.0), 20), 200_000)
                 )

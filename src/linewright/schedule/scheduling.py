@@ -27,10 +27,11 @@ from linewright.results import write_folder
 from linewright.schedule._model import Former
 from linewright.schedule.compiling import MOST_OPERATIONS, Compiled, compile_line
 from linewright.schedule.executing import Chances, chances_of
-from linewright.schedule.keeping import breaks
+from linewright.schedule.keeping import breaks, unwaited
 from linewright.schedule.kernel_runs import (
     DISPATCH_RULES,
     Run,
+    dispatch_rules,
     dispatched,
     settled,
 )
@@ -527,7 +528,8 @@ class _First:
             msg = f"{n:,} operations; a schedule has {MOST_OPERATIONS:,} at most"
             raise ValueError(msg)
         _require_working_time(self.compiled)
-        name, rule = next(iter(DISPATCH_RULES.items()))
+        names = dispatch_rules(self.compiled.problem)
+        rule = DISPATCH_RULES[names[0]]
         run = dispatched(self.compiled, rule, horizon)
         while not run.done and run.status == t.REACHED and horizon < _LONGEST_US:
             horizon = min(4 * horizon, _LONGEST_US)
@@ -538,12 +540,12 @@ class _First:
             horizon = min(horizon, _LONGEST_US)
             self.compiled = self.compiled.until(horizon)
         self.horizon_us = horizon
-        self._take(name, run)
-        for name, rule in [*DISPATCH_RULES.items()][1:]:
+        self._take(names[0], run)
+        for name in names[1:]:
             # a rule takes as long as the first; there has to be an answer in a second
             if time.perf_counter() - self._start > 8.0:
                 break
-            self._take(name, dispatched(self.compiled, rule, horizon))
+            self._take(name, dispatched(self.compiled, DISPATCH_RULES[name], horizon))
         if self.valid is None and n <= _MOST_ONE_BY_ONE:
             self._take_solution("one order after the other", self._one_by_one())
 
@@ -562,7 +564,7 @@ class _First:
             self.run, self.rule = run, name
         solution: Solution | None = run.solution
         if breaks(problem, run.solution):
-            solution = replaced(problem, run.solution)
+            solution = replaced(problem, unwaited(problem, run.solution))
         self._take_solution(name, solution)
 
     def _take_solution(self, name: str, solution: Solution | None) -> None:
