@@ -124,7 +124,11 @@ def test_the_command_shows_the_choice_and_the_slack(
     assert choice["chosen"] in {one["name"] for one in choice["candidates"]}
     assert choice["by"] == "on_time"
     assert {row["order"] for row in found["slack"]} == {"tight", "loose"}
-    assert main(command) in {0, 1}
+    folder = tmp_path / "out"
+    assert main([*command, "--out", str(folder)]) in {0, 1}
+    page = (folder / "gantt.html").read_text(encoding="utf-8")
+    assert "Chosen among several" in page
+    assert (folder / "slack.parquet").exists()
     shown = " ".join(capsys.readouterr().out.split())
     assert choice["words"][:20] in shown
     assert "Which slack protects what" in shown
@@ -138,7 +142,7 @@ def test_what_cannot_be_chosen_is_refused() -> None:
         ({"indifference": -1.0}, "an aim cannot have these values"),
     ):
         with pytest.raises(ValueError, match=said):
-            choose_schedule(task, **arguments)  # type: ignore[arg-type]
+            choose_schedule(task, **arguments)
     dateless = LINE.replace(", due: 3 h", "").replace(", due: 9 h", "")
     with pytest.raises(ValueError, match="no order has a due date"):
         choose_schedule(Task(loads(dateless), limit_s=1))

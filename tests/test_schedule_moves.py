@@ -48,13 +48,13 @@ def _problem(seed: int) -> Problem:
 
 def test_changes_keep_all_rules_and_are_placed_as_lists_place_them() -> None:
     n_tried = 0
-    for seed in range(24):
+    for seed in range(16):
         problem = _problem(seed)
         start = listed(problem, PRIORITIES["fifo"](problem))
         if start is not None:  # else something fits into no shift
             n_tried += 1
             _changed(problem, start, seed)
-    assert n_tried > 12
+    assert n_tried > 7
 
 
 def _changed(problem: Problem, start: Solution, seed: int) -> None:
@@ -66,7 +66,7 @@ def _changed(problem: Problem, start: Solution, seed: int) -> None:
     problem = replace(problem, operations=tuple(operations))
     moves = Moves(problem, start, objectives, former={}, seed=seed, threads=2)
     told: list[Solution] = []
-    moves.run(0.15, time.perf_counter, told.append)
+    moves.run(0.1, time.perf_counter, told.append)
     best = moves.best
     assert violations(problem, best) == []
     values = [measures(problem, one, objectives) for one in (start, *told)]
@@ -162,7 +162,7 @@ def test_the_search_takes_changes_and_windows_by_turns(
     line = shop(150)
     monkeypatch.setattr(solving, "MOST_WHOLE", 100)
     found = schedule_line(
-        line, objectives=("flow_time", "setups"), limit_s=3, why=False
+        line, objectives=("flow_time", "setups"), limit_s=2, why=False
     )
     assert found.different == ()
     assert violations(found.compiled.problem, found.solution) == []

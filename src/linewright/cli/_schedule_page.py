@@ -47,11 +47,11 @@ def shown_schedule(schedule: Schedule) -> Shown:
         pools=list(_pools(schedule)),
         summary=list(_summary(schedule)),
         notes=[
-            *([] if schedule.choice is None else [schedule.choice["words"]]),
             *schedule.left_out,
             *(f"left out: {f}" for f in schedule.dropped),
         ],
         stamp=stamp,
+        choice="" if schedule.choice is None else schedule.choice["words"],
     )
 
 

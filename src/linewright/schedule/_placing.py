@@ -1035,6 +1035,46 @@ def _join(m, placed, g, ahead):
 
 
 @njit(cache=True, nogil=True)
+def _other_run(m, placed, g, next_to):
+    """Return the nearest of a group's family in another run on its server, or -1.
+
+    `next_to` is ``AHEAD`` or ``BEHIND``: on which side.
+    """
+    family = m[m[MODES] + _mode(m, placed, g) * M_COLUMNS + M_FAMILY]
+    other = m[m[next_to] + g]
+    is_own_run = True
+    for _ in range(100):
+        if other < 0:
+            return -1
+        same = m[m[MODES] + _mode(m, placed, other) * M_COLUMNS + M_FAMILY] == family
+        if same and not is_own_run:
+            return other
+        is_own_run = is_own_run and same
+        other = m[m[next_to] + other]
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def _to_run_before(m, placed, g):
+    """Bring a group ahead into the last run of its family before its own."""
+    other = _other_run(m, placed, g, AHEAD)
+    if other >= 0 and m[m[GROUPS] + g * G_COLUMNS + 2]:
+        i = m[m[PLACE] + g]
+        j = max(m[m[PLACE] + other] + 1, _earliest_place(m, g))
+        if j < i:
+            _move(m, i, j)
+
+
+@njit(cache=True, nogil=True)
+def _to_run_behind(m, placed, g):
+    """Bring a group back into the next run of its family behind its own."""
+    other = _other_run(m, placed, g, BEHIND)
+    if other >= 0:
+        # it comes before that one, which has moved up by one place then
+        _bring_back(m, g, other)
+
+
+@njit(cache=True, nogil=True)
 def _elsewhere(m, placed, g, x, y):
     """Give a group another mode, or another server; say whether there is one."""
     group = m[GROUPS] + g * G_COLUMNS
@@ -1070,14 +1110,24 @@ def _change(m, placed, u):
     g = m[m[ORDER] + min(int(u[2] * n_groups), n_groups - 1)]
     if n:
         g = m[m[CHAIN] + min(int(u[2] * n), n - 1)]
-    if u[0] < 0.3:  # some of what waited comes sooner, the first of it first
+    if u[0] < 0.25:  # some of what waited comes sooner, without one more setup
+        for i in range(n - 1, -1, -1):
+            if n == 1 or u[7 + i % (u.shape[0] - 7)] < u[4]:
+                _to_run_before(m, placed, m[m[CHAIN] + i])
+    elif u[0] < 0.40:  # something before it goes to where its family comes next
+        for _ in range(1 + int(u[3] * 12)):
+            if m[m[AHEAD] + g] < 0:
+                break
+            g = m[m[AHEAD] + g]
+        _to_run_behind(m, placed, g)
+    elif u[0] < 0.50:  # some of what waited comes sooner, the first of it first
         far = 1 + int(u[3] * u[3] * 12)
         for i in range(n - 1, -1, -1):
             if n == 1 or u[7 + i % (u.shape[0] - 7)] < u[4]:
                 _bring_ahead(m, m[m[CHAIN] + i], far)
-    elif u[0] < 0.45:
+    elif u[0] < 0.55:
         _bring_ahead(m, g, 1 + int(u[3] * u[3] * 30))
-    elif u[0] < 0.65:
+    elif u[0] < 0.70:
         _run_ahead(m, placed, g, 1 + int(u[3] * 40))
     elif u[0] < 0.85:
         one = g
