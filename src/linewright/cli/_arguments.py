@@ -101,7 +101,9 @@ EXAMPLES = {
     "linewright schedule plant.yaml --objective late_orders,makespan\n"
     'linewright schedule plant.yaml --former schedule --frozen "2 d" '
     "--objective tardiness,stability\n"
-    'linewright schedule plant.yaml --from plant.journal --frozen "2 h" --out better',
+    'linewright schedule plant.yaml --from plant.journal --frozen "2 h" --out better\n'
+    "linewright schedule plant.yaml --orders week.xlsx --candidates 4 "
+    "--export plan.xlsx",
     "why": "linewright why plant.yaml --at 3d10:42 weld\n"
     'linewright why plant.yaml --at "2027-01-07 10:42" frame:17',
     "trace": "linewright trace plant.journal trainer:17\n"
@@ -500,8 +502,12 @@ def _add_schedule(verbs: Any) -> None:
     verb.add_argument("model", metavar="MODEL")
     _add_overlay(verb, _OVERLAY)
     add = verb.add_argument
-    text = "CSV file of orders instead of the model's: id, product, quantity, release, "
-    add("--orders", metavar="FILE", help=text + "due, priority")
+    text = "orders instead of the model's, CSV, Excel or B2MML by its ending: id, "
+    add(
+        "--orders",
+        metavar="FILE",
+        help=text + "product, quantity, release, due, priority",
+    )
     add("--skip-bad", action="store_true", help="leave orders out that are wrong")
     text = "what counts, the most important first, with commas: tardiness, makespan, "
     text += "flow_time, setups, wip, stability, late_orders; tardiness,flow_time by "
@@ -523,6 +529,21 @@ def _add_schedule(verbs: Any) -> None:
     text = "threads of the search; the cores by default, and 8 at least"
     add("--workers", metavar="N", type=int, help=text)
     add("--out", metavar="DIR", help="folder of the schedule; none by default")
+    text = "write it as one file, too: .xlsx, .xml (B2MML), .csv or .parquet; may be "
+    add(
+        "--export", metavar="FILE", action="append", default=[],
+        help=text + "given again",
+    )  # fmt: skip
+    add = verb.add_argument_group("choice between several schedules").add_argument
+    text = "make so many, and choose the best of them in the simulation"
+    add("--candidates", metavar="N", type=int, help=text)
+    text = "what the best is: on_time, the share of orders in time, or tardiness"
+    add("--by", choices=("on_time", "tardiness"), default="on_time", help=text)
+    text = "difference that counts: 1%% of the orders, or a time of weighted delay, 2h"
+    add("--indifference", metavar="SHARE|TIME", help=text)
+    _add_share(add, "--confidence", 0.95, "probability of being right: 95%%")
+    text = "simulations of one candidate at most, 400 by default"
+    add("--most", metavar="N", type=int, default=400, help=text)
 
 
 def _promise(text: str) -> tuple[str, int, float]:

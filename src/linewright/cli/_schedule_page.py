@@ -46,8 +46,12 @@ def shown_schedule(schedule: Schedule) -> Shown:
         orders=list(_orders(schedule)),
         pools=list(_pools(schedule)),
         summary=list(_summary(schedule)),
-        notes=[*schedule.left_out, *(f"left out: {f}" for f in schedule.dropped)],
+        notes=[
+            *schedule.left_out,
+            *(f"left out: {f}" for f in schedule.dropped),
+        ],
         stamp=stamp,
+        choice="" if schedule.choice is None else schedule.choice["words"],
     )
 
 

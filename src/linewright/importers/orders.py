@@ -26,7 +26,7 @@ from linewright.model.line import Line, Order
 from linewright.model.moments import tick_of
 from linewright.model.source import scalar
 
-__all__ = ["MOST_ORDERS", "ReadOrder", "read_orders"]
+__all__ = ["MOST_ORDERS", "ReadOrder", "Requested", "read_orders", "requests"]
 
 MOST_ORDERS = 10_000
 _COLUMNS = ("id", "product", "quantity", "release", "due", "priority")
@@ -45,6 +45,30 @@ class ReadOrder(NamedTuple):
 
     place: str
     data: dict[str, Any]
+
+
+class Requested(NamedTuple):
+    """What a request of a B2MML operations schedule asks for.
+
+    Attributes:
+        line: Line of what is produced.
+        segment_line: Line of the segment that produces it.
+        name: The request, with a number if it produces several things.
+        product: What is produced.
+        quantity: How many pieces, if that is said.
+        priority: As it is written, or empty.
+        release: When to begin, as it is written, or empty.
+        due: When to end, as it is written, or empty.
+    """
+
+    line: int
+    segment_line: int
+    name: str
+    product: str
+    quantity: Any
+    priority: str
+    release: str
+    due: str
 
 
 class _Found(NamedTuple):
@@ -198,7 +222,16 @@ def _columns(path: Path, first: Row) -> list[Finding]:
 # ---------------------------------------------------------------- B2MML
 
 
-def _from_b2mml(path: Path, line: Line, findings: list[Finding]) -> Iterator[_Found]:
+def requests(path: Path, findings: list[Finding]) -> Iterator[Requested]:
+    """Yield what the requests of a B2MML operations schedule ask for, as it is written.
+
+    Args:
+        path: The document.
+        findings: What is wrong with the document itself is added to them.
+
+    Raises:
+        ModelError: It cannot be read, or is another document.
+    """
     root = parse(path, "OperationsSchedule")
     for request in root.all("OperationsRequest"):
         produced = [
@@ -214,9 +247,26 @@ def _from_b2mml(path: Path, line: Line, findings: list[Finding]) -> Iterator[_Fo
             name = request.value("ID")
             if len(produced) > 1:
                 name = f"{name}/{n}"
-            fields = _produced(path, request, material, findings)
-            times_us = _times_us(path, line, request, segment, findings)
-            yield _Found(material.line, fields | {"id": name}, times_us)
+            yield Requested(
+                material.line,
+                segment.line,
+                name,
+                material.value("MaterialDefinitionID"),
+                _pieces(path, material, findings),
+                request.value("Priority"),
+                segment.value("EarliestStartTime") or request.value("StartTime"),
+                segment.value("LatestEndTime") or request.value("EndTime"),
+            )
+
+
+def _from_b2mml(path: Path, line: Line, findings: list[Finding]) -> Iterator[_Found]:
+    for one in requests(path, findings):
+        fields: dict[str, Any] = {"product": one.product, "id": one.name}
+        if one.quantity is not None:
+            fields["quantity"] = one.quantity
+        if one.priority:
+            fields["priority"] = scalar(one.priority)
+        yield _Found(one.line, fields, _times_us(path, line, one, findings))
 
 
 def _segments(of: Element) -> Iterator[Element]:
@@ -226,44 +276,30 @@ def _segments(of: Element) -> Iterator[Element]:
             yield from _segments(segment)
 
 
-def _produced(
-    path: Path, request: Element, material: Element, findings: list[Finding]
-) -> dict[str, Any]:
-    """Return the fields of the order for something that a request produces."""
-    fields: dict[str, Any] = {"product": material.value("MaterialDefinitionID")}
-    quantities = list(material.all("Quantity"))
-    if len(quantities) != 1:
-        text = f"it has {len(quantities)} elements Quantity; one says how many"
-        findings.append(_at(path, material.line, text))
-    for quantity in quantities[:1]:
-        fields["quantity"] = _pieces(path, quantity, findings)
-    if text := request.value("Priority"):
-        fields["priority"] = scalar(text)
-    return fields
-
-
 def _times_us(
-    path: Path,
-    line: Line,
-    request: Element,
-    segment: Element,
-    findings: list[Finding],
+    path: Path, line: Line, one: Requested, findings: list[Finding]
 ) -> dict[str, int]:
-    """Return release and due of a segment; a time without a zone is of the line's."""
-    starts = segment.value("EarliestStartTime") or request.value("StartTime")
-    ends = segment.value("LatestEndTime") or request.value("EndTime")
+    """Return release and due of an order; a time without a zone is of the line's."""
     found = {}
-    for key, text in (("release_us", starts), ("due_us", ends)):
+    for key, text in (("release_us", one.release), ("due_us", one.due)):
         try:
             if text:
                 found[key] = tick_of(line, datetime.fromisoformat(text))
         except ValueError:
             said = f'"{text[:40]}" is no date and time such as 2027-03-01T06:00:00'
-            findings.append(_at(path, segment.line, said))
+            findings.append(_at(path, one.segment_line, said))
     return found
 
 
-def _pieces(path: Path, quantity: Element, findings: list[Finding]) -> Any:
+def _pieces(path: Path, material: Element, findings: list[Finding]) -> Any:
+    """Return how many pieces of something are asked for; none, if that is not said."""
+    quantities = list(material.all("Quantity"))
+    if len(quantities) != 1:
+        said = f"it has {len(quantities)} elements Quantity; one says how many"
+        findings.append(_at(path, material.line, said))
+        if not quantities:
+            return None
+    quantity = quantities[0]
     text, unit = quantity.value("QuantityString"), quantity.value("UnitOfMeasure")
     if unit.lower() not in _PIECES:
         said = f'UnitOfMeasure is "{unit[:40]}"; orders count pieces, such as EA'

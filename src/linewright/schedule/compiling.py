@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from linewright.model.changes import (
     station_schedule,
 )
 from linewright.model.distribution import Distribution
-from linewright.model.line import Attendance, Line, Product, Step
+from linewright.model.line import Attendance, Line, Step
 from linewright.model.meaning import (
     batch_of,
     input_places,
@@ -167,6 +168,25 @@ def compile_jobs(
     )
 
 
+_Ways = tuple[tuple[int, int, int], ...]
+
+
+class _Template(NamedTuple):
+    """A step as every part of its product goes it; operations count from the first."""
+
+    place: int
+    name: str
+    modes: tuple[Mode, ...]
+    batching: Batching | None
+    same_as: int
+    rest_us: int
+    output: int
+    way_us: int
+    ways_us: _Ways
+    input: int
+    limit: tuple[int, int] | None
+
+
 class _Compiler:
     """Holds the parts of a problem while they grow."""
 
@@ -194,6 +214,8 @@ class _Compiler:
         self._links: list[Link] = []
         self._holds: list[Hold] = []
         self._steps: dict[str, list[int]] = {}
+        self._made: dict[str, list[_Template]] = {}
+        self._held: dict[str, list[Hold]] = {}
         self._earliest: dict[str, int] = {}
         for job in jobs:
             release = orders[job.order].release_us
@@ -275,53 +297,98 @@ class _Compiler:
         return self._steps[product]
 
     def _job(self, row: int, job: Job) -> None:
-        product = self._line.products[job.product]
-        order = self._orders[job.order]
+        steps = self._templates(job.product)
         first = len(self._operations)
         self.first_of.append(first)
-        at: dict[str, int] = {}
-        for number, i in enumerate(self._route(job.product)):
-            step = product.route[i]
-            here = len(self._operations)
-            at[step.operation] = here
+        part = f"{job.product}:{job.number}"
+        release_us = self._release(job, self._orders[job.order])
+        for number, step in enumerate(steps):
+            here = first + number
             self.job_of.append(row)
-            self.step_of.append(i)
+            self.step_of.append(step.place)
+            same = step.same_as
             self._operations.append(
                 Operation(
-                    step.operation,
-                    f"{job.product}:{job.number}",
-                    self._modes_of(job.product, i),
-                    self._release(job, order) if number == 0 else 0,
-                    self._batching(job.product, i),
+                    step.name,
+                    part,
+                    step.modes,
+                    0 if number else release_us,
+                    step.batching,
                     None,
-                    at.get(step.same_server_as or "", -1),
-                    self._rest(job.product, step),
-                    self._output(step),
+                    first + same if same >= 0 else -1,
+                    step.rest_us,
+                    step.output,
                 )
             )
             if number:
-                self._link(product, here - 1, here, self.step_of[here - 1], i)
-            if step.time_limit is not None and step.time_limit.after in at:
-                limit = step.time_limit
-                before = at[limit.after]
-                self._links.append(Link(before, here, 0, limit.within, moves=False))
-        places = {i: first + n for n, i in enumerate(self._route(job.product))}
-        for taken in taken_by(self._line, job.product):
-            back = (
-                self._line.tools[taken.stock].back
-                if taken.stock in self._line.tools
-                else self._line.loops[taken.stock].back
-            )
+                self._links.append(
+                    Link(here - 1, here, step.way_us, NEVER, step.ways_us, step.input)
+                )
+            if step.limit is not None:
+                after, within = step.limit
+                self._links.append(Link(first + after, here, 0, within, moves=False))
+        for hold in self._holds_of(job.product):
             self._holds.append(
+                replace(hold, first=first + hold.first, last=first + hold.last)
+            )
+
+    def _templates(self, name: str) -> list[_Template]:
+        """Return the steps that every part of a product goes, found out once."""
+        if name in self._made:
+            return self._made[name]
+        product = self._line.products[name]
+        at: dict[str, int] = {}
+        found: list[_Template] = []
+        for number, i in enumerate(self._route(name)):
+            step = product.route[i]
+            at[step.operation] = number
+            least, storage = 0, -1
+            ways: _Ways = ()
+            if number:
+                before = product.route[found[-1].place]
+                least, ways = self._way(before, step)
+                storage = self._input(step)
+            limit = None
+            if step.time_limit is not None and step.time_limit.after in at:
+                limit = at[step.time_limit.after], step.time_limit.within
+            found.append(
+                _Template(
+                    i,
+                    step.operation,
+                    self._modes_of(name, i),
+                    self._batching(name, i),
+                    at.get(step.same_server_as or "", -1),
+                    self._rest(name, step),
+                    self._output(step),
+                    least,
+                    ways,
+                    storage,
+                    limit,
+                )
+            )
+        self._made[name] = found
+        return found
+
+    def _holds_of(self, name: str) -> list[Hold]:
+        """Return what a part of a product holds, by places in its route."""
+        if name not in self._held:
+            places = {i: n for n, i in enumerate(self._route(name))}
+            self._held[name] = [
                 Hold(
                     self._resources[taken.stock],
                     taken.quantity,
                     places[taken.first],
                     places[taken.until],
                     taken.at_start,
-                    _mean_us(back),
+                    _mean_us(
+                        self._line.tools[taken.stock].back
+                        if taken.stock in self._line.tools
+                        else self._line.loops[taken.stock].back
+                    ),
                 )
-            )
+                for taken in taken_by(self._line, name)
+            ]
+        return self._held[name]
 
     def _release(self, job: Job, order: DatedOrder) -> int:
         """Return when a job may begin.
@@ -458,22 +525,18 @@ class _Compiler:
         n_places = NEVER if isinstance(places, str) else int(places)
         return self._storage("output", name, n_places, in_turn=False)
 
-    def _link(self, product: Product, before: int, after: int, i: int, j: int) -> None:
-        """Add the way of a part from one operation to the next."""
-        first, second = product.route[i], product.route[j]
-        ways = []
-        least = 0
+    def _way(self, first: Step, second: Step) -> tuple[int, _Ways]:
+        """Return the time of the way between two operations, or times by stations."""
         if second.transport is not None:
-            least = _mean_us(second.transport)
-        else:
-            for start in first.stations:
-                for end in second.stations:
-                    way = way_between(self._ways, start, end)
-                    if way is not None and way.time is not None:
-                        pair = self._stations[start], self._stations[end]
-                        ways.append((*pair, _mean_us(way.time)))
-        storage = self._input(second)
-        self._links.append(Link(before, after, least, NEVER, tuple(ways), storage))
+            return _mean_us(second.transport), ()
+        ways = []
+        for start in first.stations:
+            for end in second.stations:
+                way = way_between(self._ways, start, end)
+                if way is not None and way.time is not None:
+                    pair = self._stations[start], self._stations[end]
+                    ways.append((*pair, _mean_us(way.time)))
+        return 0, tuple(ways)
 
     def _input(self, step: Step) -> int:
         """Return the storage with places in which a part waits for a step, or -1."""

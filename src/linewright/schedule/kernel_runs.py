@@ -36,20 +36,41 @@ from linewright.schedule.compiling import Compiled
 from linewright.schedule.jobs import Job
 from linewright.schedule.keeping import breaks, differences
 from linewright.schedule.measures import measures
-from linewright.schedule.problem import NEVER, Mode, Solution
+from linewright.schedule.problem import NEVER, Mode, Problem, Solution
 from linewright.schedule.scheduled import released, with_rules
 
-__all__ = ["DISPATCH_RULES", "Execution", "Run", "dispatched", "settled"]
+__all__ = [
+    "DISPATCH_RULES",
+    "Execution",
+    "Run",
+    "dispatch_rules",
+    "dispatched",
+    "settled",
+]
 
 DISPATCH_RULES: dict[str, tuple[str, ...]] = {
     "earliest_due_date": ("earliest_due_date",),
     "priority": ("priority", "earliest_due_date"),
+    "least_setup, priority": ("least_setup", "priority", "earliest_due_date"),
+    "least_setup": ("least_setup", "earliest_due_date"),
     "critical_ratio": ("critical_ratio",),
     "shortest_processing_time": ("shortest_processing_time",),
-    "least_setup": ("least_setup", "earliest_due_date"),
     "fifo": ("fifo",),
 }
 """Rules by which the kernel makes a first schedule; each settles the ties before it."""
+
+
+def dispatch_rules(problem: Problem) -> list[str]:
+    """Return the names of the rules, those first that have the best prospects.
+
+    Where time is short only the first are tried: with setups and many orders that wait,
+    least setups are far ahead.
+    """
+    has_setups = any(station.setups_us is not None for station in problem.stations)
+    return sorted(
+        DISPATCH_RULES, key=lambda name: has_setups and "least_setup" not in name
+    )
+
 
 _FOREVER = 2**62
 _N_ROWS = 1 << 16

@@ -33,7 +33,9 @@ __all__ = [
     "PRIORITIES",
     "can_be_placed",
     "in_one_order",
+    "in_turn",
     "listed",
+    "members_of",
     "one_by_one",
     "placed",
     "replaced",
@@ -342,12 +344,10 @@ def replaced(problem: Problem, solution: Solution) -> Solution | None:
         if number >= 0 and batching is not None:
             batches.setdefault((number, batching.group), []).append(o)
     batch = np.full(len(problem.operations), -1, np.int64)
-    members: dict[int, list[int]] = {}
     for number, rows in enumerate(batches.values()):
         batch[rows] = number
-        members[number] = rows
     like = replace(solution, batch=batch)
-    return placed(problem, _in_turn(problem, like, members), like)
+    return placed(problem, in_turn(problem, like, members_of(like)), like)
 
 
 def one_by_one(  # noqa: C901
@@ -418,7 +418,15 @@ def in_one_order(problem: Problem, jobs: Sequence[int]) -> Solution | None:
     return placed(problem, ([o] for j in jobs for o in group[j]), like)
 
 
-def _in_turn(
+def members_of(solution: Solution) -> dict[int, list[int]]:
+    """Return the operations of each batch of a schedule."""
+    members: dict[int, list[int]] = {}
+    for o in np.flatnonzero(solution.batch >= 0).tolist():
+        members.setdefault(int(solution.batch[o]), []).append(o)
+    return members
+
+
+def in_turn(
     problem: Problem, solution: Solution, members: dict[int, list[int]]
 ) -> list[list[int]]:
     """Return the operations by their begins, batches whole, none before its components.

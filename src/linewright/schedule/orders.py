@@ -1,23 +1,27 @@
-"""Dated orders: those of the model, or of a CSV file, with all that is wrong with them.
+"""Dated orders: those of the model, or of a file, with all that is wrong with them.
 
-A file's columns are those of the model's orders: product, and if they are there id,
+A CSV file's columns are those of the model's orders: product, and if they are there id,
 quantity, release, due, priority. Dates are local times of the line; they may all carry
-an offset from UTC instead, but not some of them.
+an offset from UTC instead, but not some of them. A workbook has the same columns, in a
+sheet that is called orders, or the first; a B2MML operations schedule says the same in
+its requests (`importers.orders`).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from linewright.errors import Finding, ModelError
+from linewright.importers.orders import requests
 from linewright.model.explain import did_you_mean, keys_at, listed
 from linewright.model.files import Folder, Row
 from linewright.model.line import Line, OrderFile
 from linewright.model.moments import date_text, tick_of
+from linewright.schedule.excel import cell_name
 from linewright.units import parse_duration_us
 
 __all__ = ["MOST_UNITS", "DatedOrder", "orders_of", "read_orders"]
@@ -26,6 +30,11 @@ MOST_UNITS = 100_000
 """Units of one order at most; more is taken for a slip of the pen."""
 
 COLUMNS = tuple(keys_at(("orders", 0)))
+
+RESULTS = (
+    "weight", "start", "end", "late_s", "on_time", "on_time_low", "on_time_high",
+)  # fmt: skip
+"""Columns of a schedule's orders that say what came of them, and are no wish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,34 +93,80 @@ def orders_of(line: Line) -> tuple[DatedOrder, ...]:
 def read_orders(
     line: Line, path: str | os.PathLike[str]
 ) -> tuple[tuple[DatedOrder, ...], tuple[Finding, ...]]:
-    """Return the orders of a CSV file that can be scheduled, and what is wrong.
+    """Return the orders of a file that can be scheduled, and what is wrong.
 
     Args:
         line: The line.
-        path: The file.
+        path: The file: a workbook, if its name ends with ``.xlsx``; B2MML, if with
+            ``.xml``; else CSV.
 
     Returns:
         The good orders, and a finding for each thing that is wrong with another.
 
     Raises:
         ModelError: The file cannot be read, or its columns are not those of orders.
+        LinewrightError: Workbooks cannot be read here; with what to install.
     """
     file = os.fspath(path)
-    try:
-        rows = list(Folder(Path(file).parent).rows(Path(file).name))
-    except ValueError as error:
-        raise ModelError([Finding("LW510", str(error), "error", file)]) from error
-    if not rows:
-        msg = "there are no rows below the column names"
+    findings: list[Finding] = []
+    read = {".xlsx": _from_workbook, ".xml": _from_b2mml}
+    rows, places = read.get(Path(file).suffix.lower(), _from_csv)(file, findings)
+    if not rows and not findings:
+        msg = "there are no orders in it"
         raise ModelError([Finding("LW510", msg, "error", file, 1, 1)])
-    if findings := list(_columns(file, rows[0].cells)):
-        raise ModelError(findings)
-    reader = _Reader(line, file)
+    reader = _Reader(line, file, places, findings)
     good = tuple(order for row in rows if (order := reader.order(row)) is not None)
     return good, tuple(reader.findings)
 
 
-def _columns(file: str, cells: Mapping[str, str]) -> Iterator[Finding]:
+_Read = tuple[list[Row], Mapping[str, int] | None]
+"""Rows as text and, of a sheet, the number of each column."""
+
+
+def _from_csv(file: str, _: list[Finding]) -> _Read:
+    try:
+        rows = list(Folder(Path(file).parent).rows(Path(file).name))
+    except ValueError as error:
+        raise ModelError([Finding("LW510", str(error), "error", file)]) from error
+    if rows and (findings := list(_columns(file, rows[0].cells))):
+        raise ModelError(findings)
+    return rows, None
+
+
+def _from_workbook(file: str, _: list[Finding]) -> _Read:
+    from linewright.schedule.excel import read_sheet  # noqa: PLC0415 - optional
+
+    try:
+        sheet = read_sheet(Path(file), "orders")
+    except ValueError as error:
+        raise ModelError([Finding("LW510", str(error), "error", file)]) from error
+    asked = {
+        name: column for name, column in sheet.columns.items() if name not in RESULTS
+    }
+    if findings := list(_columns(file, asked)):
+        raise ModelError(findings)
+    return [Row(number, cells) for number, cells in sheet.rows], sheet.columns
+
+
+def _from_b2mml(file: str, findings: list[Finding]) -> _Read:
+    rows = [
+        Row(
+            one.line,
+            {
+                "id": one.name,
+                "product": one.product,
+                "quantity": "" if one.quantity is None else str(one.quantity),
+                "priority": one.priority,
+                "release": one.release,
+                "due": one.due,
+            },
+        )
+        for one in requests(Path(file), findings)
+    ]
+    return rows, None
+
+
+def _columns(file: str, cells: Iterable[str]) -> Iterator[Finding]:
     for name in cells:
         if name not in COLUMNS:
             msg = f'unknown column "{name}"; columns are {listed(COLUMNS)}'
@@ -151,19 +206,25 @@ def _meaning(
 class _Reader:
     """Reads rows into orders, and notes what is wrong with them."""
 
-    def __init__(self, line: Line, file: str) -> None:
-        self._line, self._file = line, file
+    def __init__(
+        self,
+        line: Line,
+        file: str,
+        places: Mapping[str, int] | None,
+        findings: list[Finding],
+    ) -> None:
+        self._line, self._file, self._places = line, file, places
         self._ids: dict[str, int] = {}
         self._zoned: tuple[bool, int, str] | None = None
-        self.findings: list[Finding] = []
+        self.findings = findings
 
     def order(self, row: Row) -> DatedOrder | None:
         """Return the order of a row; none, if anything is wrong with it."""
         n_before = len(self.findings)
         cells = {name: text.strip() for name, text in row.cells.items()}
-        place = Finding("LW510", "", "error", self._file, row.number, 1)
         quantity = self._whole(row, cells, "quantity", 1)
-        self.findings += _meaning(self._line, place, cells["product"], quantity)
+        for one in _meaning(self._line, Finding("", ""), cells["product"], quantity):
+            self._note(row, one.code, one.message, one.help)
         priority = self._whole(row, cells, "priority", None)
         release = self._moment(row, cells, "release")
         due = self._moment(row, cells, "due")
@@ -185,8 +246,12 @@ class _Reader:
         )
 
     def _note(self, row: Row, code: str, message: str, hint: str = "") -> None:
+        column = 1
+        if self._places is not None:  # of a sheet the cell can be told
+            column = self._places.get(message.partition(":")[0], 1)
+            message = f"{cell_name(row.number, column)}: {message}"
         self.findings.append(
-            Finding(code, message, "error", self._file, row.number, 1, help=hint)
+            Finding(code, message, "error", self._file, row.number, column, help=hint)
         )
 
     def _whole(

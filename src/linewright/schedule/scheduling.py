@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from linewright import tables as t
+from linewright.drafts import write_whole
 from linewright.errors import Finding, ModelError
 from linewright.model.check import check
 from linewright.model.line import Line
@@ -26,17 +27,19 @@ from linewright.results import write_folder
 from linewright.schedule._model import Former
 from linewright.schedule.compiling import MOST_OPERATIONS, Compiled, compile_line
 from linewright.schedule.executing import Chances, chances_of
-from linewright.schedule.keeping import breaks
+from linewright.schedule.keeping import breaks, unwaited
 from linewright.schedule.kernel_runs import (
     DISPATCH_RULES,
     Run,
+    dispatch_rules,
     dispatched,
     settled,
 )
 from linewright.schedule.listing import one_by_one, replaced
 from linewright.schedule.measures import done_us, measure, measures
 from linewright.schedule.orders import DatedOrder, orders_of
-from linewright.schedule.problem import Fixed, Solution
+from linewright.schedule.problem import NEVER, Fixed, Problem, Solution
+from linewright.schedule.slack import slack_table
 from linewright.schedule.solving import (
     DEFAULT_OBJECTIVES,
     Level,
@@ -51,7 +54,7 @@ from linewright.schedule.why import Cause, Relaxation, causes_of, relaxations_of
 from linewright.units import UNITS_US
 from linewright.version import __version__
 
-__all__ = ["Schedule", "schedule_line"]
+__all__ = ["ENDINGS", "Schedule", "Task", "require_ending", "schedule_line"]
 
 _DAY_US = UNITS_US["d"]
 _MOST_ONE_BY_ONE = 3_000
@@ -72,6 +75,10 @@ ORDER_COLUMNS: dict[str, tuple[pa.DataType, str]] = {
     "on_time_high": (pa.float64(), "upper end of it"),
 }
 """Columns of the orders of a schedule: their types, and what they mean."""
+
+
+ENDINGS = (".csv", ".parquet", ".xlsx", ".xml")
+"""What a schedule can be written as."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -95,6 +102,7 @@ class Schedule:
         chances: Of being in time, where it was simulated.
         late: Why each late order is late.
         relaxations: What would make the orders less late, the most first.
+        choice: How it was chosen among several, as data; see `improve.schedules`.
     """
 
     compiled: Compiled
@@ -112,6 +120,7 @@ class Schedule:
     chances: Chances | None = None
     late: tuple[tuple[int, tuple[Cause, ...]], ...] = ()
     relaxations: tuple[Relaxation, ...] = ()
+    choice: dict[str, Any] | None = None
 
     @property
     def line(self) -> Line:
@@ -130,6 +139,45 @@ class Schedule:
         """Return why late orders are late, one row for each link of each chain."""
         return _causes(self)
 
+    def slack(self) -> pa.Table:
+        """Return which slack protects which order, as `SLACK_COLUMNS`.
+
+        It is empty where the schedule was not simulated.
+        """
+        return slack_table(self)
+
+    def tables(self) -> dict[str, pa.Table]:
+        """Return all tables by name; slack only where it was simulated."""
+        tables = {"schedule": self.table(), "orders": self.orders()}
+        tables["causes"] = self.causes()
+        if self.chances is not None:
+            tables["slack"] = self.slack()
+        return tables
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the schedule as one file, whole or not at all.
+
+        Args:
+            path: Its ending says what it becomes: ``.csv`` or ``.parquet``, the table
+                of operations; ``.xlsx``, a workbook with all tables; ``.xml``, a B2MML
+                operations schedule.
+
+        Raises:
+            ValueError: The file ends otherwise, or is too long for a workbook.
+            LinewrightError: Workbooks cannot be written here; with what to install.
+            ResultError: The file cannot be written.
+        """
+        from linewright.schedule.b2mml import write_b2mml  # noqa: PLC0415 - rare
+        from linewright.schedule.excel import write_workbook  # noqa: PLC0415 - rare
+
+        require_ending(path)
+        writers = {".xlsx": write_workbook, ".xml": write_b2mml}
+        writer = writers.get(Path(path).suffix.lower())
+        if writer is None:
+            write_table(path, self.table())
+        else:
+            write_whole(path, lambda draft: writer(draft, self))
+
     def save(self, folder: str | Path) -> Path:
         """Write the schedule, its orders and what it comes from as a folder.
 
@@ -138,10 +186,9 @@ class Schedule:
         Raises:
             ResultError: The folder holds something that is not a result.
         """
-        table = self.table()
-        tables = {"schedule": table, "orders": self.orders(), "causes": self.causes()}
+        tables = self.tables()
         written = write_folder(folder, self.manifest(), self.line, tables)
-        write_table(written / "schedule.csv", table)
+        write_table(written / "schedule.csv", tables["schedule"])
         return written
 
     def manifest(self) -> dict[str, Any]:
@@ -173,7 +220,7 @@ class Schedule:
             "differences": len(self.different),
             "replications": 0 if self.chances is None else self.chances.n,
             "relaxations": [r.text for r in self.relaxations],
-        }
+        } | ({} if self.choice is None else {"choice": self.choice})
 
 
 def schedule_line(  # noqa: PLR0913
@@ -212,46 +259,219 @@ def schedule_line(  # noqa: PLR0913
         LinewrightError: OR-Tools is not installed, or there is no schedule.
         ValueError: An argument is out of its range.
     """
-    require_ortools()
-    require_sense(objectives, limit_s)
-    errors = [f for f in check(line) if f.severity == "error"]
-    if errors:
-        raise ModelError(errors)
-    if frozen_us < 0 or replications < 0:
-        msg = "neither the frozen time nor the number of replications is below zero"
-        raise ValueError(msg)
-    if "stability" in objectives and former is None:
-        msg = "stability is measured against a former schedule; give one"
-        raise ValueError(msg)
-    wanted = tuple(orders_of(line) if orders is None else orders)
-    if not wanted:
-        msg = f'"{line.name}" has no orders to schedule; add orders, or give a file'
-        raise ValueError(msg)
-    start = time.perf_counter()
-    seed = line.study.seed if seed is None else seed
-    first = _First(line, wanted, objectives, start, on_progress)
-    compiled = first.compiled
-    notes = list(compiled.left_out)
-    former_at: Former = {}
-    if former is not None:
-        former_at, gone = former_of(compiled, former)
-        notes += gone
-        compiled = _frozen(compiled, former_at, frozen_us)
-        first.again(compiled, former_at, frozen_us)
-    solved = solve(
-        compiled.problem,
+    task = Task(
+        line,
+        orders,
         objectives=objectives,
-        hint=first.valid,
-        former=former_at,
         limit_s=limit_s,
         workers=workers,
-        seed=seed % 2**31,
+        seed=seed,
+        former=former,
+        frozen_us=frozen_us,
+        dropped=dropped,
         on_progress=on_progress,
     )
-    return _finish(
-        compiled, first, solved, objectives, former_at, notes, dropped,
-        seed=seed, replications=replications, why=why, start=start, limit_s=limit_s,
-    )  # fmt: skip
+    if replications < 0:
+        msg = "the number of replications is not below zero"
+        raise ValueError(msg)
+    return task.explained(task.searched(), replications=replications, why=why)
+
+
+class Task:
+    """A line and its orders, ready to be scheduled: the first schedule is there.
+
+    Args:
+        line: The line; it is checked first.
+        orders: Its orders; those of the model by default.
+        objectives: What counts, the most important first.
+        limit_s: Seconds of search.
+        workers: Threads of CP-SAT; 8 at least.
+        seed: Seed of the search and of the simulations; that of the study by default.
+        former: A schedule before this one, as `read_table` returns it.
+        frozen_us: What begins before this time in the former schedule stays.
+        dropped: What is wrong with orders that were left out before.
+        on_progress: Called whenever something gets better.
+
+    Attributes:
+        compiled: The line, its orders and jobs, and the problem.
+        first: The schedule that the kernel makes by its rules.
+        seed: Seed of the search and of the simulations.
+
+    Raises:
+        ModelError: The line or its orders have errors; with all findings.
+        LinewrightError: OR-Tools is not installed.
+        ValueError: An argument is out of its range.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        line: Line,
+        orders: Sequence[DatedOrder] | None = None,
+        *,
+        objectives: Sequence[str] = DEFAULT_OBJECTIVES,
+        limit_s: float = 60.0,
+        workers: int | None = None,
+        seed: int | None = None,
+        former: pa.Table | None = None,
+        frozen_us: int = 0,
+        dropped: Sequence[Finding] = (),
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        require_ortools()
+        require_sense(objectives, limit_s)
+        errors = [f for f in check(line) if f.severity == "error"]
+        if errors:
+            raise ModelError(errors)
+        if frozen_us < 0:
+            msg = "the frozen time is not below zero"
+            raise ValueError(msg)
+        if "stability" in objectives and former is None:
+            msg = "stability is measured against a former schedule; give one"
+            raise ValueError(msg)
+        wanted = tuple(orders_of(line) if orders is None else orders)
+        if not wanted:
+            msg = f'"{line.name}" has no orders to schedule; add orders, or give a file'
+            raise ValueError(msg)
+        self._start = time.perf_counter()
+        self._objectives, self._limit_s, self._workers = objectives, limit_s, workers
+        self._dropped, self._on_progress = dropped, on_progress
+        self.seed = line.study.seed if seed is None else seed
+        self.first = _First(line, wanted, objectives, self._start, on_progress)
+        self.compiled = self.first.compiled
+        self._notes = list(self.compiled.left_out)
+        self._former: Former = {}
+        if former is not None:
+            self._former, gone = former_of(self.compiled, former)
+            self._notes += gone
+            self.compiled = _frozen(self.compiled, self._former, frozen_us)
+            self.first.again(self.compiled, self._former, frozen_us)
+
+    def searched(
+        self,
+        *,
+        limit_s: float | None = None,
+        seed: int | None = None,
+        sooner: float = 0.0,
+        begin: Solution | None = None,
+    ) -> Schedule:
+        """Return the schedule that a search finds.
+
+        Args:
+            limit_s: Seconds; those of the task by default.
+            seed: Seed of the search; that of the task by default.
+            sooner: Share of the time from release to due date by which orders are
+                taken to be due sooner in the search. What is told of the schedule
+                goes by the true dates, and there is no bound then.
+            begin: A schedule to begin from; the first one by default.
+
+        Raises:
+            LinewrightError: There is no schedule.
+        """
+        problem = self.compiled.problem
+        seed = self.seed if seed is None else seed
+        solved = solve(
+            _sooner(problem, sooner) if sooner else problem,
+            objectives=self._objectives,
+            hint=self.first.valid if begin is None else begin,
+            former=self._former,
+            limit_s=self._limit_s if limit_s is None else limit_s,
+            workers=self._workers,
+            seed=seed % 2**31,
+            on_progress=self._on_progress,
+        )
+        if sooner and solved.solution is not None:
+            value = measures(problem, solved.solution, self._objectives, self._former)
+            levels = tuple(
+                Level(name, v, 0)
+                for name, v in zip(self._objectives, value, strict=True)
+            )
+            solved = replace(solved, levels=levels, status="feasible")
+        return self._finished(solved)
+
+    def by_rule(self) -> Schedule | None:
+        """Return the schedule by the best dispatching rule, if it keeps all rules."""
+        solution = self.first.valid
+        if solution is None:
+            return None
+        value = measures(
+            self.compiled.problem, solution, self._objectives, self._former
+        )
+        levels = tuple(
+            Level(name, v, 0) for name, v in zip(self._objectives, value, strict=True)
+        )
+        method = "the schedule that it began from"
+        return self._finished(
+            Solved("feasible", solution, levels, 0.0, interrupted=False, method=method)
+        )
+
+    def _finished(self, solved: Solved) -> Schedule:
+        return _finish(
+            self.compiled, self.first, solved, self._objectives, self._former,
+            list(self._notes), self._dropped, start=self._start, limit_s=self._limit_s,
+        )  # fmt: skip
+
+    def explained(
+        self,
+        schedule: Schedule,
+        *,
+        replications: int = 0,
+        why: bool = True,
+        first_replication: int = 0,
+    ) -> Schedule:
+        """Return a schedule with its chances, and why orders are late.
+
+        Args:
+            schedule: A schedule of this task.
+            replications: Simulations that say how likely each order is in time.
+            why: Whether to say why late orders are late, and what would help.
+            first_replication: Number of the first of the simulations: those with other
+                numbers meet other chance.
+        """
+        compiled, solution = self.compiled, schedule.solution
+        horizon = 2 * int(solution.end_us.max()) + 28 * _DAY_US
+        if replications and not schedule.interrupted:
+            chances = chances_of(
+                compiled, solution, horizon, replications, self.seed,
+                first=first_replication,
+            )  # fmt: skip
+            schedule = replace(schedule, chances=chances)
+        if why and schedule.status != "dispatched":
+            late = causes_of(compiled, solution)
+            schedule = replace(schedule, late=late)
+            if late and not schedule.interrupted:
+                relaxed = relaxations_of(
+                    compiled, solution, late,
+                    seconds=min(max(self._limit_s / 4, 2.0), 20.0),
+                )  # fmt: skip
+                schedule = replace(schedule, relaxations=relaxed)
+        return schedule
+
+
+def first_schedule(
+    line: Line,
+    orders: Sequence[DatedOrder],
+    objectives: Sequence[str] = DEFAULT_OBJECTIVES,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> tuple[Compiled, Solution | None, str]:
+    """Return the schedule that the kernel makes by its rules, and by which of them."""
+    start = time.perf_counter()
+    first = _First(line, tuple(orders), objectives, start, on_progress)
+    return first.compiled, first.valid, first.rule
+
+
+def _sooner(problem: Problem, share: float) -> Problem:
+    """Return a problem whose orders are due sooner by a share of their time."""
+    demands = tuple(
+        demand
+        if demand.due_us >= NEVER
+        else replace(
+            demand,
+            due_us=demand.due_us
+            - round(max(demand.due_us - demand.release_us, 0) * share),
+        )
+        for demand in problem.demands
+    )
+    return replace(problem, demands=demands)
 
 
 def _frozen(compiled: Compiled, former: Former, until_us: int) -> Compiled:
@@ -308,7 +528,8 @@ class _First:
             msg = f"{n:,} operations; a schedule has {MOST_OPERATIONS:,} at most"
             raise ValueError(msg)
         _require_working_time(self.compiled)
-        name, rule = next(iter(DISPATCH_RULES.items()))
+        names = dispatch_rules(self.compiled.problem)
+        rule = DISPATCH_RULES[names[0]]
         run = dispatched(self.compiled, rule, horizon)
         while not run.done and run.status == t.REACHED and horizon < _LONGEST_US:
             horizon = min(4 * horizon, _LONGEST_US)
@@ -319,12 +540,12 @@ class _First:
             horizon = min(horizon, _LONGEST_US)
             self.compiled = self.compiled.until(horizon)
         self.horizon_us = horizon
-        self._take(name, run)
-        for name, rule in [*DISPATCH_RULES.items()][1:]:
+        self._take(names[0], run)
+        for name in names[1:]:
             # a rule takes as long as the first; there has to be an answer in a second
             if time.perf_counter() - self._start > 8.0:
                 break
-            self._take(name, dispatched(self.compiled, rule, horizon))
+            self._take(name, dispatched(self.compiled, DISPATCH_RULES[name], horizon))
         if self.valid is None and n <= _MOST_ONE_BY_ONE:
             self._take_solution("one order after the other", self._one_by_one())
 
@@ -343,7 +564,7 @@ class _First:
             self.run, self.rule = run, name
         solution: Solution | None = run.solution
         if breaks(problem, run.solution):
-            solution = replaced(problem, run.solution)
+            solution = replaced(problem, unwaited(problem, run.solution))
         self._take_solution(name, solution)
 
     def _take_solution(self, name: str, solution: Solution | None) -> None:
@@ -379,6 +600,17 @@ class _First:
                 columns["begin_us"][o] = late
         found = replaced(problem, Solution(**columns))
         self._take_solution("the former schedule", found)
+
+
+def require_ending(path: str | os.PathLike[str]) -> None:
+    """Raise where a file's name does not say what a schedule is to become.
+
+    Raises:
+        ValueError: It ends in none of `ENDINGS`.
+    """
+    if Path(path).suffix.lower() not in ENDINGS:
+        msg = f'"{Path(path).name}" ends in none of {", ".join(ENDINGS)}'
+        raise ValueError(msg)
 
 
 def _require_working_time(compiled: Compiled) -> None:
@@ -422,9 +654,6 @@ def _finish(  # noqa: PLR0913, PLR0917
     notes: list[str],
     dropped: Sequence[Finding],
     *,
-    seed: int,
-    replications: int,
-    why: bool,
     start: float,
     limit_s: float,
 ) -> Schedule:
@@ -457,7 +686,7 @@ def _finish(  # noqa: PLR0913, PLR0917
                 )
             )
     base = first.valid if first.valid is not None else solution
-    schedule = Schedule(
+    return Schedule(
         compiled,
         solution,
         status,
@@ -471,18 +700,6 @@ def _finish(  # noqa: PLR0913, PLR0917
         tuple(dropped),
         tuple(different),
     )
-    if replications and not solved.interrupted:
-        chances = chances_of(compiled, solution, horizon, replications, seed)
-        schedule = replace(schedule, chances=chances)
-    if why and status != "dispatched":
-        late = causes_of(compiled, solution)
-        schedule = replace(schedule, late=late)
-        if late and not solved.interrupted:
-            relaxed = relaxations_of(
-                compiled, solution, late, seconds=min(max(limit_s / 4, 2.0), 20.0)
-            )
-            schedule = replace(schedule, relaxations=relaxed)
-    return schedule
 
 
 def _no_schedule(compiled: Compiled, status: str, limit_s: float) -> Exception:

@@ -1,13 +1,21 @@
-"""Large schedules made better window by window.
+"""Large schedules made better: by many small changes, and window by window.
+
+Where lists know all rules (`listing.can_be_placed`), changes of the order come first
+(`moves`): of those some thousand are tried in the time of one window.
 
 A window is a span of time at some stations, or some orders: its operations are free,
 the others stand, and CP-SAT makes the most of it. What comes out is put to the left
 again, and kept if the whole is no worse. Windows go over the schedule from begin to
-end, then where most is to be gained; those in which nothing was found get larger.
+end, then where most is to be gained; those in which nothing was found get larger. They
+alone form other batches, and know places and longest waits.
+
+Both are tried by turns; the one that gained more of late has most of the time.
 """
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,11 +24,12 @@ import numpy as np
 from linewright.schedule._model import CpModel, Facts, Former
 from linewright.schedule.listing import can_be_placed, replaced, tightened
 from linewright.schedule.measures import done_us, measures
+from linewright.schedule.moves import Moves
 from linewright.schedule.problem import NEVER, Problem, Solution
 
 __all__ = ["improved"]
 
-_SECONDS = 6.0
+_TURN_S = 6.0
 _SMALLEST, _LARGEST = 60, 400
 
 
@@ -53,33 +62,137 @@ def improved(  # noqa: PLR0913
     value = measures(problem, best, objectives, former)
     if value < measures(problem, start, objectives, former):
         on_better(best)
-    chooser = _Windows(problem, seed)
-    facts = Facts(problem)
-    shrinks = can_be_placed(problem)
+    ways: list[_Moving | _Windowing] = [
+        _Windowing(
+            problem, objectives, workers=workers, seed=seed, former=former, run=run
+        )
+    ]
+    if can_be_placed(problem):
+        ways.insert(0, _Moving(problem, best, objectives, former=former, seed=seed))
     while left_s() > 0.5:
-        free = chooser.next(problem, best)
-        if not free:
-            break
-        found = _window(
-            problem, best, free, objectives,
-            seconds=min(_SECONDS, left_s()), workers=workers, seed=seed,
-            former=former, run=run, facts=facts, shrinks=shrinks,
-        )  # fmt: skip
-        if found is None:
-            chooser.learn(gained=False)
-            continue
-        if shrinks:
-            found = replaced(problem, found)
-            if found is None:
-                chooser.learn(gained=False)
-                continue
-        mine = measures(problem, found, objectives, former)
-        chooser.learn(gained=mine < value)
-        if mine <= value:
+        way = _chosen(ways)
+        began = time.perf_counter()
+        found = way.better(best, value, min(_TURN_S, left_s()), on_better)
+        seconds = max(time.perf_counter() - began, 1e-3)
+        way.n_turns += 1
+        way.gain_per_s = 0.0
+        if found is not None:
+            mine = measures(problem, found, objectives, former)
+            way.gain_per_s = _share(value, mine) / seconds
             if mine < value:
                 on_better(found)
-            best, value = found, mine
+            if mine <= value:
+                best, value = found, mine
+        elif way.is_done:
+            break
     return best
+
+
+def _chosen(ways: Sequence[_Moving | _Windowing]) -> _Moving | _Windowing:
+    """Return whose turn it is: each now and then, and else what gained most of late."""
+    n = sum(way.n_turns for way in ways)
+    for way in ways:
+        if way.n_turns == 0 or way.n_turns < n // 8:
+            return way
+    return max(ways, key=lambda way: way.gain_per_s)
+
+
+def _share(before: tuple[int, ...], after: tuple[int, ...]) -> float:
+    """Return by which share the first objective that differs became less."""
+    for one, two in zip(before, after, strict=True):
+        if one != two:
+            return max((one - two) / max(one, 1), 0.0)
+    return 0.0
+
+
+class _Moving:
+    """Changes of the order, by turns with windows."""
+
+    is_done = False
+
+    def __init__(
+        self,
+        problem: Problem,
+        start: Solution,
+        objectives: Sequence[str],
+        *,
+        former: Former,
+        seed: int,
+    ) -> None:
+        self.n_turns, self.gain_per_s = 0, 0.0
+        self._problem, self._objectives = problem, objectives
+        self._former, self._seed = former, seed
+        self._moves = self._begun(start)
+
+    def _begun(self, solution: Solution) -> Moves:
+        return Moves(
+            self._problem, solution, self._objectives, former=self._former,
+            seed=self._seed, threads=os.cpu_count() or 1,
+        )  # fmt: skip
+
+    def better(
+        self,
+        best: Solution,
+        _value: tuple[int, ...],
+        seconds: float,
+        on_better: Callable[[Solution], None],
+    ) -> Solution | None:
+        """Return the best schedule that changes come to in some seconds."""
+        if best is not self._moves.best and not self._moves.begin(best):
+            self._moves = self._begun(best)
+        self._moves.run(seconds, time.perf_counter, on_better)
+        return self._moves.best
+
+
+class _Windowing:
+    """One window after the other, by turns with changes of the order."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        objectives: Sequence[str],
+        *,
+        workers: int,
+        seed: int,
+        former: Former,
+        run: Callable[..., Any],
+    ) -> None:
+        self.n_turns, self.gain_per_s = 0, 0.0
+        self.is_done = False
+        self._problem, self._objectives, self._former = problem, objectives, former
+        self._workers, self._seed, self._run = workers, seed, run
+        self._windows = _Windows(problem, seed)
+        self._facts: Facts | None = None
+        self._shrinks = can_be_placed(problem)
+
+    def better(
+        self,
+        best: Solution,
+        value: tuple[int, ...],
+        seconds: float,
+        _on_better: Callable[[Solution], None],
+    ) -> Solution | None:
+        """Return the schedule with the best that CP-SAT finds for one window."""
+        problem = self._problem
+        free = self._windows.next(problem, best)
+        if not free:
+            self.is_done = True
+            return None
+        if self._facts is None:
+            self._facts = Facts(problem)
+        found = _window(
+            problem, best, free, self._objectives,
+            seconds=seconds, workers=self._workers, seed=self._seed,
+            former=self._former, run=self._run, facts=self._facts,
+            shrinks=self._shrinks,
+        )  # fmt: skip
+        if found is not None and self._shrinks:
+            found = replaced(problem, found)
+        gained = found is not None and (
+            measures(problem, found, self._objectives, self._former) < value
+        )
+        self._windows.learn(gained=gained)
+        return found
 
 
 def _window(  # noqa: PLR0913

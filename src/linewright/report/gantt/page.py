@@ -46,6 +46,7 @@ def gantt_page(schedule: Schedule) -> str:
         title=" ".join(clean(schedule.title).split()),
         summary=schedule.summary,
         notes=schedule.notes,
+        choice=schedule.choice,
         stamp=schedule.stamp,
         version=__version__,
         n_hues=len(HUES),

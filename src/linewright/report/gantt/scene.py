@@ -91,6 +91,7 @@ class Schedule(NamedTuple):
         summary: Facts to stand at the top: label and text.
         notes: Sentences: what the schedule does not hold.
         stamp: Model, seed and version.
+        choice: A sentence: how it was chosen among several; empty: it was not.
         happened: What was done really, beside what was planned.
         now_us: The present, if there is one.
     """
@@ -105,6 +106,7 @@ class Schedule(NamedTuple):
     summary: Sequence[tuple[str, str]] = ()
     notes: Sequence[str] = ()
     stamp: str = ""
+    choice: str = ""
     happened: Sequence[Bar] = ()
     now_us: int | None = None
 
