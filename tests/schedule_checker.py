@@ -259,6 +259,7 @@ def _resources(  # noqa: C901
     spans: Spans = defaultdict(list)
     several: list[Several] = []
     counted: set[int] = set()
+    used_up: dict[int, int] = defaultdict(int)
     for o in range(len(problem.operations)):
         number = int(schedule.batch[o]) if len(schedule.batch) else -1
         if number >= 0:
@@ -266,6 +267,9 @@ def _resources(  # noqa: C901
                 continue
             counted.add(number)
         for need in _mode(problem, schedule, o).needs:
+            if problem.resources[need.resources[0]].used_up:
+                used_up[need.resources[0]] += need.quantity
+                continue
             first, last = _phase(problem, schedule, o, need)
             if last > first:
                 rows = [
@@ -285,6 +289,9 @@ def _resources(  # noqa: C901
         spans[hold.resource].append(
             (int(schedule.begin_us[hold.first]), back, hold.quantity)
         )
+    for row, total in used_up.items():
+        if total > problem.resources[row].capacity:
+            yield f"{total} of {problem.resources[row].name} are used up"
     for row, taken in spans.items():
         for now, _, _ in taken:
             level = sum(q for b, e, q in taken if b <= now < e)
@@ -329,12 +336,17 @@ def _storages(problem: Problem, schedule: Solution) -> Iterator[str]:
 def _orders(problem: Problem, schedule: Solution) -> Iterator[str]:
     for group in problem.same_order:
         for one, two in combinations(group, 2):
+            if schedule.mode[one[0]] != schedule.mode[two[0]]:
+                continue
             signs = {
                 int(schedule.begin_us[a]) < int(schedule.begin_us[b])
                 for a, b in zip(one, two, strict=True)
             }
             if len(signs) > 1:
                 yield "two jobs that do not keep their order"
+    for rows in problem.same_mode:
+        if len({int(schedule.mode[o]) for o in rows}) > 1:
+            yield f"{problem.operations[rows[0]].part} is on several lines"
     turns: dict[int, list[Link]] = defaultdict(list)
     for link in problem.links:
         if link.storage >= 0 and problem.storages[link.storage].in_turn:

@@ -1056,11 +1056,27 @@ class CpModel:
                 if hint is not None:
                     known = bool(hint.begin_us[one[0]] < hint.begin_us[two[0]])
                 first = self._bool("g", known)
+                together = self._together(one[0], two[0])
                 for a, b in zip(one, two, strict=True):
                     for x, y, literal in ((a, b, first), (b, a, first.negated())):
                         self.model.add(self.leave(x) <= self.begin(y)).only_enforce_if(
-                            literal
+                            [literal, *together]
                         )
+        for rows in self.problem.same_mode:
+            for one, two in pairwise(rows):
+                for m in range(len(self.problem.operations[one].modes)):
+                    self.model.add(self.has(one, m) == self.has(two, m))
+
+    def _together(self, one: int, two: int) -> list[Any]:
+        """Return what has to be true for two operations to be in modes of one row."""
+        modes = range(len(self.problem.operations[one].modes))
+        if len(modes) == 1:
+            return []
+        same = self._bool("t")
+        for m in modes:
+            # where both are in mode m, they are together
+            self.model.add(self.has(one, m) + self.has(two, m) <= 1 + same)
+        return [same]
 
     def _rule(self, name: str) -> Any:
         """Return a literal that stands for a rule that may be asked to give way."""
@@ -1074,6 +1090,7 @@ class CpModel:
         taken: dict[int, list[tuple[Any, int]]] = defaultdict(list)
         low = min((self._low[o] for o in self._free), default=0)
         high = max((self._high[o] for o in self._free), default=0)
+        self._used_up()
         for o in sorted(self._free):
             for m, mode in enumerate(self.problem.operations[o].modes):
                 literal = self._both(
@@ -1099,6 +1116,24 @@ class CpModel:
             elif sum(quantities) > capacity:
                 self.model.add_cumulative(intervals, quantities, capacity)
 
+    def _is_used_up(self, need: Need) -> bool:
+        """Say whether a need is of one resource that is never given back."""
+        return len(need.resources) == 1 and (
+            self.problem.resources[need.resources[0]].used_up
+        )
+
+    def _used_up(self) -> None:
+        """Keep what is used up of a resource, whenever that is, to what there is."""
+        terms: dict[int, list[Any]] = defaultdict(list)
+        for o, operation in enumerate(self.problem.operations):
+            for m, mode in enumerate(operation.modes):
+                for need in mode.needs:
+                    if self._is_used_up(need):
+                        used = need.quantity * self.has(o, m)
+                        terms[need.resources[0]].append(used)
+        for resource, used in terms.items():
+            self.model.add(sum(used) <= self.problem.resources[resource].capacity)
+
     def _need(
         self,
         o: int,
@@ -1108,7 +1143,7 @@ class CpModel:
         literal: Any,
         taken: dict[int, list[tuple[Any, int]]],
     ) -> None:
-        found = self._phase(o, m, mode, need)
+        found = None if self._is_used_up(need) else self._phase(o, m, mode, need)
         if found is None:
             return
         begin, end = found

@@ -1,0 +1,257 @@
+"""Local searches keep the rules, find the optimum of small shops, and tell it truly."""
+
+from __future__ import annotations
+
+from itertools import permutations, product
+
+import numpy as np
+import pytest
+
+from linewright.schedule.local_search import LocalSearch, searches_of
+from linewright.schedule.measures import measure
+from linewright.schedule.problem import (
+    Demand,
+    Link,
+    Mode,
+    Need,
+    Operation,
+    Problem,
+    Resource,
+    Station,
+)
+from linewright.schedule.solving import solve
+from linewright.schedule.structures import flow_of, project_of, shop_of
+from tests.schedule_checker import objective_values, violations
+
+Ints = list[list[int]]
+
+
+def flow_shop(
+    seed: int, n_jobs: int, n_stations: int, *, n_lines: int = 1, setups: bool = False
+) -> tuple[Problem, Ints, list[Ints]]:
+    """Return a flow shop in one order, with its times and its setups by station."""
+    random = np.random.default_rng(seed)
+    times = random.integers(1, 30, (n_jobs, n_stations)).tolist()
+    tables = random.integers(0, 25, (n_stations, n_jobs + 1, n_jobs)).tolist()
+    stations = tuple(
+        Station(
+            f"L{line}S{k}", setups_us=tuple(map(tuple, tables[k])) if setups else None,
+            setup_ahead=setups,
+        )
+        for line in range(n_lines)
+        for k in range(n_stations)
+    )  # fmt: skip
+    operations, links, demands = [], [], []
+    for j, row in enumerate(times):
+        for k, us in enumerate(row):
+            if k:
+                links.append(Link(len(operations) - 1, len(operations)))
+            modes = tuple(
+                Mode(line * n_stations + k, us, family=j if setups else -1)
+                for line in range(n_lines)
+            )
+            operations.append(Operation(f"{k}", f"J{j}", modes))
+        due = int(random.integers(10, 60))
+        weight = int(random.integers(1, 4))
+        last = len(operations) - 1
+        demands.append(Demand(f"J{j}", (last,), (), 0, due, weight))
+    rows = tuple(
+        tuple(range(j * n_stations, (j + 1) * n_stations)) for j in range(n_jobs)
+    )
+    problem = Problem(
+        tuple(operations), stations, links=tuple(links), demands=tuple(demands),
+        same_order=(rows,), same_mode=rows if n_lines > 1 else (),
+    )  # fmt: skip
+    return problem, times, tables if setups else []
+
+
+def ends_in_order(order: tuple[int, ...], times: Ints, setups: list[Ints]) -> list[int]:
+    """Return when each job of an order is done, by the textbook's recursion."""
+    free = [0] * len(times[0])
+    ends, before = [], -1
+    for j in order:
+        at = 0
+        for k, us in enumerate(times[j]):
+            setup = setups[k][before][j] if setups else 0
+            at = free[k] = max(at, free[k] + setup) + us
+        ends.append(at)
+        before = j
+    return ends
+
+
+def found_by(search: LocalSearch, problem: Problem, objective: str, steps: int) -> int:
+    """Return the value that a search finds, which its schedule has to have."""
+    search.go_on(0, steps)
+    schedule = search.solution()
+    assert violations(problem, schedule) == []
+    assert measure(problem, schedule, objective) == search.value()
+    assert objective_values(problem, schedule)[objective] == search.value()
+    return search.value()
+
+
+@pytest.mark.parametrize("setups", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_best_of_all_orders_is_found(seed: int, *, setups: bool) -> None:
+    problem, times, tables = flow_shop(seed, 6, 4, setups=setups)
+    best = {"makespan": 10**9, "tardiness": 10**9, "flow_time": 10**9}
+    for order in permutations(range(6)):
+        ends = ends_in_order(order, times, tables)
+        late = 0
+        for j, end in zip(order, ends, strict=True):
+            demand = problem.demands[j]
+            late += demand.weight * max(0, end - demand.due_us)
+        values = {"makespan": ends[-1], "tardiness": late, "flow_time": sum(ends)}
+        best = {name: min(best[name], value) for name, value in values.items()}
+    for objective, value in best.items():
+        (search,) = searches_of(problem, objective, None, seed=seed, n=1)
+        assert found_by(search, problem, objective, 60) == value
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_best_of_all_orders_on_two_lines_is_found(seed: int) -> None:
+    problem, times, _ = flow_shop(seed, 5, 3, n_lines=2)
+    best = 10**9
+    for order in permutations(range(5)):
+        for lines in product(range(2), repeat=5):
+            each = [
+                ends_in_order(tuple(j for j in order if lines[j] == line), times, [])
+                for line in range(2)
+            ]
+            best = min(best, max(ends[-1] for ends in each if ends))
+    (search,) = searches_of(problem, "makespan", None, seed=seed, n=1)
+    assert found_by(search, problem, "makespan", 80) == best
+    found = solve(problem, objectives=("makespan",), limit_s=20)
+    assert (found.status, found.levels[0].value) == ("optimal", best)
+    assert found.solution is not None
+    assert violations(problem, found.solution) == []
+
+
+def shop(seed: int, *, least: int = 1) -> Problem:
+    """Return a shop with servers, alternatives, rests, releases and assembly."""
+    random = np.random.default_rng(seed)
+    stations = tuple(Station(f"S{k}", int(random.integers(1, 3))) for k in range(4))
+    operations, links = [], []
+    for j in range(6):
+        first = len(operations)
+        for i in range(int(random.integers(1, 4))):
+            if i:
+                links.append(Link(len(operations) - 1, len(operations)))
+            chosen = random.choice(4, int(random.integers(1, 3)), replace=False)
+            modes = tuple(Mode(int(k), int(random.integers(least, 20))) for k in chosen)
+            release = int(random.integers(0, 10)) if i == 0 else 0
+            rest = int(random.integers(0, 5))
+            operations.append(Operation(f"{i}", f"J{j}", modes, release, rest_us=rest))
+        if j % 3 == 2 and first:
+            links.append(Link(first - 1, len(operations) - 1))  # built into this one
+    last = tuple(range(len(operations)))
+    return Problem(
+        tuple(operations), stations, links=tuple(links), demands=(Demand("all", last),)
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_optimum_of_a_small_shop_is_found(seed: int) -> None:
+    problem = shop(seed, least=seed % 2)  # with operations of no time, too
+    assert shop_of(problem) is not None
+    (search,) = searches_of(problem, "makespan", None, seed=seed, n=1)
+    value = found_by(search, problem, "makespan", 3_000)
+    exact = solve(problem, objectives=("makespan",), limit_s=20)
+    assert exact.status == "optimal"
+    assert exact.levels[0].value == value
+    counts = search._memory.counts  # type: ignore[attr-defined]  # noqa: SLF001
+    assert counts[4] == 0, "a move was judged possible that closes a circle"
+
+
+def project(seed: int) -> Problem:
+    """Return activities that share two resources and a station."""
+    random = np.random.default_rng(seed)
+    resources = (Resource("crew", 4), Resource("crane", 2))
+    operations = []
+    for i in range(10):
+        quantities = (int(random.integers(0, 4)), int(random.integers(0, 3)))
+        needs = tuple(Need((r,), n) for r, n in enumerate(quantities) if n)
+        station = 0 if i % 3 == 0 else -1
+        mode = Mode(station, int(random.integers(0, 9)), needs=needs)
+        operations.append(Operation(f"{i}", f"A{i}", (mode,)))
+    links = tuple(
+        Link(i, j) for i in range(10) for j in range(i) if random.random() < 0.12
+    )
+    demand = Demand("all", tuple(range(10)))
+    return Problem(
+        tuple(operations), (Station("S", 1),), (), resources, links, demands=(demand,)
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_optimum_of_a_small_project_is_found(seed: int) -> None:
+    problem = project(seed)
+    assert project_of(problem) is not None
+    (search,) = searches_of(problem, "makespan", None, seed=seed, n=1)
+    value = found_by(search, problem, "makespan", 300)
+    exact = solve(problem, objectives=("makespan",), limit_s=20)
+    assert exact.status == "optimal"
+    assert exact.levels[0].value == value
+
+
+def test_what_is_used_up_is_never_there_again() -> None:
+    """Fast modes burn fuel; all choices of modes are gone through."""
+    random = np.random.default_rng(3)
+    ways = [[(int(t), 0), (int(t) // 2, int(f))] for t, f in zip(
+        random.integers(8, 20, 5), random.integers(2, 6, 5), strict=True
+    )]  # fmt: skip
+    fuel = 9
+    operations = tuple(
+        Operation(f"{i}", f"A{i}", tuple(
+            Mode(0, us, needs=(Need((0,), n),) if n else ()) for us, n in rows
+        ))
+        for i, rows in enumerate(ways)
+    )  # fmt: skip
+    problem = Problem(
+        operations, (Station("S"),), (), (Resource("fuel", fuel, used_up=True),),
+        demands=(Demand("all", tuple(range(5))),),
+    )  # fmt: skip
+    best = min(
+        sum(rows[m][0] for m, rows in zip(modes, ways, strict=True))
+        for modes in product(range(2), repeat=5)
+        if sum(rows[m][1] for m, rows in zip(modes, ways, strict=True)) <= fuel
+    )
+    found = solve(problem, objectives=("makespan",), limit_s=20)
+    assert (found.status, found.levels[0].value) == ("optimal", best)
+    assert found.solution is not None
+    assert violations(problem, found.solution) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_work_without_order_is_shared_out_as_well_as_can_be(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    times = random.integers(1, 20, (7, 3)).tolist()
+    operations = tuple(
+        Operation("work", f"J{j}", tuple(Mode(k, us) for k, us in enumerate(row)))
+        for j, row in enumerate(times)
+    )
+    stations = tuple(Station(f"S{k}") for k in range(3))
+    demands = tuple(Demand(f"J{j}", (j,)) for j in range(7))
+    problem = Problem(operations, stations, demands=demands)
+    best = min(
+        max(
+            sum(times[j][k] for j in range(7) if where[j] == k) for k in range(3)
+        )
+        for where in product(range(3), repeat=7)
+    )  # fmt: skip
+    found = solve(problem, objectives=("makespan",), limit_s=20)
+    assert (found.status, found.levels[0].value) == ("optimal", best)
+    assert found.method == "CP-SAT, who does what"
+    assert found.solution is not None
+    assert violations(problem, found.solution) == []
+
+
+def test_a_problem_with_more_rules_than_a_search_knows_is_left_alone() -> None:
+    problem, _, _ = flow_shop(0, 4, 3)
+    assert flow_of(problem, "makespan") is not None
+    assert flow_of(problem, "setups") is None
+    with_limit = Problem(
+        problem.operations, problem.stations,
+        links=(*problem.links[:-1], Link(10, 11, 0, 5)),
+        demands=problem.demands, same_order=problem.same_order,
+    )  # fmt: skip
+    assert searches_of(with_limit, "makespan", None, seed=0, n=1) == []
