@@ -34,6 +34,7 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -307,17 +308,23 @@ def run(args: argparse.Namespace) -> None:
         if (row["limit"], row["cpu"]) == (limit, args.cpu):
             n_done[row["family"], row["instance"], row["solver"]] += 1
     for turn in range(args.repeats):
-        for family in args.families:
-            for instance in instances(args.data, family, every=args.all):
-                if turn and not instance.counts_thrice:
+        for instance in in_turn(args):
+            if turn and not instance.counts_thrice:
+                continue
+            for solver in args.solvers:
+                if n_done[instance.family, instance.name, solver] > turn:
                     continue
-                for solver in args.solvers:
-                    if n_done[family, instance.name, solver] > turn:
-                        continue
-                    row = run_in_process(instance, solver, limit, args)
-                    with args.results.open("a") as results:
-                        results.write(json.dumps(row) + "\n")
-                    print(short(row), file=sys.stderr, flush=True)
+                row = run_in_process(instance, solver, limit, args)
+                with args.results.open("a") as results:
+                    results.write(json.dumps(row) + "\n")
+                print(short(row), file=sys.stderr, flush=True)
+
+
+def in_turn(args: argparse.Namespace) -> Iterator[Instance]:
+    """Yield one instance of each family, then the next of each: to be stopped early."""
+    rows = [list(instances(args.data, f, every=args.all)) for f in args.families]
+    for together in zip_longest(*rows):
+        yield from (instance for instance in together if instance is not None)
 
 
 def short(row: dict[str, Any]) -> str:

@@ -81,7 +81,7 @@ def ends_in_order(order: tuple[int, ...], times: Ints, setups: list[Ints]) -> li
 
 def found_by(search: LocalSearch, problem: Problem, objective: str, steps: int) -> int:
     """Return the value that a search finds, which its schedule has to have."""
-    search.go_on(0, steps)
+    search.go_on(0, steps, 1.0)
     schedule = search.solution()
     assert violations(problem, schedule) == []
     assert measure(problem, schedule, objective) == search.value()

@@ -39,8 +39,15 @@ from linewright.schedule.structures import (
 
 __all__ = ["LocalSearch", "improve", "searches_of"]
 
-HEAT = 0.05
-"""Of the mean time of an operation: how much worse an order is kept by chance."""
+_HOT, _COLD = 0.04, 0.004
+"""Of the mean time of an operation: how much worse an order is kept by chance, at the
+begin of the time and at its end."""
+
+_DELAY = 1.0
+"""Mean delays that weigh as much as the mean time of an operation does."""
+
+_MANY = 500
+"""Operations from which on one list by priority is begun from, rather than several."""
 
 _ROUND_S = 0.25
 """Seconds between two looks at the clock."""
@@ -49,8 +56,14 @@ _ROUND_S = 0.25
 class LocalSearch(Protocol):
     """A search that goes on when it is told to."""
 
-    def go_on(self, bound: int, n_steps: int) -> None:
-        """Do some steps, or fewer if the value gets as low as a bound."""
+    def go_on(self, bound: int, n_steps: int, left: float) -> None:
+        """Do some steps, or fewer if the value gets as low as a bound.
+
+        Args:
+            bound: No schedule is better.
+            n_steps: How many.
+            left: Share of the time that is left, for what cools down.
+        """
 
     def value(self) -> int:
         """Return the value of the best schedule so far."""
@@ -96,8 +109,9 @@ class InOneOrder:
             self._heat *= n_jobs / 10
             self._n_out = 3
 
-    def go_on(self, bound: int, n_steps: int) -> None:
+    def go_on(self, bound: int, n_steps: int, left: float) -> None:
         """Do some steps, or fewer if the value gets as low as a bound."""
+        del left
         _permuting.search(
             self._shop.flow, self._orders, self._chance, self._heat, self._n_out,
             bound, n_steps,
@@ -106,6 +120,10 @@ class InOneOrder:
     def value(self) -> int:
         """Return the value of the best order so far."""
         return int(self._orders.counts[_permuting.BEST])
+
+    def order(self) -> np.ndarray:
+        """Return the best order of one line."""
+        return self._orders.best_jobs[0].copy()
 
     def solution(self) -> Solution:
         """Return the schedule of the best order."""
@@ -155,8 +173,9 @@ class OnServers:
             room(n), room(2 * n), room(9),
         )  # fmt: skip
 
-    def go_on(self, bound: int, n_steps: int) -> None:
+    def go_on(self, bound: int, n_steps: int, left: float) -> None:
         """Do some steps, or fewer if the value gets as low as a bound."""
+        del left
         _rerouting.search(
             self._shop.shop, self._now, self._memory, self._chance, bound, n_steps
         )
@@ -202,8 +221,9 @@ class Bred:
             room(n), room(n), room(ticks, n_resources),
         )  # fmt: skip
 
-    def go_on(self, bound: int, n_steps: int) -> None:
+    def go_on(self, bound: int, n_steps: int, left: float) -> None:
         """Do some steps, or fewer if the value gets as low as a bound."""
+        del left
         low = -(-bound // self._activities.tick_us)
         _breeding.search(
             self._activities.project, self._lists, self._chance, low, n_steps
@@ -225,10 +245,16 @@ class InQueue:
         line: The line of stages.
         chance: A stream of random numbers.
         is_turned: Whether to go through it backwards.
+        start: An order to begin with; the longest or the first due first by default.
     """
 
     def __init__(
-        self, line: StageLine, chance: np.ndarray, *, is_turned: bool = False
+        self,
+        line: StageLine,
+        chance: np.ndarray,
+        *,
+        is_turned: bool = False,
+        start: np.ndarray | None = None,
     ) -> None:
         self._line = line.turned() if is_turned else line
         self._chance, self._is_turned = chance, is_turned
@@ -243,18 +269,23 @@ class InQueue:
         if stages.weight.any():
             far = stages.due.max() + 1
             key = np.where(stages.weight > 0, stages.due, far)[stages.demand]
+        if start is None:
+            start = np.argsort(key, kind="stable")
         self._queue = Queue(
-            np.argsort(key, kind="stable"), room(n), room(3), room(n), room(n),
+            start, room(n), room(3), room(n), room(n),
             room(int(stages.servers.max(initial=1))), room(len(stages.due)),
         )  # fmt: skip
-        self._heat = HEAT * float(work.mean())
-        if stages.weight.any():
-            self._heat *= float(stages.weight.mean()) * len(stages.due) / 10
+        self._mean = float(work.mean())
 
-    def go_on(self, bound: int, n_steps: int) -> None:
+    def go_on(self, bound: int, n_steps: int, left: float) -> None:
         """Do some steps, or fewer if the value gets as low as a bound."""
+        mean = self._mean
+        if self._line.stages.weight.any():
+            # delays add up: what counts is the mean delay of the best order so far
+            mean = _DELAY * self.value() / len(self._line.stages.due)
+        heat = mean * _HOT * (_COLD / _HOT) ** (1.0 - left)
         _queueing.search(
-            self._line.stages, self._queue, self._chance, self._heat, bound, n_steps
+            self._line.stages, self._queue, self._chance, heat, bound, n_steps
         )
 
     def value(self) -> int:
@@ -282,7 +313,7 @@ def searches_of(
     """
     flow = flow_of(problem, objective)
     if flow is not None:
-        return [InOneOrder(flow, stream(seed, i)) for i in range(n)]
+        return [_on_orders(flow, stream(seed, i), i) for i in range(n)]
     line = stages_of(problem, objective)
     if line is not None and (
         objective != "makespan" or (line.stages.servers > 1).any()
@@ -305,10 +336,30 @@ def searches_of(
     return [OnServers(shop, start, stream(seed, i)) for i in range(n)]
 
 
+def _on_orders(shop: FlowShop, chance: np.ndarray, number: int) -> LocalSearch:
+    """Return a search on the order of jobs; of delays, every other one anneals.
+
+    For delays a place costs as much as an order, so that it may be better to look at
+    many orders than at all places; which is, depends on the shop.
+    """
+    search = InOneOrder(shop, chance)
+    flow = shop.flow
+    if number % 2 == 0 or shop.n_lines > 1 or not flow.weight.any() or len(flow.setup):
+        return search
+    search.go_on(0, 0, 1.0)
+    return InQueue(shop.as_stages(), chance, start=search.order())
+
+
 def _best_listed(problem: Problem) -> Solution:
-    """Return the best schedule that lists by priority make."""
+    """Return the best schedule that lists by priority make; of large shops, the first.
+
+    Lists are slow beside the search that begins from them.
+    """
     assert can_be_placed(problem), "a shop has no rules that lists do not know"
-    found = [listed(problem, rule(problem)) for rule in PRIORITIES.values()]
+    rules = list(PRIORITIES.values())
+    if len(problem.operations) > _MANY:
+        rules = rules[:1]
+    found = [listed(problem, rule(problem)) for rule in rules]
     made = [solution for solution in found if solution is not None]
     return min(made, key=lambda solution: measure(problem, solution, "makespan"))
 
@@ -317,7 +368,7 @@ def improve(
     searches: Sequence[LocalSearch],
     *,
     bound: int,
-    goes_on: Callable[[], bool],
+    left: Callable[[], float],
     on_better: Callable[[Solution], None],
 ) -> None:
     """Let searches run side by side, and tell of each better schedule.
@@ -325,7 +376,7 @@ def improve(
     Args:
         searches: One for each thread.
         bound: No schedule is better.
-        goes_on: Asked a few times a second whether there is time left.
+        left: Asked a few times a second for the share of the time that is left.
         on_better: Called with each better schedule.
     """
     best: int | None = None
@@ -333,11 +384,11 @@ def improve(
 
     def go_on(i: int) -> float:
         begin = time.perf_counter()
-        searches[i].go_on(bound, steps[i])
+        searches[i].go_on(bound, steps[i], max(min(left(), 1.0), 0.0))
         return time.perf_counter() - begin
 
     with ThreadPoolExecutor(len(searches)) as pool:
-        while best is None or (best > bound and goes_on()):
+        while best is None or (best > bound and left() > 0):
             seconds = list(pool.map(go_on, range(len(searches))))
             for i, each in enumerate(seconds):
                 factor = min(max(_ROUND_S / max(each, 1e-6), 0.2), 5.0)

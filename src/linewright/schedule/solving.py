@@ -344,11 +344,12 @@ class _Search:
         if not searches:
             return False
         is_large = self._is_too_large()
+        first_s = self.left_s()
         until_s = self.limit_s * (1.0 - self._share(is_large))
         improve(
             searches,
             bound=self.bounds[name],
-            goes_on=lambda: self.left_s() > until_s,
+            left=lambda: (self.left_s() - until_s) / max(first_s - until_s, 1e-9),
             on_better=self._better_by_search,
         )
         assert self.best is not None

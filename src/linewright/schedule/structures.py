@@ -201,6 +201,22 @@ class FlowShop:
             mode, zeros, begin, zeros.copy(), end, end.copy(), np.full(n, -1, np.int64)
         )
 
+    def as_stages(self) -> StageLine:
+        """Return it as stages of one server each: there, too, all keep one order.
+
+        It has one line and no setups.
+        """
+        flow = self.flow
+        assert self.n_lines == 1
+        assert not len(flow.setup)
+        n_jobs, n_stations = flow.time.shape
+        lag = np.zeros_like(flow.time)
+        stages = Stages(
+            flow.time, lag, _tails(flow.time, lag), np.ones(n_stations, np.int64),
+            flow.release, np.arange(n_jobs), flow.due, flow.weight,
+        )  # fmt: skip
+        return StageLine(self.problem, stages, self.rows)
+
 
 def flow_of(problem: Problem, objective: str) -> FlowShop | None:
     """Return a problem as a flow shop in one order; none if there is more to it.
