@@ -34,7 +34,6 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -321,10 +320,13 @@ def run(args: argparse.Namespace) -> None:
 
 
 def in_turn(args: argparse.Namespace) -> Iterator[Instance]:
-    """Yield one instance of each family, then the next of each: to be stopped early."""
-    rows = [list(instances(args.data, f, every=args.all)) for f in args.families]
-    for together in zip_longest(*rows):
-        yield from (instance for instance in together if instance is not None)
+    """Yield the instances so that each family is as far as the others at any time."""
+    found = []
+    for row, family in enumerate(args.families):
+        mine = list(instances(args.data, family, every=args.all))
+        found += [((i + 0.5) / len(mine), row, one) for i, one in enumerate(mine)]
+    for _, _, instance in sorted(found, key=lambda place: place[:2]):
+        yield instance
 
 
 def short(row: dict[str, Any]) -> str:

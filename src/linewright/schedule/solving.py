@@ -392,16 +392,15 @@ class _Search:
                 held.append((name, self.value(name, self.best)))
                 continue
             share = 1.0 if is_last else 0.7
-            seconds = self.left_s() * share
-            if seconds < 0.05:
+            if self.left_s() * share < 0.05:
                 break
-            self._level(name, held, seconds)
+            self._level(name, held, share)
             if self.best is None:
                 return
             held.append((name, self.value(name, self.best)))
         self._tighten()
 
-    def _level(self, name: str, held: list[tuple[str, int]], seconds: float) -> None:
+    def _level(self, name: str, held: list[tuple[str, int]], share: float) -> None:
         until = self.until_us
         if name == "makespan" and self.best is not None:
             until = min(until, self.value("makespan", self.best))
@@ -419,7 +418,7 @@ class _Search:
         expression, unit = model.objective(name)
         model.model.minimize(expression)
         model.give_hints()
-        found = self._search(model, name, unit, seconds)
+        found = self._search(model, name, unit, self.left_s() * share)
         bound = found.bound
         if found.status == "infeasible" and self.best is None:
             self.refuted = True
