@@ -1,8 +1,8 @@
 """Schedule published instances beside PyJobShop and plain CP-SAT: the gap to the best.
 
-Use: ``python -m benchmarks.scheduling --data FOLDER [--only FAMILY] [--limit SECONDS]
-[--cpu] [--solvers NAMES] [--repeats N] [--all] [--peer PYTHON] [--results FILE]
-[--table]``
+Use: ``python -m benchmarks.scheduling --data FOLDER [--only FAMILY ...] [--cpu]
+[--limit SECONDS] [--solvers NAMES] [--repeats N] [--all] [--peer PYTHON]
+[--results FILE] [--table]``
 
 FOLDER holds an archive and a table of best known values for each family. For each
 instance of the fixed list (``--all``: of the archives) the solvers take turns, each in
@@ -203,7 +203,12 @@ def told(problem: Problem, objective: str) -> dict[str, Any]:
         "resources": [
             {"capacity": r.capacity, "used_up": r.used_up} for r in problem.resources
         ],
-        "links": [[link.before, link.after, link.min_us] for link in problem.links],
+        "links": [
+            [link.before, link.after, link.min_us + rest * link.moves]
+            for link in problem.links
+            for rest in (problem.operations[link.before].rest_us,)
+        ],
+        "rests": [operation.rest_us for operation in problem.operations],
         "same_order": problem.same_order,
         "same_mode": problem.same_mode,
         "demands": [
@@ -379,7 +384,9 @@ def table(args: argparse.Namespace) -> Iterator[str]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scheduling")
     parser.add_argument("--data", type=Path, required=True, help="archives and tables")
-    parser.add_argument("--only", choices=LIST, help="one family")
+    parser.add_argument(
+        "--only", choices=LIST, action="append", help="a family; may be said again"
+    )
     parser.add_argument("--limit", type=float, default=60.0, help="seconds of a run")
     parser.add_argument("--cpu", action="store_true", help="count processor time")
     parser.add_argument("--solvers", default="linewright,pyjobshop,cpsat")
@@ -395,7 +402,7 @@ def _arguments() -> argparse.Namespace:
         parser.error(f"no solver {min(unknown)}; there are {', '.join(SOLVERS)}")
     if args.limit <= 0 or args.repeats < 1:
         parser.error("--limit is above zero, and --repeats is one or more")
-    args.families = [args.only] if args.only else list(LIST)
+    args.families = args.only or list(LIST)
     if not (args.data / f"{args.families[0]}.zip").exists():
         parser.error(f"{args.data} has no {args.families[0]}.zip")
     return args

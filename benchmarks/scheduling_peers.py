@@ -64,7 +64,8 @@ def horizon(job: Job) -> int:
     longest = [max(m["time"] for m in task["modes"]) for task in job["tasks"]]
     setups = [max(map(max, s["setups"])) for s in job["stations"] if s["setups"]]
     releases = [task["release"] for task in job["tasks"]]
-    return sum(longest) + len(longest) * max(setups, default=0) + max(releases)
+    between = len(longest) * max(setups, default=0) + sum(job["rests"])
+    return sum(longest) + between + max(releases)
 
 
 class Plain:
@@ -172,9 +173,10 @@ class Plain:
         for demand in self.job["demands"]:
             late = model.new_int_var(0, self.until, "late")
             for t in demand["last"]:
-                model.add(last >= self.end[t])
+                done = self.end[t] + self.job["rests"][t]
+                model.add(last >= done)
                 if demand["due"] is not None:
-                    model.add(late >= self.end[t] - demand["due"])
+                    model.add(late >= done - demand["due"])
             terms.append(demand["weight"] * late)
         model.minimize(last if self.job["objective"] == "makespan" else sum(terms))
 

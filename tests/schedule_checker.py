@@ -32,7 +32,9 @@ def violations(problem: Problem, schedule: Solution) -> list[str]:
         *_batches(problem, schedule),
         *_links(problem, schedule),
         *_resources(problem, schedule),
+        *_used_up(problem, schedule),
         *_storages(problem, schedule),
+        *_lines(problem, schedule),
         *_orders(problem, schedule),
     ]
 
@@ -259,17 +261,13 @@ def _resources(  # noqa: C901
     spans: Spans = defaultdict(list)
     several: list[Several] = []
     counted: set[int] = set()
-    used_up: dict[int, int] = defaultdict(int)
     for o in range(len(problem.operations)):
         number = int(schedule.batch[o]) if len(schedule.batch) else -1
         if number >= 0:
             if number in counted:
                 continue
             counted.add(number)
-        for need in _mode(problem, schedule, o).needs:
-            if problem.resources[need.resources[0]].used_up:
-                used_up[need.resources[0]] += need.quantity
-                continue
+        for need in _needs(problem, schedule, o):
             first, last = _phase(problem, schedule, o, need)
             if last > first:
                 rows = [
@@ -289,15 +287,29 @@ def _resources(  # noqa: C901
         spans[hold.resource].append(
             (int(schedule.begin_us[hold.first]), back, hold.quantity)
         )
-    for row, total in used_up.items():
-        if total > problem.resources[row].capacity:
-            yield f"{total} of {problem.resources[row].name} are used up"
     for row, taken in spans.items():
         for now, _, _ in taken:
             level = sum(q for b, e, q in taken if b <= now < e)
             if level > problem.resources[row].capacity:
                 yield f"{level} of {problem.resources[row].name} at {now}"
     yield from _matched(problem, spans, several)
+
+
+def _needs(problem: Problem, schedule: Solution, o: int) -> list[Need]:
+    """Return what an operation needs that is there again afterwards."""
+    needs = _mode(problem, schedule, o).needs
+    return [n for n in needs if not problem.resources[n.resources[0]].used_up]
+
+
+def _used_up(problem: Problem, schedule: Solution) -> Iterator[str]:
+    total: dict[int, int] = defaultdict(int)
+    for o in range(len(problem.operations)):
+        for need in _mode(problem, schedule, o).needs:
+            total[need.resources[0]] += need.quantity
+    for row, taken in total.items():
+        resource = problem.resources[row]
+        if resource.used_up and taken > resource.capacity:
+            yield f"{taken} of {resource.name} are used up"
 
 
 def _matched(problem: Problem, spans: Spans, several: list[Several]) -> Iterator[str]:
@@ -333,6 +345,12 @@ def _storages(problem: Problem, schedule: Solution) -> Iterator[str]:
                 yield f"{level} parts in {problem.storages[row].name} at {at}"
 
 
+def _lines(problem: Problem, schedule: Solution) -> Iterator[str]:
+    for rows in problem.same_mode:
+        if len({int(schedule.mode[o]) for o in rows}) > 1:
+            yield f"{problem.operations[rows[0]].part} is on several lines"
+
+
 def _orders(problem: Problem, schedule: Solution) -> Iterator[str]:
     for group in problem.same_order:
         for one, two in combinations(group, 2):
@@ -344,9 +362,6 @@ def _orders(problem: Problem, schedule: Solution) -> Iterator[str]:
             }
             if len(signs) > 1:
                 yield "two jobs that do not keep their order"
-    for rows in problem.same_mode:
-        if len({int(schedule.mode[o]) for o in rows}) > 1:
-            yield f"{problem.operations[rows[0]].part} is on several lines"
     turns: dict[int, list[Link]] = defaultdict(list)
     for link in problem.links:
         if link.storage >= 0 and problem.storages[link.storage].in_turn:

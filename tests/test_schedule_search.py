@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations, product
 
 import numpy as np
 import pytest
+from ortools.sat.python import cp_model
 
+from benchmarks.scheduling import told
+from benchmarks.scheduling_peers import Plain
+from linewright.model.load import loads
+from linewright.schedule import schedule_line
 from linewright.schedule.local_search import LocalSearch, searches_of
 from linewright.schedule.measures import measure
 from linewright.schedule.problem import (
@@ -20,7 +26,7 @@ from linewright.schedule.problem import (
     Station,
 )
 from linewright.schedule.solving import solve
-from linewright.schedule.structures import flow_of, project_of, shop_of
+from linewright.schedule.structures import flow_of, project_of, shop_of, stages_of
 from tests.schedule_checker import objective_values, violations
 
 Ints = list[list[int]]
@@ -89,6 +95,16 @@ def found_by(search: LocalSearch, problem: Problem, objective: str, steps: int) 
     return search.value()
 
 
+def optimum(problem: Problem, objective: str) -> int:
+    """Return what the benchmark's plain model of CP-SAT proves to be the optimum."""
+    model = Plain(told(problem, objective)).model
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 8
+    solver.parameters.max_time_in_seconds = 60
+    assert solver.solve(model) == cp_model.OPTIMAL
+    return round(solver.objective_value)
+
+
 @pytest.mark.parametrize("setups", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_best_of_all_orders_is_found(seed: int, *, setups: bool) -> None:
@@ -124,6 +140,10 @@ def test_the_best_of_all_orders_on_two_lines_is_found(seed: int) -> None:
     assert (found.status, found.levels[0].value) == ("optimal", best)
     assert found.solution is not None
     assert violations(problem, found.solution) == []
+    mode = found.solution.mode.copy()
+    mode[1] = 1 - mode[1]
+    torn = violations(problem, replace(found.solution, mode=mode))
+    assert any("several lines" in wrong for wrong in torn)
 
 
 def shop(seed: int, *, least: int = 1) -> Problem:
@@ -149,15 +169,86 @@ def shop(seed: int, *, least: int = 1) -> Problem:
     )
 
 
+def stage_line(seed: int, *, lags: bool) -> Problem:
+    """Return jobs that go past stages of equal servers, and leave out some."""
+    random = np.random.default_rng(seed)
+    stations = tuple(Station(f"S{k}", 1 + k % 2) for k in range(3))
+    operations, links, demands = [], [], []
+    for j in range(6):
+        visited = [k for k in range(3) if random.random() < 0.8] or [1]
+        first = len(operations)
+        for i, k in enumerate(visited):
+            if i:
+                links.append(Link(len(operations) - 1, len(operations)))
+            release = int(random.integers(0, 20)) if lags and i == 0 else 0
+            rest = int(random.integers(0, 6)) if lags else 0
+            mode = Mode(k, int(random.integers(1, 20)))
+            operations.append(
+                Operation(f"{k}", f"J{j}", (mode,), release, rest_us=rest)
+            )
+        last = (len(operations) - 1,)
+        if j % 2:
+            last = (demands.pop().last[0], *last)  # two parts for one order
+        due, weight = int(random.integers(10, 50)), int(random.integers(1, 4))
+        demands.append(Demand(f"J{j}", last, (first,), 0, due, weight))
+    return Problem(
+        tuple(operations), stations, links=tuple(links), demands=tuple(demands)
+    )
+
+
+@pytest.mark.parametrize("lags", [False, True])
+@pytest.mark.parametrize("seed", range(2))
+def test_orders_past_stages_come_near_the_optimum(seed: int, *, lags: bool) -> None:
+    problem = stage_line(seed, lags=lags)
+    for objective in ("makespan", "tardiness"):
+        assert stages_of(problem, objective) is not None
+        searches = searches_of(problem, objective, None, seed=seed, n=2)
+        values = [found_by(s, problem, objective, 2_000) for s in searches]
+        best = optimum(problem, objective)
+        assert best <= min(values) <= 1.1 * best
+
+
+LINE = """
+schema_version: 1
+name: Three stages
+stations:
+  cut: {process: 10 min, servers: 2}
+  weld: {process: 15 min, servers: 3}
+  paint: {process: 5 min}
+products:
+  a: {route: [cut, weld, paint], release: orders}
+  b: {route: [{station: cut, process: 4 min}, weld, {station: paint, process: 9 min}],
+      release: orders}
+  c: {route: [cut, {station: weld, process: 31 min}, paint], release: orders}
+orders:
+  - {product: a, quantity: 7, due: 1 h}
+  - {product: b, quantity: 9, due: 2 h}
+  - {product: c, quantity: 6, due: 3 h, priority: 2}
+"""
+
+
+def test_a_line_of_a_model_file_is_searched_as_the_stages_that_it_is() -> None:
+    line = loads(LINE)
+    told_by = []
+    schedule = schedule_line(
+        line, objectives=("makespan",), limit_s=1.0, why=False,
+        on_progress=lambda progress: told_by.append(progress.what),
+    )  # fmt: skip
+    problem = schedule.compiled.problem
+    assert stages_of(problem, "makespan") is not None
+    assert violations(problem, schedule.solution) == []
+    assert schedule.different == (), "it has to come out in the kernel as it is"
+    assert "local search" in told_by or schedule.status == "optimal"
+    assert schedule.levels[0].value <= schedule.first_levels[0]
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_the_optimum_of_a_small_shop_is_found(seed: int) -> None:
     problem = shop(seed, least=seed % 2)  # with operations of no time, too
     assert shop_of(problem) is not None
     (search,) = searches_of(problem, "makespan", None, seed=seed, n=1)
     value = found_by(search, problem, "makespan", 3_000)
-    exact = solve(problem, objectives=("makespan",), limit_s=20)
-    assert exact.status == "optimal"
-    assert exact.levels[0].value == value
+    assert value == optimum(problem, "makespan")
     counts = search._memory.counts  # type: ignore[attr-defined]  # noqa: SLF001
     assert counts[4] == 0, "a move was judged possible that closes a circle"
 
@@ -188,9 +279,7 @@ def test_the_optimum_of_a_small_project_is_found(seed: int) -> None:
     assert project_of(problem) is not None
     (search,) = searches_of(problem, "makespan", None, seed=seed, n=1)
     value = found_by(search, problem, "makespan", 300)
-    exact = solve(problem, objectives=("makespan",), limit_s=20)
-    assert exact.status == "optimal"
-    assert exact.levels[0].value == value
+    assert value == optimum(problem, "makespan")
 
 
 def test_what_is_used_up_is_never_there_again() -> None:
@@ -219,6 +308,8 @@ def test_what_is_used_up_is_never_there_again() -> None:
     assert (found.status, found.levels[0].value) == ("optimal", best)
     assert found.solution is not None
     assert violations(problem, found.solution) == []
+    fastest = replace(found.solution, mode=np.ones(5, np.int64))
+    assert any("used up" in wrong for wrong in violations(problem, fastest))
 
 
 @pytest.mark.parametrize("seed", range(3))

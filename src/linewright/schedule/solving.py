@@ -370,6 +370,8 @@ class _Search:
         if is_large:
             return 1.0
         n = len(self.problem.operations)
+        if self.problem.resources:
+            return 0.4  # lists of activities gain for long, whatever their number
         return min(max(0.05, (n - 100) / 1_000), 0.8)
 
     def _better_by_search(self, solution: Solution) -> None:
