@@ -65,7 +65,7 @@ def horizon(job: Job) -> int:
     setups = [max(map(max, s["setups"])) for s in job["stations"] if s["setups"]]
     releases = [task["release"] for task in job["tasks"]]
     between = len(longest) * max(setups, default=0) + sum(job["rests"])
-    return sum(longest) + between + max(releases)
+    return int(sum(longest) + between + max(releases))
 
 
 class Plain:
@@ -244,7 +244,7 @@ class Peer:
             for m, mode in enumerate(task["modes"]):
                 needs = [self.resources[r] for r, _ in mode["needs"]]
                 demands = [n for _, n in mode["needs"]]
-                places = [[]]
+                places: list[list[Any]] = [[]]
                 if mode["station"] >= 0:
                     places = [[machine] for machine in self.machines[mode["station"]]]
                 for s, place in enumerate(places):
@@ -298,7 +298,7 @@ class Peer:
 def pyjobshop(job: Job) -> Answer:
     import pyjobshop.solvers.ortools  # noqa: F401, PLC0415 - one of two solvers
 
-    sys.modules["pyjobshop.solvers.ortools.CPModel"].CpSolver = Watched
+    vars(sys.modules["pyjobshop.solvers.ortools.CPModel"])["CpSolver"] = Watched
     found = Peer(job)
     left = float("inf")
     if job["clock"] == "wall":

@@ -1063,9 +1063,9 @@ class CpModel:
                             [literal, *together]
                         )
         for rows in self.problem.same_mode:
-            for one, two in pairwise(rows):
-                for m in range(len(self.problem.operations[one].modes)):
-                    self.model.add(self.has(one, m) == self.has(two, m))
+            for o, following in pairwise(rows):
+                for m in range(len(self.problem.operations[o].modes)):
+                    self.model.add(self.has(o, m) == self.has(following, m))
 
     def _together(self, one: int, two: int) -> list[Any]:
         """Return what has to be true for two operations to be in modes of one row."""

@@ -400,7 +400,8 @@ class _Search:
             if self.best is None:
                 return
             held.append((name, self.value(name, self.best)))
-        self._tighten()
+        if self.best is not None:
+            self._tighten()
 
     def _level(self, name: str, held: list[tuple[str, int]], share: float) -> None:
         until = self.until_us
