@@ -400,8 +400,8 @@ class _Search:
             if self.best is None:
                 return
             held.append((name, self.value(name, self.best)))
-        if self.best is not None:
-            self._tighten()
+        if self.best is not None and self.method != "local search":
+            self._tighten()  # what local search finds is to the left already
 
     def _level(self, name: str, held: list[tuple[str, int]], share: float) -> None:
         until = self.until_us
