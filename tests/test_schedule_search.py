@@ -186,7 +186,7 @@ def stage_line(seed: int, *, lags: bool) -> Problem:
             operations.append(
                 Operation(f"{k}", f"J{j}", (mode,), release, rest_us=rest)
             )
-        last = (len(operations) - 1,)
+        last: tuple[int, ...] = (len(operations) - 1,)
         if j % 2:
             last = (demands.pop().last[0], *last)  # two parts for one order
         due, weight = int(random.integers(10, 50)), int(random.integers(1, 4))
@@ -280,6 +280,15 @@ def test_the_optimum_of_a_small_project_is_found(seed: int) -> None:
     (search,) = searches_of(problem, "makespan", None, seed=seed, n=1)
     value = found_by(search, problem, "makespan", 300)
     assert value == optimum(problem, "makespan")
+
+
+def test_more_people_than_there_are_is_told_and_not_searched_for() -> None:
+    few = project(0)
+    mode = Mode(-1, 5, needs=(Need((1,), 2), Need((1,), 1)))
+    operations = (*few.operations[:-1], Operation("9", "A9", (mode,)))
+    problem = replace(few, operations=operations)
+    assert searches_of(problem, "makespan", None, seed=0, n=1) == []
+    assert solve(problem, objectives=("makespan",), limit_s=5).status == "infeasible"
 
 
 def test_what_is_used_up_is_never_there_again() -> None:

@@ -23,7 +23,7 @@ from linewright.schedule._model import OBJECTIVES, CpModel, Former
 from linewright.schedule.assigning import assigned, is_assignment
 from linewright.schedule.bounds import simple_bounds
 from linewright.schedule.listing import tightened
-from linewright.schedule.local_search import improve, searches_of
+from linewright.schedule.local_search import LocalSearch, improve, searches_of
 from linewright.schedule.measures import measure, measures
 from linewright.schedule.problem import Problem, Solution
 from linewright.schedule.windows import improved
@@ -46,6 +46,9 @@ LEAST_WORKERS = 8
 
 MOST_WHOLE = 2_500
 """Operations up to which CP-SAT gets all of a problem."""
+
+_A_LITTLE, _FIRST_S = 0.05, 0.5
+"""Share of the time, and seconds, that every shop is searched before CP-SAT begins."""
 
 _MOST_ORDERED = 20_000
 """Operations of pairs of jobs in one order up to which CP-SAT gets a flow shop."""
@@ -277,7 +280,7 @@ class _Search:
         """Search to the end of the time, or to a proof."""
         self.bounds = simple_bounds(self.problem, self.objectives)
         try:
-            if self.objectives == ("makespan",) and is_assignment(self.problem):
+            if self._is_assignment():
                 self._assign()
             elif self._searched_locally():
                 pass  # it had all the time
@@ -304,6 +307,13 @@ class _Search:
         )
 
     # ------------------------------------------------------------ who does what
+
+    def _is_assignment(self) -> bool:
+        return (
+            self.objectives == ("makespan",)
+            and not self.on_time
+            and is_assignment(self.problem)
+        )
 
     def _assign(self) -> None:
         """Solve a problem without any order as one of who does what."""
@@ -332,20 +342,34 @@ class _Search:
         """Search locally, if the problem is a shop of which searches know all rules.
 
         Returns:
-            Whether there is nothing left for CP-SAT to do: the problem is too large.
+            Whether there is nothing left for CP-SAT to do: all is proven, or the
+            problem is too large.
         """
         name = self.objectives[0]
-        if self.on_time or (
-            self.best is not None and self.value(name, self.best) <= self.bounds[name]
-        ):
+        if self.on_time or self._is_met(name):
             return False
         n = max(min(os.cpu_count() or 1, self.workers), 1)
         searches = searches_of(self.problem, name, self.best, seed=self.seed, n=n)
         if not searches:
             return False
         is_large = self._is_too_large()
+        share = self._share(is_large)
+        first = min(_A_LITTLE, _FIRST_S / self.limit_s)
+        if share <= _A_LITTLE:
+            self._improve(searches, first)
+            return False
+        if not is_large:
+            self._improve(searches, first)
+            if self._proves_soon():
+                return True
+        self._improve(searches, share)
+        return is_large and not self._is_met(name)
+
+    def _improve(self, searches: Sequence[LocalSearch], share: float) -> None:
+        """Let searches go on until a share of all the time is over."""
+        name = self.objectives[0]
         first_s = self.left_s()
-        until_s = self.limit_s * (1.0 - self._share(is_large))
+        until_s = self.limit_s * (1.0 - share)
         improve(
             searches,
             bound=self.bounds[name],
@@ -355,7 +379,22 @@ class _Search:
         assert self.best is not None
         if not self.has_limit:
             self.until_us = min(self.until_us, _horizon(self.problem, self.best))
-        return is_large and self.value(name, self.best) > self.bounds[name]
+
+    def _proves_soon(self) -> bool:
+        """Let CP-SAT try for a while; what it can prove need not wait for searches."""
+        whole_s = self.limit_s
+        self.limit_s = whole_s - self.left_s() + 0.1 * whole_s
+        try:
+            self._whole()
+        finally:
+            self.limit_s = whole_s
+        return all(self._is_met(name) for name in self.objectives)
+
+    def _is_met(self, name: str) -> bool:
+        """Say whether an objective is as good as its bound."""
+        return self.best is not None and (
+            self.value(name, self.best) <= self.bounds[name]
+        )
 
     def _is_too_large(self) -> bool:
         """Say whether CP-SAT would spend its time on building what it has to solve."""
@@ -372,7 +411,7 @@ class _Search:
         n = len(self.problem.operations)
         if self.problem.resources:
             return 0.4  # lists of activities gain for long, whatever their number
-        return min(max(0.05, (n - 100) / 1_000), 0.8)
+        return min(max(_A_LITTLE, (n - 100) / 1_000), 0.8)
 
     def _better_by_search(self, solution: Solution) -> None:
         if self.best is None or self._is_no_worse(solution):
@@ -388,9 +427,7 @@ class _Search:
         held: list[tuple[str, int]] = []
         for i, name in enumerate(self.objectives):
             is_last = i + 1 == len(self.objectives)
-            if self.best is not None and (
-                self.value(name, self.best) <= self.bounds[name]
-            ):
+            if self.best is not None and self._is_met(name):
                 held.append((name, self.value(name, self.best)))
                 continue
             share = 1.0 if is_last else 0.7

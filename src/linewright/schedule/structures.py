@@ -399,7 +399,10 @@ def project_of(problem: Problem) -> Activities | None:
     tick = math.gcd(*works) or 1
     if sum(works) // tick > _MOST_TICKS:
         return None
-    return _activities(problem, tick)
+    found = _activities(problem, tick)
+    if (found.project.need > found.project.capacity).any():
+        return None  # it can never begin, and CP-SAT says so
+    return found
 
 
 def _is_activity(operation: Operation) -> bool:
