@@ -47,7 +47,9 @@ def flow_shop(
         for line in range(n_lines)
         for k in range(n_stations)
     )  # fmt: skip
-    operations, links, demands = [], [], []
+    operations: list[Operation] = []
+    links: list[Link] = []
+    demands: list[Demand] = []
     for j, row in enumerate(times):
         for k, us in enumerate(row):
             if k:
@@ -150,7 +152,8 @@ def shop(seed: int, *, least: int = 1) -> Problem:
     """Return a shop with servers, alternatives, rests, releases and assembly."""
     random = np.random.default_rng(seed)
     stations = tuple(Station(f"S{k}", int(random.integers(1, 3))) for k in range(4))
-    operations, links = [], []
+    operations: list[Operation] = []
+    links: list[Link] = []
     for j in range(6):
         first = len(operations)
         for i in range(int(random.integers(1, 4))):
@@ -173,7 +176,9 @@ def stage_line(seed: int, *, lags: bool) -> Problem:
     """Return jobs that go past stages of equal servers, and leave out some."""
     random = np.random.default_rng(seed)
     stations = tuple(Station(f"S{k}", 1 + k % 2) for k in range(3))
-    operations, links, demands = [], [], []
+    operations: list[Operation] = []
+    links: list[Link] = []
+    demands: list[Demand] = []
     for j in range(6):
         visited = [k for k in range(3) if random.random() < 0.8] or [1]
         first = len(operations)

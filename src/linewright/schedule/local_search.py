@@ -112,7 +112,7 @@ class InOneOrder:
     def go_on(self, bound: int, n_steps: int, left: float) -> None:
         """Do some steps, or fewer if the value gets as low as a bound."""
         del left
-        _permuting.search(
+        _permuting.search(  # type: ignore[no-untyped-call]
             self._shop.flow, self._orders, self._chance, self._heat, self._n_out,
             bound, n_steps,
         )  # fmt: skip
@@ -123,7 +123,8 @@ class InOneOrder:
 
     def order(self) -> np.ndarray:
         """Return the best order of one line."""
-        return self._orders.best_jobs[0].copy()
+        found: np.ndarray = self._orders.best_jobs[0].copy()
+        return found
 
     def solution(self) -> Solution:
         """Return the schedule of the best order."""
@@ -176,7 +177,7 @@ class OnServers:
     def go_on(self, bound: int, n_steps: int, left: float) -> None:
         """Do some steps, or fewer if the value gets as low as a bound."""
         del left
-        _rerouting.search(
+        _rerouting.search(  # type: ignore[no-untyped-call]
             self._shop.shop, self._now, self._memory, self._chance, bound, n_steps
         )
 
@@ -225,7 +226,7 @@ class Bred:
         """Do some steps, or fewer if the value gets as low as a bound."""
         del left
         low = -(-bound // self._activities.tick_us)
-        _breeding.search(
+        _breeding.search(  # type: ignore[no-untyped-call]
             self._activities.project, self._lists, self._chance, low, n_steps
         )
 
@@ -284,7 +285,7 @@ class InQueue:
             # delays add up: what counts is the mean delay of the best order so far
             mean = _DELAY * self.value() / len(self._line.stages.due)
         heat = mean * _HOT * (_COLD / _HOT) ** (1.0 - left)
-        _queueing.search(
+        _queueing.search(  # type: ignore[no-untyped-call]
             self._line.stages, self._queue, self._chance, heat, bound, n_steps
         )
 
@@ -295,7 +296,9 @@ class InQueue:
     def solution(self) -> Solution:
         """Return the schedule of the best order."""
         begins = np.zeros_like(self._line.stages.time)
-        _queueing.begins(self._line.stages, self._queue, begins)
+        _queueing.begins(  # type: ignore[no-untyped-call]
+            self._line.stages, self._queue, begins
+        )
         return self._line.solution(begins, is_turned=self._is_turned)
 
 
