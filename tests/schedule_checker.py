@@ -32,7 +32,9 @@ def violations(problem: Problem, schedule: Solution) -> list[str]:
         *_batches(problem, schedule),
         *_links(problem, schedule),
         *_resources(problem, schedule),
+        *_used_up(problem, schedule),
         *_storages(problem, schedule),
+        *_lines(problem, schedule),
         *_orders(problem, schedule),
     ]
 
@@ -265,7 +267,7 @@ def _resources(  # noqa: C901
             if number in counted:
                 continue
             counted.add(number)
-        for need in _mode(problem, schedule, o).needs:
+        for need in _needs(problem, schedule, o):
             first, last = _phase(problem, schedule, o, need)
             if last > first:
                 rows = [
@@ -291,6 +293,23 @@ def _resources(  # noqa: C901
             if level > problem.resources[row].capacity:
                 yield f"{level} of {problem.resources[row].name} at {now}"
     yield from _matched(problem, spans, several)
+
+
+def _needs(problem: Problem, schedule: Solution, o: int) -> list[Need]:
+    """Return what an operation needs that is there again afterwards."""
+    needs = _mode(problem, schedule, o).needs
+    return [n for n in needs if not problem.resources[n.resources[0]].used_up]
+
+
+def _used_up(problem: Problem, schedule: Solution) -> Iterator[str]:
+    total: dict[int, int] = defaultdict(int)
+    for o in range(len(problem.operations)):
+        for need in _mode(problem, schedule, o).needs:
+            total[need.resources[0]] += need.quantity
+    for row, taken in total.items():
+        resource = problem.resources[row]
+        if resource.used_up and taken > resource.capacity:
+            yield f"{taken} of {resource.name} are used up"
 
 
 def _matched(problem: Problem, spans: Spans, several: list[Several]) -> Iterator[str]:
@@ -326,9 +345,17 @@ def _storages(problem: Problem, schedule: Solution) -> Iterator[str]:
                 yield f"{level} parts in {problem.storages[row].name} at {at}"
 
 
+def _lines(problem: Problem, schedule: Solution) -> Iterator[str]:
+    for rows in problem.same_mode:
+        if len({int(schedule.mode[o]) for o in rows}) > 1:
+            yield f"{problem.operations[rows[0]].part} is on several lines"
+
+
 def _orders(problem: Problem, schedule: Solution) -> Iterator[str]:
     for group in problem.same_order:
         for one, two in combinations(group, 2):
+            if schedule.mode[one[0]] != schedule.mode[two[0]]:
+                continue
             signs = {
                 int(schedule.begin_us[a]) < int(schedule.begin_us[b])
                 for a, b in zip(one, two, strict=True)

@@ -47,7 +47,7 @@ def can_be_placed(problem: Problem) -> bool:
     """Say whether lists know all the rules of a problem: no places or longest waits."""
     if any(link.storage >= 0 or link.max_us < NEVER for link in problem.links):
         return False
-    return not problem.same_order
+    return not problem.same_order and not problem.same_mode
 
 
 class _Profile:
@@ -181,12 +181,14 @@ class _Builder:
         chosen = []
         for need in mode.needs:
             first, last = phase_of(self.problem, mode, need, begin, setup, end)
-            if last <= first:
+            used_up = any(self.problem.resources[r].used_up for r in need.resources)
+            if last <= first and not used_up:
                 chosen.append(-1)
                 continue
             best, at = -1, NEVER
             for resource in need.resources:
-                free = self._free(resource, first, last - first, need.quantity)
+                length = NEVER if used_up else last - first
+                free = self._free(resource, first, length, need.quantity)
                 if free < at:
                     best, at = resource, free
             chosen.append(best)
@@ -238,6 +240,8 @@ class _Builder:
         for need, resource in zip(mode.needs, chosen, strict=True):
             if resource >= 0:
                 first, last = phase_of(problem, mode, need, begin, setup, end)
+                if problem.resources[resource].used_up:
+                    last = NEVER
                 self.profiles[resource].take(first, last, need.quantity)
         for o in members:
             self._hold(o, begin, end)

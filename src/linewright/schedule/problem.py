@@ -161,11 +161,13 @@ class Resource:
         name: Its name.
         capacity: How many there are.
         calendar: Row of the calendar by which it is there, or -1 for always.
+        used_up: Whether what is taken of it is never there again: material, money.
     """
 
     name: str
     capacity: int
     calendar: int = -1
+    used_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,7 +367,12 @@ class Problem:
     holds: tuple[Hold, ...] = ()
     demands: tuple[Demand, ...] = ()
     same_order: tuple[tuple[tuple[int, ...], ...], ...] = ()
-    """Groups of stations whose jobs keep one order: for each job its operations."""
+    """Groups of stations whose jobs keep one order: for each job its operations.
+
+    Where its operations have several modes, only jobs in modes of one row keep it.
+    """
+    same_mode: tuple[tuple[int, ...], ...] = ()
+    """Groups of operations that are done in modes of one row: on one of equal lines."""
 
     def calendar_of(self, station: int) -> Calendar | None:
         """Return the calendar of a station; none: always on."""

@@ -1,10 +1,12 @@
 """From a problem to a schedule, with a bound.
 
-CP-SAT gets all of a problem that is not too large, and a schedule to begin from. Its
-objectives are looked at in their order, each with those before it held at what was
-reached. Larger problems are improved window by window: some operations are free, the
-others stand, and what comes out is put to the left again; the bound is then that of a
-relaxation, and said to be so. At any time there is the best schedule so far.
+Shops that `structures` knows are searched locally first, for a share of the time that
+grows with their size. CP-SAT gets all of a problem that is not too large, and a
+schedule to begin from. Its objectives are looked at in their order, each with those
+before it held at what was reached. Larger problems are improved window by window: some
+operations are free, the others stand, and what comes out is put to the left again; the
+bound is then that of a relaxation, and said to be so. At any time there is the best
+schedule so far.
 """
 
 from __future__ import annotations
@@ -18,8 +20,10 @@ from typing import Any
 
 from linewright.errors import LinewrightError
 from linewright.schedule._model import OBJECTIVES, CpModel, Former
+from linewright.schedule.assigning import assigned, is_assignment
 from linewright.schedule.bounds import simple_bounds
 from linewright.schedule.listing import tightened
+from linewright.schedule.local_search import LocalSearch, improve, searches_of
 from linewright.schedule.measures import measure, measures
 from linewright.schedule.problem import Problem, Solution
 from linewright.schedule.windows import improved
@@ -42,6 +46,12 @@ LEAST_WORKERS = 8
 
 MOST_WHOLE = 2_500
 """Operations up to which CP-SAT gets all of a problem."""
+
+_A_LITTLE, _FIRST_S = 0.05, 0.5
+"""Share of the time, and seconds, that every shop is searched before CP-SAT begins."""
+
+_MOST_ORDERED = 20_000
+"""Operations of pairs of jobs in one order up to which CP-SAT gets a flow shop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +179,7 @@ def solve(  # noqa: PLR0913
     seed: int = 0,
     on_time: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Solved:
     """Return the best schedule that is found in a time.
 
@@ -185,6 +196,8 @@ def solve(  # noqa: PLR0913
         seed: Seed of the search.
         on_time: Whether every order has to be done when it is due.
         on_progress: Called whenever something gets better.
+        clock: What the seconds of the limit are counted by; `time.process_time` makes
+            them seconds of the processor, for comparisons on a busy machine.
 
     Raises:
         LinewrightError: OR-Tools is not installed.
@@ -193,10 +206,11 @@ def solve(  # noqa: PLR0913
     require_ortools()
     require_sense(objectives, limit_s)
     problem.in_order()
-    search = _Search(problem, tuple(objectives), hint, former, on_progress)
+    search = _Search(problem, tuple(objectives), hint, former, on_progress, clock)
     search.limit_s, search.seed, search.on_time = limit_s, seed, on_time
     search.workers = max(workers or os.cpu_count() or 1, LEAST_WORKERS)
     search.until_us = until_us or _horizon(problem, hint)
+    search.has_limit = until_us is not None
     return search.run()
 
 
@@ -226,6 +240,7 @@ class _Search:
     on_time: bool
     workers: int
     until_us: int
+    has_limit: bool
 
     def __init__(
         self,
@@ -234,12 +249,13 @@ class _Search:
         hint: Solution | None,
         former: Former | None,
         on_progress: Callable[[Progress], None] | None,
+        clock: Callable[[], float],
     ) -> None:
-        self.problem, self.objectives = problem, objectives
+        self.problem, self.objectives, self.clock = problem, objectives, clock
         self.best, self.former = hint, former or {}
         self.on_progress = on_progress
         self.bounds: dict[str, int] = {}
-        self.start = time.perf_counter()
+        self.start = clock()
         self.interrupted = False
         self.refuted = False
         self.optimal: set[str] = set()
@@ -247,7 +263,7 @@ class _Search:
 
     def left_s(self) -> float:
         """Return the seconds that are left."""
-        return self.limit_s - (time.perf_counter() - self.start)
+        return self.limit_s - (self.clock() - self.start)
 
     def value(self, name: str, solution: Solution) -> int:
         """Return an objective of a schedule."""
@@ -257,14 +273,18 @@ class _Search:
         """Tell of progress."""
         if self.on_progress is not None:
             value = None if self.best is None else self.value(name, self.best)
-            seconds = time.perf_counter() - self.start
+            seconds = self.clock() - self.start
             self.on_progress(Progress(seconds, name, value, bound, what))
 
     def run(self) -> Solved:
         """Search to the end of the time, or to a proof."""
         self.bounds = simple_bounds(self.problem, self.objectives)
         try:
-            if len(self.problem.operations) > MOST_WHOLE and self.best is not None:
+            if self._is_assignment():
+                self._assign()
+            elif self._searched_locally():
+                pass  # it had all the time
+            elif len(self.problem.operations) > MOST_WHOLE and self.best is not None:
                 self._by_windows()
             else:
                 self._whole()
@@ -273,7 +293,7 @@ class _Search:
         return self._solved()
 
     def _solved(self) -> Solved:
-        seconds = time.perf_counter() - self.start
+        seconds = self.clock() - self.start
         if self.best is None:
             status = "infeasible" if self.refuted else "unknown"
             return Solved(status, None, (), seconds, self.interrupted, "CP-SAT")
@@ -286,6 +306,120 @@ class _Search:
             status, self.best, tuple(levels), seconds, self.interrupted, self.method
         )
 
+    # ------------------------------------------------------------ who does what
+
+    def _is_assignment(self) -> bool:
+        return (
+            self.objectives == ("makespan",)
+            and not self.on_time
+            and is_assignment(self.problem)
+        )
+
+    def _assign(self) -> None:
+        """Solve a problem without any order as one of who does what."""
+        model, on_solution = assigned(self.problem, on_better=self._better_assigned)
+        answer = run_cp_sat(
+            model,
+            seconds=self.left_s(),
+            clock=self.clock,
+            workers=self.workers,
+            seed=self.seed,
+            on_solution=on_solution,
+        )
+        bound = _whole_units(answer.raw_bound, 1)
+        self.bounds["makespan"] = max(self.bounds["makespan"], bound)
+        self.interrupted = answer.interrupted
+
+    def _better_assigned(self, solution: Solution, bound: float) -> None:
+        if self.best is None or self._is_no_worse(solution):
+            self.best, self.method = solution, "CP-SAT, who does what"
+            least = max(self.bounds["makespan"], _whole_units(bound, 1))
+            self.tell("makespan", least, "CP-SAT")
+
+    # ------------------------------------------------------------ local search
+
+    def _searched_locally(self) -> bool:
+        """Search locally, if the problem is a shop of which searches know all rules.
+
+        Returns:
+            Whether there is nothing left for CP-SAT to do: all is proven, or the
+            problem is too large.
+        """
+        name = self.objectives[0]
+        if self.on_time or self._is_met(name):
+            return False
+        n = max(min(os.cpu_count() or 1, self.workers), 1)
+        searches = searches_of(self.problem, name, self.best, seed=self.seed, n=n)
+        if not searches:
+            return False
+        is_large = self._is_too_large()
+        share = self._share(is_large)
+        first = min(_A_LITTLE, _FIRST_S / self.limit_s)
+        if share <= _A_LITTLE:
+            self._improve(searches, first)
+            return False
+        if not is_large:
+            self._improve(searches, first)
+            if self._proves_soon():
+                return True
+        self._improve(searches, share)
+        return is_large and not self._is_met(name)
+
+    def _improve(self, searches: Sequence[LocalSearch], share: float) -> None:
+        """Let searches go on until a share of all the time is over."""
+        name = self.objectives[0]
+        first_s = self.left_s()
+        until_s = self.limit_s * (1.0 - share)
+        improve(
+            searches,
+            bound=self.bounds[name],
+            left=lambda: (self.left_s() - until_s) / max(first_s - until_s, 1e-9),
+            on_better=self._better_by_search,
+        )
+        assert self.best is not None
+        if not self.has_limit:
+            self.until_us = min(self.until_us, _horizon(self.problem, self.best))
+
+    def _proves_soon(self) -> bool:
+        """Let CP-SAT try for a while; what it can prove need not wait for searches."""
+        whole_s = self.limit_s
+        self.limit_s = whole_s - self.left_s() + 0.1 * whole_s
+        try:
+            self._whole()
+        finally:
+            self.limit_s = whole_s
+        return all(self._is_met(name) for name in self.objectives)
+
+    def _is_met(self, name: str) -> bool:
+        """Say whether an objective is as good as its bound."""
+        return self.best is not None and (
+            self.value(name, self.best) <= self.bounds[name]
+        )
+
+    def _is_too_large(self) -> bool:
+        """Say whether CP-SAT would spend its time on building what it has to solve."""
+        pairs = sum(
+            len(group) * (len(group) - 1) // 2 * len(group[0])
+            for group in self.problem.same_order
+        )
+        return len(self.problem.operations) > MOST_WHOLE or pairs > _MOST_ORDERED
+
+    def _share(self, is_large: bool) -> float:
+        """Return the share of the time for local search: small shops are proven."""
+        if is_large:
+            return 1.0
+        n = len(self.problem.operations)
+        if self.problem.resources:
+            return 0.4  # lists of activities gain for long, whatever their number
+        return min(max(_A_LITTLE, (n - 100) / 1_000), 0.8)
+
+    def _better_by_search(self, solution: Solution) -> None:
+        if self.best is None or self._is_no_worse(solution):
+            self.best = solution
+            self.method = "local search"
+            name = self.objectives[0]
+            self.tell(name, self.bounds[name], "local search")
+
     # ------------------------------------------------------------ all of it
 
     def _whole(self) -> None:
@@ -293,22 +427,20 @@ class _Search:
         held: list[tuple[str, int]] = []
         for i, name in enumerate(self.objectives):
             is_last = i + 1 == len(self.objectives)
-            if self.best is not None and (
-                self.value(name, self.best) <= self.bounds[name]
-            ):
+            if self.best is not None and self._is_met(name):
                 held.append((name, self.value(name, self.best)))
                 continue
             share = 1.0 if is_last else 0.7
-            seconds = self.left_s() * share
-            if seconds < 0.05:
+            if self.left_s() * share < 0.05:
                 break
-            self._level(name, held, seconds)
+            self._level(name, held, share)
             if self.best is None:
                 return
             held.append((name, self.value(name, self.best)))
-        self._tighten()
+        if self.best is not None and self.method != "local search":
+            self._tighten()  # what local search finds is to the left already
 
-    def _level(self, name: str, held: list[tuple[str, int]], seconds: float) -> None:
+    def _level(self, name: str, held: list[tuple[str, int]], share: float) -> None:
         until = self.until_us
         if name == "makespan" and self.best is not None:
             until = min(until, self.value("makespan", self.best))
@@ -326,7 +458,7 @@ class _Search:
         expression, unit = model.objective(name)
         model.model.minimize(expression)
         model.give_hints()
-        found = self._search(model, name, unit, seconds)
+        found = self._search(model, name, unit, self.left_s() * share)
         bound = found.bound
         if found.status == "infeasible" and self.best is None:
             self.refuted = True
@@ -339,6 +471,7 @@ class _Search:
         answer = run_cp_sat(
             model,
             seconds=seconds,
+            clock=self.clock,
             workers=self.workers,
             seed=self.seed,
             on_solution=lambda value, bound: self._found(
@@ -381,6 +514,7 @@ class _Search:
         run_cp_sat(
             model,
             seconds=seconds,
+            clock=self.clock,
             workers=self.workers,
             seed=self.seed,
             on_solution=lambda value, _: self._kept(model.solution(value)),
@@ -443,6 +577,7 @@ def run_cp_sat(
     workers: int,
     seed: int = 0,
     on_solution: Callable[[Any, float], None],
+    clock: Callable[[], float] = time.perf_counter,
 ) -> _Answer:
     """Run CP-SAT on a model; Ctrl-C stops it, and what was found stays.
 
@@ -453,6 +588,7 @@ def run_cp_sat(
         seed: Seed of its search.
         on_solution: Called for each better schedule with what gives the values of its
             variables, and the bound then.
+        clock: What the seconds are counted by.
     """
     from ortools.sat.python import cp_model  # noqa: PLC0415 - optional
 
@@ -469,7 +605,9 @@ def run_cp_sat(
                 self.stop_search()
 
     solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = max(seconds, 0.05)
+    if clock is time.perf_counter:
+        solver.parameters.max_time_in_seconds = max(seconds, 0.05)
+    until = clock() + max(seconds, 0.05)
     solver.parameters.num_workers = workers
     solver.parameters.random_seed = seed
     solver.parameters.catch_sigint_signal = False
@@ -484,6 +622,8 @@ def run_cp_sat(
     while thread.is_alive():
         try:
             thread.join(0.2)
+            if clock() >= until:  # again and again: a call too early is forgotten
+                solver.stop_search()
         except KeyboardInterrupt:
             interrupted = True
             solver.stop_search()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 from linewright.schedule.cp.variables import Variables
@@ -196,8 +196,24 @@ class Links:
                 if hint is not None:
                     known = bool(hint.begin_us[one[0]] < hint.begin_us[two[0]])
                 first = self._v.bool_of("g", known)
+                together = self._together(one[0], two[0])
                 for a, b in zip(one, two, strict=True):
                     for x, y, literal in ((a, b, first), (b, a, first.negated())):
                         self._v.model.add(
                             self._v.leave(x) <= self._v.begin(y)
-                        ).only_enforce_if(literal)
+                        ).only_enforce_if([literal, *together])
+        for rows in self._v.problem.same_mode:
+            for o, following in pairwise(rows):
+                for m in range(len(self._v.problem.operations[o].modes)):
+                    self._v.model.add(self._v.has(o, m) == self._v.has(following, m))
+
+    def _together(self, one: int, two: int) -> list[Any]:
+        """Return what has to be true for two operations to be in modes of one row."""
+        modes = range(len(self._v.problem.operations[one].modes))
+        if len(modes) == 1:
+            return []
+        same = self._v.bool_of("t")
+        for m in modes:
+            # where both are in mode m, they are together
+            self._v.model.add(self._v.has(one, m) + self._v.has(two, m) <= 1 + same)
+        return [same]

@@ -23,6 +23,7 @@ class Needs:
         taken: dict[int, list[tuple[Any, int]]] = defaultdict(list)
         low = min((self._v.low[o] for o in self._v.free), default=0)
         high = max((self._v.high[o] for o in self._v.free), default=0)
+        self._used_up()
         for o in sorted(self._v.free):
             for m, mode in enumerate(self._v.problem.operations[o].modes):
                 literal = self._v.both(
@@ -52,6 +53,25 @@ class Needs:
             elif sum(quantities) > capacity:
                 self._v.model.add_cumulative(intervals, quantities, capacity)
 
+    def _is_used_up(self, need: Need) -> bool:
+        """Say whether a need is of one resource that is never given back."""
+        return len(need.resources) == 1 and (
+            self._v.problem.resources[need.resources[0]].used_up
+        )
+
+    def _used_up(self) -> None:
+        """Keep what is used up of a resource, whenever that is, to what there is."""
+        terms: dict[int, list[Any]] = defaultdict(list)
+        for o, operation in enumerate(self._v.problem.operations):
+            for m, mode in enumerate(operation.modes):
+                for need in mode.needs:
+                    if self._is_used_up(need):
+                        used = need.quantity * self._v.has(o, m)
+                        terms[need.resources[0]].append(used)
+        for resource, used in terms.items():
+            capacity = self._v.problem.resources[resource].capacity
+            self._v.model.add(sum(used) <= capacity)
+
     def _need(
         self,
         o: int,
@@ -61,7 +81,7 @@ class Needs:
         literal: Any,
         taken: dict[int, list[tuple[Any, int]]],
     ) -> None:
-        found = self._phase(o, m, mode, need)
+        found = None if self._is_used_up(need) else self._phase(o, m, mode, need)
         if found is None:
             return
         begin, end = found
