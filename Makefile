@@ -140,7 +140,7 @@ format: $(STAMP)  ## Format the code and mend what can be mended
 
 # Versions and hashes of the public index, whatever mirror this machine is set to.
 # `make lock UPGRADE=--upgrade` takes the newest versions.
-EXTRAS := bench brief improve opcua pandas plan polars postgres schedule web
+EXTRAS := bench brief excel improve opcua pandas plan polars postgres schedule web
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" PIP_CONFIG_FILE=/dev/null \
 	PIP_FIND_LINKS= PIP_INDEX_URL= PIP_EXTRA_INDEX_URL= \
 	build/lock/bin/pip-compile $(UPGRADE) --quiet --allow-unsafe \
