@@ -80,7 +80,9 @@ class _Columns:
         self.part, self.n_parts = _columns(state.servers, "part", "n_parts")
         self.step, self.product = _columns(state.parts, "step", "product")
         self.serial, self.mate = _columns(state.parts, "serial", "mate")
-        self.tree, self.winners = memoryview(state.tree), memoryview(state.winners)
+        tree: Any = state.tree  # mypy does not know that arrays are buffers
+        winners: Any = state.winners
+        self.tree, self.winners = memoryview(tree), memoryview(winners)
 
 
 def _watched(servers: Any) -> t.Ints:
