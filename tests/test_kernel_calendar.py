@@ -80,7 +80,8 @@ def runs(line: Line, seed: int, horizon_us: int) -> Iterator[tuple[Lowered, t.St
 
 def hold_alike(found: list[tuple[Lowered, t.State]]) -> None:
     (_, foretold), (_, looked) = found
-    for name, one, other in zip(t.State._fields, foretold, looked, strict=True):
+    both: Any = zip(t.State._fields, foretold, looked, strict=True)
+    for name, one, other in both:
         if name in ("todo", "requests"):
             continue  # paper, on which old work is left
         columns: Any = one.dtype.names or (...,)
