@@ -12,15 +12,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
 from linewright.errors import LinewrightError
 from linewright.version import __version__
-
-if TYPE_CHECKING:
-    from linewright.schedule.scheduling import Schedule
 
 __all__ = ["MOST_ROWS", "Sheet", "cell_name", "read_sheet", "write_workbook"]
 
@@ -31,8 +28,8 @@ _WIDTHS = {"text": 32}
 _NEEDS = "workbooks need: pip install 'linewright[excel]'"
 
 
-def write_workbook(path: Path, schedule: Schedule) -> None:
-    """Write a schedule as a workbook: a sheet for each of its tables.
+def write_workbook(path: Path, title: str, tables: Mapping[str, pa.Table]) -> None:
+    """Write tables as a workbook: a sheet for each, by its name.
 
     Raises:
         LinewrightError: XlsxWriter is not installed.
@@ -42,8 +39,6 @@ def write_workbook(path: Path, schedule: Schedule) -> None:
         import xlsxwriter  # noqa: PLC0415 - optional
     except ImportError as error:
         raise LinewrightError(_NEEDS) from error
-    tables = schedule.tables()
-    tables["orders"] = _as_wishes(schedule, tables["orders"])
     for name, table in tables.items():
         if len(table) > MOST_ROWS:
             msg = (
@@ -54,19 +49,9 @@ def write_workbook(path: Path, schedule: Schedule) -> None:
     # the folder of the file is where its parts are put together, as it is renamed there
     options = {"constant_memory": True, "tmpdir": str(path.parent)}
     with xlsxwriter.Workbook(str(path), options) as book:
-        book.set_properties(
-            {"title": schedule.line.name, "comments": f"linewright {__version__}"}
-        )
+        book.set_properties({"title": title, "comments": f"linewright {__version__}"})
         for name, table in tables.items():
             _write_sheet(book, name, table)
-
-
-def _as_wishes(schedule: Schedule, orders: pa.Table) -> pa.Table:
-    """Return the orders under the names by which they are read again."""
-    names = ["id" if name == "order" else name for name in orders.column_names]
-    priorities = [order.priority for order in schedule.compiled.orders]
-    found = orders.rename_columns(names)
-    return found.add_column(3, "priority", pa.array(priorities, pa.int64()))
 
 
 def _write_sheet(book: Any, name: str, table: pa.Table) -> None:

@@ -171,12 +171,25 @@ class Schedule:
         from linewright.schedule.excel import write_workbook  # noqa: PLC0415 - rare
 
         require_ending(path)
-        writers = {".xlsx": write_workbook, ".xml": write_b2mml}
-        writer = writers.get(Path(path).suffix.lower())
-        if writer is None:
-            write_table(path, self.table())
+        ending = Path(path).suffix.lower()
+        if ending == ".xml":
+            write_whole(path, lambda draft: write_b2mml(draft, self))
+        elif ending == ".xlsx":
+            name, tables = self.line.name, self._as_wishes()
+            write_whole(path, lambda draft: write_workbook(draft, name, tables))
         else:
-            write_whole(path, lambda draft: writer(draft, self))
+            write_table(path, self.table())
+
+    def _as_wishes(self) -> dict[str, pa.Table]:
+        """Return all tables, that of the orders as it is read again as a wish."""
+        tables = self.tables()
+        orders = tables["orders"]
+        names = ["id" if name == "order" else name for name in orders.column_names]
+        priorities = [order.priority for order in self.compiled.orders]
+        tables["orders"] = orders.rename_columns(names).add_column(
+            3, "priority", pa.array(priorities, pa.int64())
+        )
+        return tables
 
     def save(self, folder: str | Path) -> Path:
         """Write the schedule, its orders and what it comes from as a folder.
