@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from linewright.errors import LinewrightError
 from linewright.version import __version__
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["MOST_ROWS", "Sheet", "cell_name", "read_sheet", "write_workbook"]
 
@@ -55,6 +56,8 @@ def write_workbook(path: Path, title: str, tables: Mapping[str, pa.Table]) -> No
 
 
 def _write_sheet(book: Any, name: str, table: pa.Table) -> None:
+    import pyarrow as pa  # noqa: PLC0415 - slow, and cell_name needs it not
+
     sheet = book.add_worksheet(name)
     head = book.add_format({"bold": True, "bottom": 1})
     moment = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})

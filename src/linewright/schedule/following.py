@@ -14,9 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from linewright.lower import Lowered, lower
 from linewright.model.calendars import to_tick
@@ -25,6 +23,9 @@ from linewright.model.line import Line
 from linewright.schedule.calling import wakable
 from linewright.schedule.orders import orders_of
 from linewright.schedule.scheduled import released, with_rules
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = [
     "MOST_PLANNED",
