@@ -18,6 +18,7 @@ from linewright.schedule import compile_line, orders_of
 from linewright.schedule.following import line_that_follows, plan_of
 from linewright.schedule.kernel_runs import dispatched
 from linewright.schedule.table import table_of
+from linewright.web.drift import Look, Window
 from linewright.web.following import Follower
 from tests.web_lines import EVIL, everything
 
@@ -105,6 +106,19 @@ def test_what_is_shown_is_the_plan_and_what_the_records_say(
     # that night clocks go from 2 to 3 in Vienna, and the page is in the plant's zone
     assert items["clock"]["time"] == "05:50:00"
     assert against["first"]["end"].startswith("Sun 28 Mar 00:")
+
+
+def test_drift_is_watched_of_a_line_that_follows_a_schedule(
+    followed: tuple[Path, Emulation],
+) -> None:
+    """Its rows name orders and buffers that the model by itself has not."""
+    window = Window(str(followed[0]))
+    try:
+        answer, *_ = Look(window, {}).answers()
+    finally:
+        window.close()
+    assert not answer["problem"]
+    assert {one["station"] for one in answer["inputs"]} == {"saw", "mill"}
 
 
 def test_the_page_draws_them_with_names_as_text_on_phone_and_wall(

@@ -215,7 +215,7 @@ class _Rows:
                 event & np.isin(value, (t.FAILURE, t.REPAIRED)),
                 _at(self.lowered.tables.server_modes["mode"], row),
             ),
-            (event & (value == t.ORDER), row + n_modes),
+            (event & (value == t.ORDER), _at(np.arange(n_orders) + n_modes, row)),
             (event & (value == t.ARRIVAL), row + n_modes + n_orders),
             (
                 self.of_kind(t.T_TAKE, t.T_GIVE) | event & (value == t.RETURNED),
@@ -267,6 +267,8 @@ def event_log(lowered: Lowered, rows: t.Ints) -> pa.Table:
     )
     into = read.of_kind(t.T_USE, t.T_SPLIT)
     ordered = read.of_kind(t.T_RELEASE, t.T_SCRAP, t.T_EXIT, t.T_OUTSIDE)
+    # orders that came while the line ran have no name in its tables
+    known_orders = _at(np.arange(len(names.orders)), value)
     mode, verdict = read.of_kind(t.T_MODE), read.of_kind(t.T_VERDICT)
     loops = read.pick(
         (read.of_kind(t.T_START) | verdict, other), (read.of_kind(t.T_REWORK), value)
@@ -283,7 +285,7 @@ def event_log(lowered: Lowered, rows: t.Ints) -> pa.Table:
         "detail": _words(*read.details()),
         "before": _words(read.pick((mode, other)), t.MODE_NAMES),
         "name": _words(*read.subjects()),
-        "order": _words(read.pick((ordered, value)), names.orders),
+        "order": _words(read.pick((ordered, known_orders)), names.orders),
         "into_product": _words(read.pick((into, value)), names.products),
         "into_part": _numbers(other, into),
         "loops": _numbers(loops, loops >= 0),

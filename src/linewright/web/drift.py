@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from linewright import tables as t
+from linewright.control.openings import laid_out
 from linewright.control.reading import open_reader
 from linewright.errors import LinewrightError, ModelError
 from linewright.fit.drifting import (
@@ -35,7 +36,6 @@ from linewright.fit.drifting import (
 from linewright.fit.log import FAILURE, UNKNOWN, EventLog
 from linewright.fit.traced import log_of_trace
 from linewright.improve.changes import as_overlay
-from linewright.lower import lower
 from linewright.model.line import Line
 from linewright.stats.intervals import wilson_interval
 from linewright.traces import event_log
@@ -71,7 +71,9 @@ class Window:
     def __init__(self, place: str) -> None:
         self._reader = open_reader(place)
         self.line = Line.model_validate(self._reader.opening.model)
-        self._lowered = lower(self.line, self.line.study.horizon)
+        self._lowered = laid_out(
+            self.line, self.line.study.horizon, follows=self._reader.opening.follows
+        )
         self._seq = max(self._reader.next_seq - _MOST_RECORDS, 0)
         self._is_cut = self._seq > 0
         self._rows = np.zeros((0, len(t.TRACE_COLUMNS)), np.int64)
