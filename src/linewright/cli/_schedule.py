@@ -21,7 +21,7 @@ from linewright.cli._say import (
     tell_compiling,
 )
 from linewright.cli._study import refuse_to_replace
-from linewright.errors import Finding, LinewrightError, ModelError
+from linewright.errors import LinewrightError
 
 if TYPE_CHECKING:
     from linewright.model.line import Line
@@ -130,27 +130,18 @@ def _text(value: object) -> object:
 
 
 def _scheduled(args: Args, line: Line) -> Schedule:
-    from linewright.schedule import (  # noqa: PLC0415 - slow
-        orders_of,
-        read_former,
-        read_orders,
+    from linewright.cli._schedule_from import (  # noqa: PLC0415
+        scheduled_from,
+        wanted_orders,
     )
+    from linewright.schedule import read_former  # noqa: PLC0415 - slow
     from linewright.schedule.scheduling import Task  # noqa: PLC0415 - slow
     from linewright.units import parse_duration_us  # noqa: PLC0415
 
     if args.from_ is not None:
-        from linewright.cli._schedule_from import scheduled_from  # noqa: PLC0415
-
         limit_s = parse_duration_us(args.limit) / 1e6
         return scheduled_from(args, line, limit_s, _teller(args))
-    dropped: tuple[Finding, ...] = ()
-    orders = orders_of(line) if args.orders is None else ()
-    if args.orders is not None:
-        orders, dropped = read_orders(line, args.orders)
-        if dropped and not args.skip_bad:
-            raise ModelError(dropped)
-        for finding in dropped:
-            say(args, f"left out: {finding}")
+    orders, dropped = wanted_orders(args, line)
     if args.replications < 0:
         msg = f"--replications {args.replications}: allowed is 0 or more"
         raise ValueError(msg)

@@ -10,6 +10,7 @@ from linewright.cli._say import Args
 from linewright.errors import LinewrightError, ModelError
 
 if TYPE_CHECKING:
+    from linewright.errors import Finding
     from linewright.model.line import Line
     from linewright.schedule import Progress, Schedule
     from linewright.schedule.following import Plan
@@ -108,14 +109,26 @@ def _former(path: str, line: Line) -> Plan:
 
 def _more(args: Args, line: Line, known: set[str]) -> tuple[DatedOrder, ...]:
     """Return the orders that are in no schedule yet, of a file or of the model."""
+    orders, _ = wanted_orders(args, line)
+    return tuple(order for order in orders if order.id not in known)
+
+
+def wanted_orders(
+    args: Args, line: Line
+) -> tuple[tuple[DatedOrder, ...], tuple[Finding, ...]]:
+    """Return the orders of a file, or of the model, and what was left out.
+
+    Raises:
+        ModelError: Some are wrong, and it was not said to skip them.
+    """
     from linewright.cli._say import say  # noqa: PLC0415 - beside its use
     from linewright.schedule import orders_of, read_orders  # noqa: PLC0415 - slow
 
-    orders = orders_of(line)
-    if args.orders is not None:
-        orders, dropped = read_orders(line, args.orders)
-        if dropped and not args.skip_bad:
-            raise ModelError(dropped)
-        for finding in dropped:
-            say(args, f"left out: {finding}")
-    return tuple(order for order in orders if order.id not in known)
+    if args.orders is None:
+        return orders_of(line), ()
+    orders, dropped = read_orders(line, args.orders)
+    if dropped and not args.skip_bad:
+        raise ModelError(dropped)
+    for finding in dropped:
+        say(args, f"left out: {finding}")
+    return orders, dropped
