@@ -2,6 +2,12 @@
 
 import { count, el, mark, say, words } from "/dom.js";
 
+/** Return what parts do in a buffer; of a line that follows a schedule some are only called in. */
+function roleOf(buffer) {
+  if (buffer.role === "output") return "out";
+  return buffer.name.endsWith(", called in") ? "called in" : "waiting";
+}
+
 export class LineView {
   constructor(about, { onStation }) {
     this.about = about;
@@ -60,7 +66,7 @@ export class LineView {
     const buffers = this.about.buffers
       .map((buffer, b) => [buffer, b])
       .filter(([buffer]) => buffer.own === station.name)
-      .map(([buffer, b]) => this.level(buffer, b, buffer.role === "output" ? "out" : "waiting"));
+      .map(([buffer, b]) => this.level(buffer, b, roleOf(buffer)));
     const card = el(
       "button",
       { type: "button", class: "station", data: { station: station.name }, onclick: () => onStation(k) },
